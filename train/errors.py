@@ -1,0 +1,25 @@
+"""What can go wrong before or during a run, by name. The programs print the message and exit."""
+
+
+class TrainingError(Exception):
+    """Base of every error that a training program reports."""
+
+
+class BadConfig(TrainingError):
+    """A field of the experiment has a value that cannot work."""
+
+
+class NoImages(TrainingError):
+    """The data path holds no image that can be read, or too few to hold some out."""
+
+
+class DataTooLarge(TrainingError):
+    """The decoded images would not fit in the memory that the experiment allows."""
+
+
+class WrongCheckpoint(TrainingError):
+    """The working directory belongs to another experiment, or holds no checkpoint at all."""
+
+
+class Diverged(TrainingError):
+    """Too many steps in a row had a non-finite gradient."""

@@ -1,0 +1,47 @@
+"""One way to run every test: on the CPU, strict about ranks, with compiled programs kept."""
+
+import importlib.util
+import os
+
+import pytest
+from absl import flags
+
+# Before anything imports JAX. A user's own choice of platform wins: the suite runs on a GPU too.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# A broadcast that nobody wrote down is an error.
+os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
+
+# grain's worker processes read absl's flags, which pytest never parses.
+flags.FLAGS.mark_as_parsed()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--require-tfc`: a missing TensorFlow Compression fails the run instead of skipping tests."""
+    parser.addoption(
+        "--require-tfc",
+        action="store_true",
+        help="fail where TensorFlow Compression is not installed",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep JAX's compiled programs between runs, in pytest's own cache folder."""
+    if config.cache is not None:
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(config.cache.mkdir("jax")))
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+    if config.getoption("--require-tfc") and not _has_tfc():
+        raise pytest.UsageError("--require-tfc: TensorFlow Compression is not installed here")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what compares with TensorFlow Compression where it is not installed."""
+    if _has_tfc():
+        return
+    for item in items:
+        if item.get_closest_marker("tfc"):
+            item.add_marker(pytest.mark.skip(reason="TensorFlow Compression is not installed"))
+
+
+def _has_tfc() -> bool:
+    names = ("tensorflow_compression_ops", "tensorflow_compression")
+    return any(importlib.util.find_spec(name) is not None for name in names)

@@ -1,0 +1,45 @@
+"""Every error that the library raises by name.
+
+All share one base class, so `except HcfError` catches whatever a file, an image or a model can
+get wrong, and nothing else. The message carries the offending value and says what to do.
+"""
+
+
+class HcfError(Exception):
+    """The base of every named error of the library."""
+
+
+class NotAnHcfFile(HcfError):
+    """The bytes are no `.hcf` file, or one of a format version that this reader does not know."""
+
+
+class TruncatedFile(HcfError):
+    """The file ends before what its header promises."""
+
+
+class CorruptSection(HcfError):
+    """A checksum, a bound or the symbol stream contradicts what the file says of itself."""
+
+
+class UnknownModel(HcfError):
+    """The file, or the caller, names a model that is not registered or not installed."""
+
+
+class WrongWeights(HcfError):
+    """The weights at hand are not those that the file was written with, or do not fit the model."""
+
+
+class DecodeMismatch(HcfError):
+    """The decoded symbols are not those that the encoder wrote; the picture would be wrong."""
+
+
+class ImageTooLarge(HcfError):
+    """The image exceeds what the format, the model or the caller's limit allows."""
+
+
+class UnsupportedImage(HcfError):
+    """The input is no image, or one of a kind that the codec does not take (16 bits, say)."""
+
+
+class InvalidQuality(HcfError):
+    """The quality or rate asked for lies outside what the model offers."""

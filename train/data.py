@@ -50,7 +50,7 @@ def pad_to(photo: np.ndarray, size: int) -> np.ndarray:
 
 
 def centre_crop(photo: np.ndarray, size: int) -> np.ndarray:
-    """The middle uint8 `[size, size, 3]` of a photo, which is mirrored first where it is smaller."""
+    """The middle uint8 `[size, size, 3]` of a photo, mirrored first where it is smaller."""
     photo = pad_to(photo, size)
     top, left = (photo.shape[0] - size) // 2, (photo.shape[1] - size) // 2
     return photo[top : top + size, left : left + size]

@@ -8,18 +8,19 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 from ml_collections import ConfigDict
 
+from hcfss_jax.errors import HcfError
+from hcfss_jax.models import create_model
 from train.errors import BadConfig, WrongCheckpoint
+from train.state import TrainState, init_state
 
 Identity = dict[str, Any]
 
 
 def build_model(config: ConfigDict) -> Any:
     """The model that the experiment names, with its overrides. Raises BadConfig."""
-    from hcfss_jax.errors import HcfError
-    from hcfss_jax.models import create_model
-
     overrides = config.model.overrides.to_dict()
     try:
         return create_model(config.model.name, **overrides)
@@ -32,6 +33,26 @@ def init_params(model: Any, seed: int, crop: int) -> Any:
     keys = jax.random.split(jax.random.key(seed), 2)
     x, level = jnp.zeros((1, crop, crop, 3)), jnp.zeros((1,))
     return jax.jit(model.init)({"params": keys[0], "noise": keys[1]}, x, level)["params"]
+
+
+def fresh_state(
+    config: ConfigDict, model: Any, optimiser: optax.GradientTransformation
+) -> TrainState:
+    """The state of a run before its first step."""
+    return init_state(init_params(model, config.seed, config.crop), optimiser)
+
+
+def state_like(
+    config: ConfigDict,
+    model: Any,
+    optimiser: optax.GradientTransformation,
+    sharding: jax.sharding.Sharding,
+) -> TrainState:
+    """The shapes of a run's state on the devices of `sharding`; nothing is computed."""
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+        jax.eval_shape(lambda: fresh_state(config, model, optimiser)),
+    )
 
 
 def check_config(config: ConfigDict, model_config: Any, devices: int) -> None:

@@ -44,7 +44,7 @@ class Photos:
         )
 
 
-def load_photos(path: str | os.PathLike[str], memory_gib: float, quiet: bool = False) -> Photos:
+def load_photos(path: str | os.PathLike[str], memory_gib: float) -> Photos:
     """Decode every image under `path` (a tar file or a directory) on all cores.
 
     Files without an image's extension are passed over; images that cannot be read are skipped
@@ -64,7 +64,7 @@ def load_photos(path: str | os.PathLike[str], memory_gib: float, quiet: bool = F
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         decoded = list(
-            tqdm(pool.map(decode, names), "decoding", len(names), unit="image", disable=quiet)
+            tqdm(pool.map(decode, names), "decoding", len(names), unit="image", disable=None)
         )
     kept = [(name, image) for name, image in zip(names, decoded, strict=True) if image is not None]
     unreadable = [name for name, image in zip(names, decoded, strict=True) if image is None]

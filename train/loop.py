@@ -14,12 +14,19 @@ from ml_collections import ConfigDict
 from train.checkpoints import Checkpoints
 from train.data import Batches, CropRecipe
 from train.errors import Diverged
-from train.experiment import build_model, check_config, claim_workdir, identity, init_params
+from train.experiment import (
+    build_model,
+    check_config,
+    claim_workdir,
+    fresh_state,
+    identity,
+    state_like,
+)
 from train.images import Photos, load_photos
 from train.interrupt import Interrupt
 from train.optimiser import make_optimiser
 from train.report import Report
-from train.state import TrainState, init_state
+from train.state import TrainState
 from train.step import Metrics, StepFn, batch_sharding, make_mesh, make_step, replicated
 from train.validate import make_validation
 
@@ -131,17 +138,9 @@ def _first_state(
 ) -> TrainState:
     """The newest checkpoint's state, the batches set to follow it; a fresh one without any."""
     whole = replicated(mesh)
-
-    def fresh() -> TrainState:
-        return init_state(init_params(model, config.seed, config.crop), optimiser)
-
     if checkpoints.latest_step() is None:
-        return jax.device_put(fresh(), whole)
-    like = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole),
-        jax.eval_shape(fresh),
-    )
-    state, position = checkpoints.restore(like)
+        return jax.device_put(fresh_state(config, model, optimiser), whole)
+    state, position = checkpoints.restore(state_like(config, model, optimiser, whole))
     batches.restore(position)
     return state
 

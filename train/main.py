@@ -31,8 +31,10 @@ def parse_flags(argv: list[str]) -> list[str]:
     """What is left of `argv` after the flags; exits with the reason for a bad field or file."""
     try:
         rest = app.parse_flags_with_usage(argv)
-    except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        sys.exit(f"train.main: the flags do not fit the experiment: {error}")
+    except (AttributeError, KeyError) as error:
+        sys.exit(f"train.main: the experiment has no field {error}")
+    except (TypeError, ValueError, OSError) as error:
+        sys.exit(f"train.main: the experiment cannot be loaded: {error}")
     if flags.FLAGS["verbosity"].using_default_value:
         # orbax tells a page at each checkpoint; `--verbosity=0` brings it back.
         flags.FLAGS.verbosity = logging.WARNING

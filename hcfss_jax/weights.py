@@ -1,0 +1,259 @@
+"""Weight packages: one safetensors file with everything that decoding depends on.
+
+A package holds the parameters, the coder's integer tables made from these very parameters, and the
+model's name and configuration. Files that a codec writes carry the package's fingerprint.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from hcfss_jax.coding import Tables
+from hcfss_jax.errors import UnknownModel, WrongWeights
+
+SHIPPED = Path(__file__).parent / "shipped"
+"""Where the packages that come with the library lie, NAME.safetensors beside its card NAME.md."""
+
+FORMAT_VERSION = 1
+_METADATA_KEY = "hcfss_jax"  # one key: the file's bytes do not depend on an order of keys
+_DTYPES = {
+    "F32": np.dtype(np.float32),
+    "BF16": np.dtype(ml_dtypes.bfloat16),
+    "I32": np.dtype(np.int32),
+}
+_STORED = {"float32": np.dtype(np.float32), "bfloat16": np.dtype(ml_dtypes.bfloat16)}
+
+Params = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightPackage:
+    """A trained model as a value.
+
+    name: a model of `hcfss_jax.models`. config: the fields of its configuration.
+    params: nested dict of float32 arrays. tables: the coder's integer tables by the latent coded.
+    meta: where it comes from (steps, command, data), as JSON holds it; nothing decodes by it.
+    """
+
+    name: str
+    config: dict[str, Any]
+    params: Params
+    tables: dict[str, Tables]
+    meta: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> bytes:
+        """4 bytes that differ between packages that decode differently.
+
+        The head of a SHA-256 over name, configuration and every tensor; `meta` and the type that
+        parameters are stored in do not count.
+        """
+        digest = hashlib.sha256(_canonical_json({"name": self.name, "config": self.config}))
+        for name, tensor in sorted(_tensors(self.params, self.tables).items()):
+            header = f"{name} {tensor.dtype.name} {tensor.shape}\n"
+            digest.update(header.encode())
+            digest.update(np.ascontiguousarray(tensor, tensor.dtype.newbyteorder("<")).tobytes())
+        return digest.digest()[:4]
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers the model has learned."""
+        return sum(leaf.size for leaf in _flatten(self.params).values())
+
+
+def make_package(
+    model: Any, name: str, params: Params, meta: Mapping[str, Any], dtype: str = "bfloat16"
+) -> WeightPackage:
+    """Round the parameters to `dtype` and build the tables from what is left of them.
+
+    In this order, so that the tables fit the very numbers that a reader of the file will have.
+    dtype: "bfloat16" or "float32". Raises ValueError for another.
+    """
+    rounded = _round_to(params, _stored_dtype(dtype))
+    tables = model.build_tables({"params": rounded})
+    config = json.loads(_canonical_json(dataclasses.asdict(model.config)))
+    return WeightPackage(name, config, rounded, tables, dict(meta))
+
+
+def save_package(
+    path: str | os.PathLike[str], package: WeightPackage, dtype: str = "bfloat16"
+) -> None:
+    """Write a package, whole or not at all.
+
+    dtype: of the stored parameters. Raises ValueError where it would change one of them.
+    """
+    stored = _stored_dtype(dtype)
+    tensors = _tensors(package.params, package.tables)
+    for name, tensor in tensors.items():
+        if tensor.dtype == np.float32:
+            tensors[name] = tensor.astype(stored)
+            if not np.array_equal(tensors[name].astype(np.float32), tensor, equal_nan=True):
+                raise ValueError(
+                    f"{name} loses digits in {dtype}: make the package with that dtype"
+                )
+    header = {
+        "format": FORMAT_VERSION,
+        "model": package.name,
+        "config": package.config,
+        "fingerprint": package.fingerprint.hex(),
+        "meta": package.meta,
+    }
+    metadata = {_METADATA_KEY: _canonical_json(header).decode()}
+    partial = Path(f"{os.fspath(path)}.partial")
+    partial.write_bytes(safetensors.numpy.save(tensors, metadata))
+    os.replace(partial, path)
+
+
+def load_package(name_or_path: str | os.PathLike[str]) -> WeightPackage:
+    """The package shipped under a name, or the one in a file.
+
+    Raises UnknownModel where there is neither, WrongWeights where the file is no package, is
+    damaged, or is of a newer format.
+    """
+    path = _find(name_or_path)
+    data = path.read_bytes()
+    try:
+        header = json.loads(_metadata(data)[_METADATA_KEY])
+        entries = safetensors.deserialize(data)
+        tensors = {
+            name: np.frombuffer(entry["data"], _DTYPES[entry["dtype"]]).reshape(entry["shape"])
+            for name, entry in entries
+        }
+        version = header["format"]
+    except (safetensors.SafetensorError, KeyError, ValueError, UnicodeDecodeError) as error:
+        raise WrongWeights(f"{path} is not a weight package of hcfss_jax ({error})") from error
+    if version != FORMAT_VERSION:
+        raise WrongWeights(
+            f"{path} has format {version}, this library reads {FORMAT_VERSION}: update hcfss_jax"
+        )
+    return _assemble(path, header, tensors)
+
+
+def check_parameters(package: WeightPackage, model: Any) -> None:
+    """Raise WrongWeights, naming the first differences, unless `model` takes these parameters."""
+    import jax
+
+    key = jax.random.key(0)
+    x, level = np.zeros((1, 64, 64, 3), np.float32), np.zeros((1,), np.float32)
+    wanted = _flatten(jax.eval_shape(model.init, {"params": key, "noise": key}, x, level)["params"])
+    found = _flatten(package.params)
+    wrong = [
+        f"{name}: {_shape(found, name)} where the model has {_shape(wanted, name)}"
+        for name in sorted(wanted.keys() | found.keys())
+        if _shape(found, name) != _shape(wanted, name)
+    ]
+    if wrong:
+        raise WrongWeights(
+            f"{len(wrong)} parameters do not fit {package.name}; {'; '.join(wrong[:3])}: "
+            "the package is of another version of the model"
+        )
+
+
+def shipped_names() -> list[str]:
+    """Names of the packages that come with the library."""
+    return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
+
+
+def _find(name_or_path: str | os.PathLike[str]) -> Path:
+    if isinstance(name_or_path, str) and name_or_path in shipped_names():
+        return SHIPPED / f"{name_or_path}.safetensors"
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    raise UnknownModel(
+        f"{str(name_or_path)!r} is neither a file nor weights that come with the library "
+        f"({', '.join(shipped_names()) or 'none are here'})"
+    )
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """The free-text part of a safetensors header. Raises ValueError where there is no header."""
+    size = int.from_bytes(data[:8], "little")
+    return json.loads(data[8 : 8 + size]).get("__metadata__", {})
+
+
+def _assemble(path: Path, header: dict[str, Any], tensors: dict[str, np.ndarray]) -> WeightPackage:
+    """A package of what a file holds, checked against the fingerprint that the file gives."""
+    params: Params = {}
+    tables: dict[str, dict[str, np.ndarray]] = {}
+    try:
+        for name, tensor in tensors.items():
+            kind, *parts = name.split(".")
+            if kind == "params":
+                _insert(params, parts, np.asarray(tensor, np.float32))
+            elif kind == "tables":
+                _insert(tables, parts, tensor)
+            else:
+                raise ValueError(f"unknown tensor {name!r}")
+        package = WeightPackage(
+            header["model"],
+            header["config"],
+            params,
+            {latent: Tables.from_arrays(arrays) for latent, arrays in tables.items()},
+            header["meta"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise WrongWeights(f"{path} is not a whole weight package ({error})") from error
+    if package.fingerprint.hex() != header["fingerprint"]:
+        raise WrongWeights(
+            f"{path} is damaged: its contents have fingerprint {package.fingerprint.hex()}, "
+            f"it should be {header['fingerprint']}; fetch or export it again"
+        )
+    return package
+
+
+def _tensors(params: Params, tables: Mapping[str, Tables]) -> dict[str, np.ndarray]:
+    """Every tensor of a package by its name in the file."""
+    named = {f"params.{name}": leaf for name, leaf in _flatten(params).items()}
+    for latent, table in tables.items():
+        for name, array in table.to_arrays().items():
+            named[f"tables.{latent}.{name}"] = np.ascontiguousarray(array, np.int32)
+    return named
+
+
+def _flatten(tree: Params, prefix: str = "") -> dict[str, Any]:
+    """Nested dict to {"a.b.c": leaf}."""
+    flat: dict[str, Any] = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def _insert(tree: dict[str, Any], parts: list[str], leaf: np.ndarray) -> None:
+    for part in parts[:-1]:
+        tree = tree.setdefault(part, {})
+    tree[parts[-1]] = leaf
+
+
+def _round_to(params: Params, stored: np.dtype) -> Params:
+    """Float32 values that `stored` holds exactly, in the same nesting."""
+    rounded: Params = {}
+    for name, leaf in _flatten(params).items():
+        _insert(rounded, name.split("."), np.asarray(leaf).astype(stored).astype(np.float32))
+    return rounded
+
+
+def _stored_dtype(dtype: str) -> np.dtype:
+    if dtype not in _STORED:
+        raise ValueError(f"parameters are stored as {' or '.join(_STORED)}, not as {dtype!r}")
+    return _STORED[dtype]
+
+
+def _shape(flat: Mapping[str, Any], name: str) -> str:
+    return str(tuple(flat[name].shape)) if name in flat else "none"
+
+
+def _canonical_json(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

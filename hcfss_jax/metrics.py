@@ -1,0 +1,133 @@
+"""How close two pictures are: PSNR, SSIM and MS-SSIM on 8-bit pixels.
+
+All three take uint8 `[..., H, W, 3]` and return one float for each image, shape `[...]`.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+_PEAK = 255.0
+_WINDOW, _SIGMA = 11, 1.5
+_C1, _C2 = (0.01 * _PEAK) ** 2, (0.03 * _PEAK) ** 2
+# Exponents of the five scales, finest first: Wang et al. 2003, section 3.2.
+_SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+# The coarsest scale, a sixteenth of the image, must still hold one window.
+MS_SSIM_SMALLEST_SIDE = (_WINDOW - 1) * 2 ** (len(_SCALE_WEIGHTS) - 1) + 1
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Peak signal-to-noise ratio in dB over all pixels and channels; inf for equal images.
+
+    Raises ValueError for anything but two uint8 arrays `[..., H, W, 3]` of one shape.
+    """
+    _check_pair(a, b)
+    difference = a.astype(np.float64) - b.astype(np.float64)
+    error = np.mean(difference**2, axis=(-3, -2, -1))
+    with np.errstate(divide="ignore"):
+        return 10.0 * np.log10(_PEAK**2 / error)
+
+
+def ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Structural similarity, at most 1, mean over channels (Wang et al. 2004, section III.B).
+
+    Gaussian window of 11x11 with sigma 1.5, only where it lies within the image. Raises
+    ValueError as `psnr` does, and for a side under 11 pixels.
+    """
+    _check_pair(a, b, smallest_side=_WINDOW)
+    return np.asarray(_ssim(a, b))
+
+
+def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Multi-scale structural similarity in [0, 1], mean over channels (Wang et al. 2003).
+
+    Five scales, each the 2x2 mean of the one before; an odd last row or column counts double
+    (our reading; the paper is silent). Negative contrast terms count as 0. Raises ValueError as
+    `psnr` does, and for a side under 161 pixels. Compiles once for each shape.
+    """
+    _check_pair(a, b, smallest_side=MS_SSIM_SMALLEST_SIDE)
+    return np.asarray(_ms_ssim(a, b))
+
+
+@jax.jit
+def _ssim(a: ArrayLike, b: ArrayLike) -> Array:
+    luminance, contrast = _similarity_maps(_float_planes(a), _float_planes(b))
+    return jnp.mean(luminance * contrast, axis=(-3, -2, -1))
+
+
+@jax.jit
+def _ms_ssim(a: ArrayLike, b: ArrayLike) -> Array:
+    x, y = _float_planes(a), _float_planes(b)
+    score = jnp.ones(x.shape[:-2])
+    for weight in _SCALE_WEIGHTS[:-1]:
+        _, contrast = _similarity_maps(x, y)
+        score *= _plane_mean(contrast) ** weight
+        x, y = _halve(x), _halve(y)
+    luminance, contrast = _similarity_maps(x, y)
+    score *= _plane_mean(luminance * contrast) ** _SCALE_WEIGHTS[-1]
+    return jnp.mean(score, axis=-1)
+
+
+def _float_planes(image: ArrayLike) -> Array:
+    """uint8 `[..., H, W, 3]` -> float32 `[..., 3, H, W]`, so that sums run along memory."""
+    return jnp.moveaxis(jnp.asarray(image, jnp.float32), -1, -3)
+
+
+def _similarity_maps(x: Array, y: Array) -> tuple[Array, Array]:
+    """(luminance, contrast * structure) of each window, `[..., H - 10, W - 10]`."""
+    # One blur of five planes: compiles in a fifth of the time of five blurs.
+    mean_x, mean_y, square_x, square_y, product = _blur(jnp.stack([x, y, x * x, y * y, x * y]))
+    variances = square_x - mean_x**2 + square_y - mean_y**2
+    covariance = product - mean_x * mean_y
+    luminance = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
+    return luminance, (2 * covariance + _C2) / (variances + _C2)
+
+
+def _plane_mean(values: Array) -> Array:
+    """Mean over `[H, W]`, at least 0 so that fractional powers exist."""
+    return jnp.maximum(jnp.mean(values, axis=(-2, -1)), 0.0)
+
+
+def _blur(x: Array) -> Array:
+    """Gaussian window over rows, then columns, without padding."""
+    # Sums of shifted slices: XLA fuses them, while its depthwise convolution on CPU is slow.
+    taps = _gaussian_taps()
+    height, width = x.shape[-2] - _WINDOW + 1, x.shape[-1] - _WINDOW + 1
+    rows = sum(tap * x[..., i : i + height, :] for i, tap in enumerate(taps))
+    return jnp.asarray(sum(tap * rows[..., i : i + width] for i, tap in enumerate(taps)))
+
+
+@functools.cache
+def _gaussian_taps() -> tuple[float, ...]:
+    positions = np.arange(_WINDOW) - _WINDOW // 2
+    taps = np.exp(-(positions**2) / (2 * _SIGMA**2))
+    return tuple((taps / taps.sum()).tolist())
+
+
+def _halve(x: Array) -> Array:
+    """2x2 means of `[..., H, W]`; an odd side is first extended by its own last line."""
+    height, width = x.shape[-2:]
+    edges = [(0, 0)] * (x.ndim - 2) + [(0, height % 2), (0, width % 2)]
+    x = jnp.pad(x, edges, mode="edge")
+    halves = x.reshape(*x.shape[:-2], x.shape[-2] // 2, 2, x.shape[-1] // 2, 2)
+    return jnp.mean(halves, axis=(-3, -1))
+
+
+def _check_pair(a: np.ndarray, b: np.ndarray, smallest_side: int = 1) -> None:
+    for image in (a, b):
+        if image.dtype != np.uint8 or image.ndim < 3 or image.shape[-1] != 3:
+            raise ValueError(
+                f"expected uint8 [..., H, W, 3], got {image.dtype} {list(image.shape)}: "
+                "convert to 8-bit RGB first"
+            )
+    if a.shape != b.shape:
+        raise ValueError(f"the images differ in shape: {list(a.shape)} and {list(b.shape)}")
+    if min(a.shape[-3:-1]) < smallest_side:
+        raise ValueError(
+            f"the image is {a.shape[-2]}x{a.shape[-3]} pixels, and this metric needs at least "
+            f"{smallest_side} on its short side: use psnr, or a larger image"
+        )

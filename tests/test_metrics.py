@@ -1,0 +1,109 @@
+"""The metrics agree with their definitions and with scikit-image."""
+
+import numpy as np
+import pytest
+from skimage import data, metrics
+
+from hcfss_jax.metrics import MS_SSIM_SMALLEST_SIDE, ms_ssim, psnr, ssim
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    return data.astronaut()[:176, 160:337]
+
+
+@pytest.fixture(scope="module")
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(176, 177, 3))
+
+
+def disturbed(photo: np.ndarray, noise: np.ndarray, strength: float) -> np.ndarray:
+    return np.clip(photo + strength * noise, 0, 255).astype(np.uint8)
+
+
+def test_psnr_is_ten_log_ten_of_peak_squared_over_the_mean_squared_error():
+    black = np.zeros((4, 6, 3), np.uint8)
+    grey = np.full((4, 6, 3), 5, np.uint8)
+    assert psnr(black, grey) == pytest.approx(10 * np.log10(255**2 / 25))
+
+
+def test_psnr_of_equal_images_is_infinite(photo):
+    assert np.isposinf(psnr(photo, photo))
+
+
+def test_psnr_gives_one_value_for_each_image_of_a_batch():
+    a = np.zeros((2, 4, 4, 3), np.uint8)
+    b = a.copy()
+    b[1] = 255
+    assert psnr(a, b).tolist() == [np.inf, 0.0]
+
+
+def test_ssim_equals_that_of_scikit_image(photo, noise):
+    noisy = disturbed(photo, noise, 20)
+    expected = metrics.structural_similarity(
+        photo,
+        noisy,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=255,
+        channel_axis=-1,
+    )
+    # Ours sums in float32, whose rounding is about 1e-7 of values up to 255**2 over C2 = 58.
+    assert ssim(photo, noisy) == pytest.approx(expected, abs=2e-5)
+
+
+def test_equal_images_have_an_ms_ssim_of_one(photo):
+    assert ms_ssim(photo, photo) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_ms_ssim_is_symmetric_and_falls_with_noise(photo, noise):
+    scores = [ms_ssim(photo, disturbed(photo, noise, s)) for s in (5, 20, 60)]
+    assert 1 > scores[0] > scores[1] > scores[2] > 0
+    assert ms_ssim(disturbed(photo, noise, 20), photo) == pytest.approx(scores[1], abs=1e-6)
+
+
+def test_ms_ssim_equals_its_definition_computed_scale_by_scale(photo, noise):
+    """The contrast terms of a plain float64 pyramid, weighted as in the paper."""
+    ndimage = pytest.importorskip("scipy.ndimage")
+
+    def blur(x: np.ndarray) -> np.ndarray:
+        return ndimage.gaussian_filter(x, (1.5, 1.5, 0), truncate=3.5)[5:-5, 5:-5]
+
+    x, y = photo[:, :176].astype(float), disturbed(photo, noise, 30)[:, :176].astype(float)
+    score = np.ones(3)
+    for weight in (0.0448, 0.2856, 0.3001, 0.2363, 0.1333):
+        covariance = blur(x * y) - blur(x) * blur(y)
+        variances = blur(x * x) - blur(x) ** 2 + blur(y * y) - blur(y) ** 2
+        c1, c2 = 2.55**2, 7.65**2
+        terms = (2 * covariance + c2) / (variances + c2)
+        if weight == 0.1333:
+            terms *= (2 * blur(x) * blur(y) + c1) / (blur(x) ** 2 + blur(y) ** 2 + c1)
+        score *= terms.mean(axis=(0, 1)) ** weight
+        height, width = (side // 2 for side in x.shape[:2])
+        x, y = (
+            v[: 2 * height, : 2 * width].reshape(height, 2, width, 2, 3).mean(axis=(1, 3))
+            for v in (x, y)
+        )
+    expected = score.mean()
+    assert ms_ssim(photo[:, :176], disturbed(photo, noise, 30)[:, :176]) == pytest.approx(
+        expected, abs=2e-5
+    )
+
+
+def test_ms_ssim_takes_the_smallest_side_that_holds_five_scales():
+    side = MS_SSIM_SMALLEST_SIDE
+    flat = np.full((side, side, 3), 9, np.uint8)
+    assert ms_ssim(flat, flat) == pytest.approx(1.0)
+    with pytest.raises(ValueError, match=f"{side - 1}x{side}.*at least {side}"):
+        ms_ssim(flat[:, :-1], flat[:, :-1])
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim, ms_ssim])
+def test_metrics_refuse_what_is_not_a_pair_of_8_bit_images(metric, photo):
+    with pytest.raises(ValueError, match="float64"):
+        metric(photo / 255, photo)
+    with pytest.raises(ValueError, match="differ in shape"):
+        metric(photo, photo[1:])
+    with pytest.raises(ValueError, match="uint8"):
+        metric(photo[..., 0], photo[..., 0])

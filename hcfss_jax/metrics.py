@@ -8,7 +8,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 from jax.typing import ArrayLike
 
 _PEAK = 255.0
@@ -94,11 +94,16 @@ def _plane_mean(values: Array) -> Array:
 
 def _blur(x: Array) -> Array:
     """Gaussian window over rows, then columns, without padding."""
-    # Sums of shifted slices: XLA fuses them, while its depthwise convolution on CPU is slow.
-    taps = _gaussian_taps()
-    height, width = x.shape[-2] - _WINDOW + 1, x.shape[-1] - _WINDOW + 1
-    rows = sum(tap * x[..., i : i + height, :] for i, tap in enumerate(taps))
-    return jnp.asarray(sum(tap * rows[..., i : i + width] for i, tap in enumerate(taps)))
+    return _filter(_filter(x, axis=-2), axis=-1)
+
+
+def _filter(x: Array, axis: int) -> Array:
+    # A sum of shifted slices: XLA fuses it, while its depthwise convolution on CPU is slow.
+    length = x.shape[axis] - _WINDOW + 1
+    shifted = (lax.slice_in_dim(x, i, i + length, axis=axis) for i in range(_WINDOW))
+    return functools.reduce(
+        jnp.add, (tap * part for tap, part in zip(_gaussian_taps(), shifted, strict=True))
+    )
 
 
 @functools.cache

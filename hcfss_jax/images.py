@@ -1,0 +1,160 @@
+"""Between what people hand over as an image and the planes that the codec works on."""
+
+import dataclasses
+import io
+import os
+import re
+import warnings
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from hcfss_jax.errors import ImageTooLarge, UnsupportedImage
+
+ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
+
+_GREY_MODES = frozenset({"1", "L", "LA", "La"})
+# Pillow cuts these raw modes of sixteen bits a channel down to eight, in silence. ("BGR;16",
+# without an order of bytes, is another thing: sixteen bits a pixel.)
+_DEEP_RAW_MODE = re.compile(r";16[BLN]$")
+
+
+@dataclasses.dataclass(frozen=True)
+class Planes:
+    """An upright image, taken apart.
+
+    rgb: uint8 `[H, W, 3]`. alpha: uint8 `[H, W]`, or None for an opaque image. grey: whether it
+    came without colour; then the three channels of `rgb` are equal. icc: the colour profile that
+    describes the pixels. notes: what was left out of the source, in words for its owner.
+    """
+
+    rgb: np.ndarray
+    alpha: np.ndarray | None = None
+    grey: bool = False
+    icc: bytes | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_image(source: ImageSource) -> Planes:
+    """The planes of a file, of its bytes, of a PIL image or of uint8 `[H, W, 3 or 4]`.
+
+    The orientation of EXIF is applied, palettes become colours, CMYK becomes sRGB (by its own
+    profile, where it has one), and of an animation the first frame counts. Raises
+    UnsupportedImage for what is no image and for more than eight bits a channel, ImageTooLarge
+    for a file that would decode to more pixels than Pillow thinks safe, and OSError for a path
+    that cannot be read.
+    """
+    if isinstance(source, Image.Image):
+        return _take_apart(source)
+    if isinstance(source, np.ndarray):
+        return _take_apart(_from_array(source))
+    if isinstance(source, bytes):
+        source = io.BytesIO(source)
+    try:
+        with warnings.catch_warnings():
+            # Half of the size that is refused; a codec for photos meets such panoramas.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(source) as image:
+                return _take_apart(image)
+    except UnidentifiedImageError as error:
+        raise UnsupportedImage(
+            "not an image, or of a kind that Pillow cannot read: convert it to PNG or JPEG"
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise ImageTooLarge(f"{error}: cut the image into parts") from error
+
+
+def to_pil(planes: Planes) -> Image.Image:
+    """The image as a user knows it: mode L, LA, RGB or RGBA, its profile under `info`.
+
+    Where `grey` is set, the luma of `rgb` counts (ITU-R 601).
+    """
+    image = Image.fromarray(planes.rgb)
+    if planes.grey:
+        image = image.convert("L")
+    if planes.alpha is not None:
+        image.putalpha(Image.fromarray(planes.alpha))
+    if planes.icc:
+        image.info["icc_profile"] = planes.icc
+    return image
+
+
+def _from_array(array: np.ndarray) -> Image.Image:
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[-1] not in (3, 4):
+        raise UnsupportedImage(
+            f"expected uint8 [H, W, 3], got {array.dtype} {list(array.shape)}: "
+            "scale to 0..255, round and cast to uint8"
+        )
+    _check_not_empty(array.shape[1], array.shape[0])
+    return Image.fromarray(array)
+
+
+def _take_apart(image: Image.Image) -> Planes:
+    _check_not_empty(*image.size)
+    _check_eight_bits(image)
+    notes = []
+    if (frames := getattr(image, "n_frames", 1)) > 1:
+        notes.append(f"has {frames} frames or pages: only the first is kept")
+    upright = _upright(image)
+    grey = upright.mode in _GREY_MODES
+    icc = upright.info.get("icc_profile") or None
+    if upright.mode == "CMYK":
+        # The profile of the inks does not describe the RGB that they are turned into.
+        upright, icc = _cmyk_to_rgb(upright, icc), None
+    alpha = _alpha_of(upright)
+    return Planes(np.array(_convert(upright, "RGB")), alpha, grey, icc, tuple(notes))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise UnsupportedImage(f"a damaged image: {error}") from error
+
+
+def _alpha_of(image: Image.Image) -> np.ndarray | None:
+    """The alpha plane, also of a palette entry or a colour that stands for transparent."""
+    if not image.has_transparency_data:
+        return None
+    return np.array(_convert(image, "RGBA").getchannel("A"))
+
+
+def _convert(image: Image.Image, mode: str) -> Image.Image:
+    try:
+        return image.convert(mode)
+    except ValueError as error:
+        raise UnsupportedImage(
+            f"pixels of mode {image.mode} cannot be converted to RGB: convert it first"
+        ) from error
+
+
+def _cmyk_to_rgb(image: Image.Image, icc: bytes | None) -> Image.Image:
+    if icc:
+        try:
+            inks = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+            screen = ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(image, inks, screen, outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError):
+            converted = None  # a broken profile is worth no more than none
+        if converted is not None:
+            return converted
+    return image.convert("RGB")
+
+
+def _check_not_empty(width: int, height: int) -> None:
+    if width < 1 or height < 1:
+        raise UnsupportedImage(f"the image has no pixels: it is {width}x{height}")
+
+
+def _check_eight_bits(image: Image.Image) -> None:
+    deep = image.mode == "F" or image.mode.startswith("I")
+    for decoder, _, _, args in getattr(image, "tile", ()):
+        raw_mode = args if isinstance(args, str) else str(args[0]) if args else ""
+        deep = deep or bool(_DEEP_RAW_MODE.search(raw_mode))
+        # Portable pixmaps say the largest value instead.
+        deep = deep or (decoder.startswith("ppm") and args[-1] > 255)
+    if deep:
+        raise UnsupportedImage(
+            f"more than 8 bits a channel (mode {image.mode}): convert it to 8 bits first"
+        )

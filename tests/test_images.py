@@ -1,0 +1,167 @@
+"""Whatever users call an image comes in as they see it, or is refused by name."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from hcfss_jax.errors import ImageTooLarge, UnsupportedImage
+from hcfss_jax.images import Planes, read_image, to_pil
+
+
+@pytest.fixture(scope="module")
+def rgb() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (5, 7, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def alpha() -> np.ndarray:
+    return np.random.default_rng(2).integers(0, 256, (5, 7), np.uint8)
+
+
+def file_bytes(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def deep_png() -> bytes:
+    """A PNG of 1x1 with sixteen bits a channel, which Pillow itself cannot write."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        checksum = zlib.crc32(name + body)
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", checksum)
+
+    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
+    pixels = zlib.compress(b"\0" + bytes(6))
+    signature = b"\x89PNG\r\n\x1a\n"
+    return signature + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def test_a_path_its_bytes_the_opened_image_and_the_array_are_the_same_image(tmp_path, rgb):
+    image = Image.fromarray(rgb)
+    path = tmp_path / "photo.png"
+    image.save(path)
+    for source in (path, str(path), path.read_bytes(), path.open("rb"), image, rgb):
+        planes = read_image(source)
+        assert np.array_equal(planes.rgb, rgb)
+        assert (planes.alpha, planes.grey, planes.icc, planes.notes) == (None, False, None, ())
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_planes_give_the_image_back_in_the_mode_it_came_in(mode, rgb, alpha):
+    image = Image.fromarray(np.dstack([rgb, alpha])).convert(mode)
+    restored = to_pil(read_image(file_bytes(image)))
+    assert restored.mode == mode
+    assert np.array_equal(np.asarray(restored), np.asarray(image))
+
+
+def test_bilevel_and_greyscale_images_are_grey_and_colour_is_not(rgb):
+    image = Image.fromarray(rgb)
+    for mode, grey in (("1", True), ("L", True), ("P", False), ("YCbCr", False), ("HSV", False)):
+        planes = read_image(image.convert(mode))
+        assert planes.grey is grey
+        if grey:
+            assert np.ptp(planes.rgb, axis=-1).max() == 0
+
+
+def test_a_palette_with_a_transparent_entry_gets_an_alpha_plane():
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.putpixel((1, 0), 1)
+    planes = read_image(file_bytes(image, transparency=0))
+    assert planes.rgb.tolist() == [[[10, 20, 30], [40, 50, 60]]]
+    assert planes.alpha is not None and planes.alpha.tolist() == [[0, 255]]
+
+
+def test_a_colour_that_stands_for_transparent_gets_an_alpha_plane():
+    image = Image.fromarray(np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8))
+    planes = read_image(file_bytes(image, transparency=(4, 5, 6)))
+    assert planes.alpha is not None and planes.alpha.tolist() == [[255, 0]]
+
+
+def test_the_orientation_of_exif_is_applied(rgb):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: rotate by 270 degrees to see it upright
+    planes = read_image(file_bytes(Image.fromarray(rgb), exif=exif.tobytes()))
+    assert np.array_equal(planes.rgb, np.rot90(rgb, k=3))
+
+
+def test_the_colour_profile_is_kept_and_given_back(rgb):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    planes = read_image(file_bytes(Image.fromarray(rgb), icc_profile=profile))
+    assert planes.icc == profile
+    assert read_image(file_bytes(to_pil(planes))).icc == profile
+
+
+@pytest.mark.parametrize("profile", [b"", b"not a profile"])
+def test_cmyk_becomes_rgb_and_loses_the_profile_of_its_inks(profile):
+    inks = Image.new("CMYK", (4, 4), (0, 255, 255, 0))
+    planes = read_image(file_bytes(inks, "TIFF", icc_profile=profile))
+    assert planes.rgb[0, 0].tolist() == [255, 0, 0]
+    assert planes.icc is None
+
+
+def test_of_an_animation_the_first_frame_is_kept_and_that_is_said():
+    frames = [Image.new("RGB", (3, 2), colour) for colour in ("red", "blue", "lime")]
+    data = file_bytes(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    planes = read_image(data)
+    assert planes.rgb[0, 0].tolist() == [255, 0, 0]
+    assert planes.notes == ("has 3 frames or pages: only the first is kept",)
+
+
+def test_more_than_eight_bits_a_channel_is_refused_not_cut_down():
+    deep = [
+        file_bytes(Image.new("I;16", (2, 2))),
+        file_bytes(Image.new("F", (2, 2)), "TIFF"),
+        deep_png(),
+        b"P6 1 1 65535\n" + bytes(6),
+    ]
+    for data in deep:
+        with pytest.raises(UnsupportedImage, match=r"more than 8 bits .* convert it to 8 bits"):
+            read_image(data)
+
+
+def test_what_is_no_image_is_refused_by_name(tmp_path):
+    text = tmp_path / "letter.png"
+    text.write_text("Dear reader")
+    for source in (b"", b"Dear reader", text):
+        with pytest.raises(UnsupportedImage, match="not an image"):
+            read_image(source)
+    with pytest.raises(FileNotFoundError):
+        read_image(tmp_path / "absent.png")
+
+
+def test_a_file_that_ends_early_is_refused(rgb):
+    whole = file_bytes(Image.fromarray(rgb).resize((64, 64)))
+    with pytest.raises(UnsupportedImage, match="damaged"):
+        read_image(whole[: len(whole) // 2])
+
+
+def test_a_file_that_would_fill_the_memory_is_refused(monkeypatch, rgb):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4)
+    with pytest.raises(ImageTooLarge, match="cut the image into parts"):
+        read_image(file_bytes(Image.fromarray(rgb)))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((2, 2, 3)), np.zeros((2, 2), np.uint8), np.zeros((2, 2, 5), np.uint8)],
+    ids=["float", "no channels", "five channels"],
+)
+def test_arrays_of_another_kind_are_refused_and_told_what_is_expected(array):
+    with pytest.raises(UnsupportedImage, match=r"expected uint8 \[H, W, 3\], got"):
+        read_image(array)
+
+
+def test_an_image_without_pixels_is_refused():
+    with pytest.raises(UnsupportedImage, match="0x3"):
+        read_image(np.zeros((3, 0, 3), np.uint8))
+
+
+def test_a_decoded_grey_image_takes_the_luma_of_its_three_channels():
+    coded = np.array([[[100, 101, 99]]], np.uint8)  # lossy channels differ by a little
+    assert np.asarray(to_pil(Planes(coded, grey=True))).tolist() == [[100]]

@@ -1,0 +1,23 @@
+"""Probability models of latents, and the driver of the coding steps."""
+
+from hcfss_jax.entropy.channel_slices import ChannelSlices
+from hcfss_jax.entropy.factorised import FactorisedPrior
+from hcfss_jax.entropy.gaussian import gaussian_bits, scale_index, scale_table
+from hcfss_jax.entropy.steps import (
+    Prediction,
+    noise_and_straight_through,
+    rounding,
+    run_steps,
+)
+
+__all__ = [
+    "ChannelSlices",
+    "FactorisedPrior",
+    "Prediction",
+    "gaussian_bits",
+    "noise_and_straight_through",
+    "rounding",
+    "run_steps",
+    "scale_index",
+    "scale_table",
+]

@@ -1,0 +1,37 @@
+"""Flax layers, each importable and usable alone; maps are `[B, H, W, C]`."""
+
+from hcfss_jax.layers.afmm import AFMM
+from hcfss_jax.layers.convolution import DepthwiseConv, SubPixelConv, conv, depth_to_space
+from hcfss_jax.layers.fstam import FSTAM
+from hcfss_jax.layers.gdn import GDN
+from hcfss_jax.layers.hybrid import HybridBlock
+from hcfss_jax.layers.mlp import MLP
+from hcfss_jax.layers.residual import (
+    ResidualBlock,
+    ResidualBlockUpsample,
+    ResidualBlockWithStride,
+    ResidualUnit,
+)
+from hcfss_jax.layers.vfss import VFSS
+from hcfss_jax.layers.vonss import VONSS
+from hcfss_jax.layers.window_attention import SwinBlock, WindowAttention
+
+__all__ = [
+    "AFMM",
+    "FSTAM",
+    "GDN",
+    "MLP",
+    "VFSS",
+    "VONSS",
+    "DepthwiseConv",
+    "HybridBlock",
+    "ResidualBlock",
+    "ResidualBlockUpsample",
+    "ResidualBlockWithStride",
+    "ResidualUnit",
+    "SubPixelConv",
+    "SwinBlock",
+    "WindowAttention",
+    "conv",
+    "depth_to_space",
+]

@@ -1,0 +1,79 @@
+"""Convolutions as the codecs of the field write them: explicit padding, sub-pixel upsampling, depthwise by shifts."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+
+def conv(
+    features: int,
+    kernel: int = 3,
+    stride: int = 1,
+    *,
+    dtype: DTypeLike | None = None,
+    variance: float = 1.0,
+    name: str | None = None,
+) -> nn.Conv:
+    """A square convolution padded by kernel // 2 on every side, as in PyTorch codecs; `[B, H, W, C]`.
+
+    `variance` is that of the initial kernel times its fan-in.
+    """
+    pad = (kernel // 2, kernel // 2)
+    return nn.Conv(
+        features,
+        (kernel, kernel),
+        (stride, stride),
+        (pad, pad),
+        dtype=dtype,
+        kernel_init=nn.initializers.variance_scaling(variance, "fan_in", "truncated_normal"),
+        name=name,
+    )
+
+
+def depth_to_space(x: jax.Array, factor: int = 2) -> jax.Array:
+    """`[B, H, W, f f C]` to `[B, f H, f W, C]`; channel c of pixel (i, j) of a cell is c f f + i f + j."""
+    batch, height, width, channels = x.shape
+    x = x.reshape(batch, height, width, channels // factor**2, factor, factor)
+    return x.transpose(0, 1, 4, 2, 5, 3).reshape(batch, height * factor, width * factor, -1)
+
+
+class SubPixelConv(nn.Module):
+    """Doubles height and width: a convolution to 4 C channels, rearranged (Shi et al. 2016)."""
+
+    features: int
+    kernel: int = 3
+    dtype: DTypeLike | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """`[B, H, W, C]` to `[B, 2 H, 2 W, features]`."""
+        # PyTorch's initial variance: a larger one grows without bound through a chain of inverse GDNs.
+        wide = conv(4 * self.features, self.kernel, dtype=self.dtype, variance=1 / 3, name="conv")
+        return depth_to_space(wide(x))
+
+
+class DepthwiseConv(nn.Module):
+    """A 3x3 depthwise convolution as nine shifted multiply-adds.
+
+    On a CPU 24 times faster than the grouped convolution of the same meaning; the parameters have its shape.
+    """
+
+    dtype: DTypeLike | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """`[B, H, W, C]` to `[B, H, W, C]`."""
+        height, width, channels = x.shape[1:]
+        initial = nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal", (0, 1, 2))
+        kernel = self.param("kernel", initial, (3, 3, 1, channels))
+        bias = self.param("bias", nn.initializers.zeros, (channels,))
+        dtype = self.dtype or x.dtype
+        kernel, bias = kernel.astype(dtype), bias.astype(dtype)
+        padded = jnp.pad(x.astype(dtype), ((0, 0), (1, 1), (1, 1), (0, 0)))
+        taps = (
+            padded[:, i : i + height, j : j + width] * kernel[i, j, 0]
+            for i in range(3)
+            for j in range(3)
+        )
+        return sum(taps, start=bias)

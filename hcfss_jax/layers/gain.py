@@ -1,0 +1,29 @@
+"""Gains that let one set of weights serve every rate (gained VAE, Cui et al. 2021)."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class RateGain(nn.Module):
+    """A learned positive factor for each channel at each rate level, geometric in between.
+
+    The first and last level start at exp(-spread) and exp(spread).
+    """
+
+    levels: int
+    channels: int
+    spread: float = 0.0
+
+    @nn.compact
+    def __call__(self, level: jax.Array) -> jax.Array:
+        """Levels `[B]` in [0, levels - 1], fractions allowed, to factors `[B, 1, 1, channels]`."""
+
+        def initial(_: jax.Array) -> jax.Array:
+            slope = jnp.linspace(-self.spread, self.spread, self.levels)
+            return jnp.broadcast_to(slope[:, None], (self.levels, self.channels))
+
+        log_gain = self.param("log_gain", initial)
+        distance = jnp.abs(level[:, None] - jnp.arange(self.levels))
+        interpolated = jnp.matmul(jnp.maximum(0, 1 - distance), log_gain, precision="highest")
+        return jnp.exp(interpolated)[:, None, None, :]

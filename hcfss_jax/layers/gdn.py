@@ -1,0 +1,35 @@
+"""Generalised divisive normalisation (Ballé et al. 2016), the codecs' own nonlinearity."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from hcfss_jax.ops import lower_bound
+
+PEDESTAL = 2.0**-36  # keeps the square-root parametrisation away from its flat point
+
+
+class GDN(nn.Module):
+    """x / sqrt(beta + gamma x^2) over channels; with `inverse`, x * sqrt(...).
+
+    beta >= 1e-6 and gamma >= 0 are stored as square roots, as TFC and CompressAI do, which slows their updates near 0.
+    """
+
+    inverse: bool = False
+    dtype: DTypeLike | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """`[B, H, W, C]` to `[B, H, W, C]`."""
+        channels = x.shape[-1]
+        beta = self.param("beta", lambda _, n: jnp.sqrt(jnp.ones(n) + PEDESTAL), channels)
+        gamma = self.param("gamma", lambda _, n: jnp.sqrt(0.1 * jnp.eye(n) + PEDESTAL), channels)
+        beta = _non_negative(beta, 1e-6).astype(x.dtype)
+        gamma = _non_negative(gamma, 0.0).astype(x.dtype)
+        norm = (x * x) @ gamma + beta
+        return x * (jnp.sqrt(norm) if self.inverse else jax.lax.rsqrt(norm))
+
+
+def _non_negative(stored: jax.Array, minimum: float) -> jax.Array:
+    return lower_bound(stored, (minimum + PEDESTAL) ** 0.5) ** 2 - PEDESTAL

@@ -1,0 +1,75 @@
+"""Residual blocks of the convolutional codecs (Cheng et al. 2020), as CompressAI names them."""
+
+import flax.linen as nn
+import jax
+from jax.typing import DTypeLike
+
+from hcfss_jax.layers.convolution import SubPixelConv, conv
+from hcfss_jax.layers.gdn import GDN
+
+
+class ResidualBlock(nn.Module):
+    """x + two 3x3 convolutions, each followed by a leaky ReLU. `[B, H, W, C]` to the same."""
+
+    dtype: DTypeLike | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        y = x
+        for name in ("conv1", "conv2"):
+            layer = conv(x.shape[-1], dtype=self.dtype, name=name)
+            y = nn.leaky_relu(layer(y))
+        return x + y
+
+
+class ResidualBlockWithStride(nn.Module):
+    """Halves height and width: 3x3 stride 2, leaky ReLU, 3x3, GDN, and a 1x1 stride-2 skip.
+
+    `[B, H, W, C]` to `[B, H / 2, W / 2, features]`.
+    """
+
+    features: int
+    dtype: DTypeLike | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        y = nn.leaky_relu(conv(self.features, stride=2, name="conv1", dtype=self.dtype)(x))
+        y = GDN(name="gdn", dtype=self.dtype)(
+            conv(self.features, name="conv2", dtype=self.dtype)(y)
+        )
+        return y + conv(self.features, 1, stride=2, name="skip", dtype=self.dtype)(x)
+
+
+class ResidualBlockUpsample(nn.Module):
+    """Doubles height and width: sub-pixel 3x3, leaky ReLU, 3x3, inverse GDN, and a sub-pixel skip.
+
+    `[B, H, W, C]` to `[B, 2 H, 2 W, features]`. CompressAI's skip has a 3x3 kernel; a 1x1 one saves a third of the block.
+    """
+
+    features: int
+    skip_kernel: int = 3
+    dtype: DTypeLike | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        y = nn.leaky_relu(SubPixelConv(self.features, name="up", dtype=self.dtype)(x))
+        y = GDN(inverse=True, name="gdn", dtype=self.dtype)(
+            conv(self.features, name="conv", dtype=self.dtype)(y)
+        )
+        return y + SubPixelConv(self.features, self.skip_kernel, name="skip", dtype=self.dtype)(x)
+
+
+class ResidualUnit(nn.Module):
+    """The bottleneck of attention modules: 1x1 to half, 3x3, 1x1 back, GELU between and after the sum.
+
+    `[B, H, W, C]` to the same.
+    """
+
+    dtype: DTypeLike | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        channels = x.shape[-1]
+        y = nn.gelu(conv(channels // 2, 1, name="narrow", dtype=self.dtype)(x))
+        y = nn.gelu(conv(channels // 2, name="conv", dtype=self.dtype)(y))
+        return nn.gelu(x + conv(channels, 1, name="wide", dtype=self.dtype)(y))

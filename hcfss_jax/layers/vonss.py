@@ -1,0 +1,106 @@
+"""VONSS, the Vision Omni-directional Neighborhood State Space layer of HCFSSNet (arXiv 2511.20151)."""
+
+import math
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from hcfss_jax.layers.convolution import DepthwiseConv
+from hcfss_jax.ops.scan_lines import Line, ScanLines, fold, lines_of, unfold
+from hcfss_jax.ops.selective_scan import selective_scan
+
+Initialiser = Callable[[jax.Array, tuple[int, ...]], jax.Array]
+
+
+def _log_uniform_dt(low: float = 1e-3, high: float = 1e-1) -> Initialiser:
+    """A bias whose softplus is log-uniform in [low, high] (Mamba, section 3.6)."""
+
+    def initialise(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+        log = jax.random.uniform(key, shape, minval=math.log(low), maxval=math.log(high))
+        return jnp.log(jnp.expm1(jnp.exp(log)))
+
+    return initialise
+
+
+def _log_of_state_number(_: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """A = -(1, 2, ..., N) for every direction and channel (S4D-real); shape `[K, N, C]`."""
+    return jnp.broadcast_to(jnp.log(jnp.arange(1.0, shape[1] + 1))[:, None], shape)
+
+
+class VONSS(nn.Module):
+    """A selective state-space layer that reads the map along all its lines, both ways.
+
+        x -> dense -> (u | gate);  u -> depthwise 3x3 -> SiLU -> sum of K scans -> LayerNorm -> * SiLU(gate) -> dense
+
+    VMamba's SS2D with 8 sequences instead of 4: rows, columns, diagonals and anti-diagonals. What "neighborhood"
+    means the paper leaves open; our reading is `hcfss_jax.ops.scan_lines`. With directions=4 and scan_lines="raster" it is
+    SS2D itself.
+    """
+
+    state_size: int = 16
+    directions: int = 8
+    scan_lines: ScanLines = "neighborhood"
+    expand: float = 2.0
+    dtype: DTypeLike | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """`[B, H, W, C]` to the same."""
+        channels = x.shape[-1]
+        inner = round(self.expand * channels)
+        dense = nn.Dense(2 * inner, use_bias=False, dtype=self.dtype, name="in")
+        u, gate = jnp.split(dense(x), 2, axis=-1)
+        u = nn.silu(DepthwiseConv(dtype=self.dtype, name="conv")(u))
+        y = nn.LayerNorm(dtype=self.dtype, name="norm")(self._scan_all(u))
+        y = y * nn.silu(gate)
+        return nn.Dense(channels, use_bias=False, dtype=self.dtype, name="out")(y)
+
+    def _scan_all(self, u: jax.Array) -> jax.Array:
+        """The sum over all lines of u `[B, H, W, inner]` scanned along them."""
+        height, width, inner = u.shape[1:]
+        lines = lines_of(self.directions)
+        n, k = self.state_size, len(lines)
+        rank = math.ceil(inner / (16 * self.expand))
+        lecun = nn.initializers.variance_scaling(
+            1.0, "fan_in", "truncated_normal", in_axis=1, out_axis=2, batch_axis=(0,)
+        )
+        weights = {
+            "x_proj": self.param("x_proj", lecun, (k, inner, rank + 2 * n)),
+            "dt_proj": self.param("dt_proj", lecun, (k, rank, inner)),
+            "dt_bias": self.param("dt_bias", _log_uniform_dt(), (k, inner)),
+            "a_log": self.param("a_log", _log_of_state_number, (k, n, inner)),
+            "d": self.param("d", nn.initializers.ones, (k, inner)),
+        }
+        total = jnp.zeros_like(u)
+        for layout in dict.fromkeys(line.layout(self.scan_lines) for line in lines):
+            steps = unfold(u, layout, self.scan_lines)
+            scanned = [
+                self._scan(steps, line, {name: w[i] for name, w in weights.items()})
+                for i, line in enumerate(lines)
+                if line.layout(self.scan_lines) == layout
+            ]
+            total += fold(
+                sum(scanned[1:], start=scanned[0]), layout, self.scan_lines, height, width
+            )
+        return total
+
+    def _scan(self, u: jax.Array, line: Line, weights: dict[str, jax.Array]) -> jax.Array:
+        """One line's selective scan of u `[S, B, P, inner]`: dt, B and C are read off u itself."""
+        n, rank = self.state_size, weights["dt_proj"].shape[0]
+        projected = u @ weights["x_proj"].astype(u.dtype)
+        dt, b, c = jnp.split(projected, (rank, rank + n), axis=-1)
+        # The step size decides how long the state remembers: float32 from here on, whatever the layer's dtype.
+        dt = dt.astype(jnp.float32) @ weights["dt_proj"] + weights["dt_bias"]
+        return selective_scan(
+            u,
+            nn.softplus(dt),
+            -jnp.exp(weights["a_log"]),
+            b,
+            c,
+            weights["d"],
+            shift=line.shift(self.scan_lines),
+            reverse=line.reverse,
+        )

@@ -1,0 +1,78 @@
+"""Window attention (W-MSA, SW-MSA) and the Swin block around it (Liu et al. 2021)."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import DTypeLike
+
+from hcfss_jax.layers.mlp import MLP
+from hcfss_jax.ops.windows import attention_regions, merge, pad_to_windows, partition
+
+
+class WindowAttention(nn.Module):
+    """Multi-head attention inside windows, with a learned bias for each relative position.
+
+    With `shifted` the windows lie half a window further (SW-MSA). Maps of any size: what is added to fill the last
+    windows is never attended to.
+    """
+
+    head_dim: int = 16
+    window: int = 8
+    shifted: bool = False
+    dtype: DTypeLike | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """`[B, H, W, C]` to the same; C is a multiple of head_dim."""
+        height, width, channels = x.shape[1:]
+        shift = self.window // 2 if self.shifted else 0
+        x = pad_to_windows(x, self.window)
+        x = partition(jnp.roll(x, (-shift, -shift), axis=(1, 2)), self.window)
+        shape, x = x.shape, x.reshape(x.shape[0], -1, self.window**2, channels)
+        regions = attention_regions(height, width, self.window, shift)
+        x = self._attend(x, regions).reshape(shape)
+        x = jnp.roll(merge(x), (shift, shift), axis=(1, 2))
+        return x[:, :height, :width]
+
+    def _attend(self, x: jax.Array, regions: np.ndarray) -> jax.Array:
+        """Attention among the pixels of each window: x `[B, windows, pixels, C]`."""
+        channels = x.shape[-1]
+        heads = channels // self.head_dim
+        qkv = nn.DenseGeneral((3, heads, self.head_dim), name="qkv", dtype=self.dtype)(x)
+        q, k, v = (qkv[..., i, :, :] for i in range(3))
+        scores = jnp.einsum("bwihd,bwjhd->bwhij", q, k)
+        scores = scores.astype(jnp.float32) * self.head_dim**-0.5 + self._position_bias(heads)
+        apart = regions[:, None, :, None] != regions[:, None, None, :]
+        if apart.any():
+            scores = jnp.where(apart, -1e9, scores)
+        weights = nn.softmax(scores).astype(v.dtype)
+        y = jnp.einsum("bwhij,bwjhd->bwihd", weights, v)
+        return nn.DenseGeneral(channels, (-2, -1), name="out", dtype=self.dtype)(y)
+
+    def _position_bias(self, heads: int) -> jax.Array:
+        """`[heads, pixels, pixels]`, looked up by the offset between two pixels."""
+        side = 2 * self.window - 1
+        table = self.param("position_bias", nn.initializers.normal(0.02), (side * side, heads))
+        y, x = np.divmod(np.arange(self.window**2), self.window)
+        offset = (y[:, None] - y + self.window - 1) * side + x[:, None] - x + self.window - 1
+        return table[offset].transpose(2, 0, 1)
+
+
+class SwinBlock(nn.Module):
+    """x + attention(LN x), then x + MLP(LN x). `[B, H, W, C]` to the same."""
+
+    head_dim: int = 16
+    window: int = 8
+    shifted: bool = False
+    mlp_ratio: int = 4
+    dtype: DTypeLike | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        attention = WindowAttention(
+            self.head_dim, self.window, self.shifted, name="attention", dtype=self.dtype
+        )
+        x = x + attention(nn.LayerNorm(name="norm1", dtype=self.dtype)(x))
+        mlp = MLP(self.mlp_ratio * x.shape[-1], name="mlp", dtype=self.dtype)
+        return x + mlp(nn.LayerNorm(name="norm2", dtype=self.dtype)(x))

@@ -1,0 +1,131 @@
+"""What every model here shares: transforms, hyperprior, rate gains, and the pass through them.
+
+x -> g_a -> * gain -> y -> h_a -> * gain -> z -> round -> z_hat -> / gain -> h_s -> hyper
+                      y -> steps(hyper) -> y_hat -> / gain -> g_s -> x_hat
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hcfss_jax.coding import Tables, gaussian_tables, tables_from_pmfs
+from hcfss_jax.entropy.factorised import cut_tails
+from hcfss_jax.entropy.gaussian import scale_table
+from hcfss_jax.entropy.steps import (
+    Decoded,
+    Prediction,
+    Quantise,
+    noise_and_straight_through,
+    rounding,
+    run_steps,
+)
+from hcfss_jax.ops import add_uniform_noise, round_straight_through
+
+T = TypeVar("T")
+
+Y_STRIDE, Z_STRIDE = 16, 64  # pixels of the image a position of y and of z stands for
+
+
+def exactly(method: Callable[..., T]) -> Callable[..., T]:
+    """Float32 products in full precision inside: what reaches a table index must not depend on fast modes."""
+
+    @functools.wraps(method)
+    def wrapper(*args: Any, **kwargs: Any) -> T:
+        with jax.default_matmul_precision("highest"):
+            return method(*args, **kwargs)
+
+    return wrapper
+
+
+class Output(NamedTuple):
+    """A pass over a batch: x_hat `[B, H, W, 3]` (not clipped) and bits of each image `[B]`."""
+
+    x_hat: jax.Array
+    bits_y: jax.Array
+    bits_z: jax.Array
+
+
+class CompressionModel(nn.Module):
+    """The skeleton; a model's `setup` supplies the parts.
+
+    Parts: modules `g_a`, `g_s`, `h_a`, `h_s`; `prior` (a FactorisedPrior); `slices` (an entropy model with `steps`, `split`,
+    `predict`, `refine`); and RateGains `gain_y`, `inverse_gain_y`, `gain_z`, `inverse_gain_z`.
+
+    Images are float `[B, H, W, 3]` in [0, 1] with H and W multiples of 64; levels are `[B]` in [0, levels - 1].
+    y is `[B, H / 16, W / 16, M]` and z `[B, H / 64, W / 64, C_z]`, both after their gain.
+    """
+
+    config: Any
+
+    def analyse(self, x: jax.Array, level: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Image to (y, z), not yet quantised."""
+        y = self.g_a(x).astype(jnp.float32) * self.gain_y(level)
+        z = self.h_a(y) * self.gain_z(level)
+        return y, z
+
+    @exactly
+    def hyper(self, z_hat: jax.Array, level: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Quantised z to the hyperprior's maps for mean and scale, `[B, h, w, M]` each."""
+        return self.h_s(z_hat * self.inverse_gain_z(level))
+
+    @exactly
+    def predict(self, step: int, hyper: Any, decoded: Decoded) -> Prediction:
+        """What a coding step knows beforehand."""
+        return self.slices.predict(step, hyper, decoded)
+
+    @exactly
+    def refine(self, step: int, features: jax.Array, quantised: jax.Array) -> jax.Array:
+        """A step's part of y_hat from its quantised values."""
+        return self.slices.refine(step, features, quantised)
+
+    def synthesise(self, decoded: Decoded, level: jax.Array) -> jax.Array:
+        """The decoded parts of y to the image, not clipped."""
+        y_hat = jnp.concatenate(decoded, axis=-1)
+        return self.g_s(y_hat * self.inverse_gain_y(level)).astype(jnp.float32)
+
+    def split(self, y: jax.Array) -> list[jax.Array]:
+        """y in the parts that the steps code."""
+        return self.slices.split(y)
+
+    def __call__(self, x: jax.Array, level: jax.Array) -> Output:
+        """The pass of training; wants an rng named "noise"."""
+        y, z = self.analyse(x, level)
+        key_y, key_z = jax.random.split(self.make_rng("noise"))
+        bits_z = self.prior.bits(add_uniform_noise(key_z, z))
+        quantise = noise_and_straight_through(key_y, self.split(y))
+        return self._decode(round_straight_through(z), bits_z, quantise, level)
+
+    def evaluate(self, x: jax.Array, level: jax.Array) -> Output:
+        """The pass with real rounding; bits are the model's estimate."""
+        y, z = self.analyse(x, level)
+        z_hat = jnp.round(z)
+        return self._decode(z_hat, self.prior.bits(z_hat), rounding(self.split(y)), level)
+
+    def _decode(
+        self, z_hat: jax.Array, bits_z: jax.Array, quantise: Quantise, level: jax.Array
+    ) -> Output:
+        hyper = self.hyper(z_hat, level)
+        decoded, bits_y = run_steps(self.slices.steps, self.predict, self.refine, quantise, hyper)
+        x_hat = self.synthesise(decoded, level)
+        return Output(x_hat, sum(bits_y[1:], start=bits_y[0]), jnp.sum(bits_z, axis=(1, 2, 3)))
+
+    def prior_pmfs(self) -> tuple[jax.Array, jax.Array]:
+        """See `FactorisedPrior.pmfs`."""
+        return self.prior.pmfs()
+
+    def build_tables(self, variables: Any) -> dict[str, Tables]:
+        """The coder's integer tables: "y" by scale index, "z" by channel.
+
+        A value made once, when weights are exported, and stored with them; floats of another machine never meet it.
+        """
+        pmf, logits = self.apply(variables, method="prior_pmfs")
+        kept, offsets = cut_tails(np.asarray(pmf), np.asarray(logits))
+        return {
+            "y": gaussian_tables(scale_table()),
+            "z": tables_from_pmfs(kept, np.asarray(offsets)),
+        }

@@ -1,0 +1,132 @@
+"""The selective scan of state-space models, over many parallel lines of a map.
+
+    h_t = exp(dt_t A) h_{t-1} + dt_t B_t u_t        y_t = C_t . h_t + D u_t
+
+Source: Mamba (Gu and Dao 2023, section 3.2), with the zero-order hold on A and the Euler step on B.
+
+Arrays are time-major, `[S, G, P, C]`: S steps along the scan, G images, P lines that run side by side and
+C channels. A plain sequence is P = 1. `shift` moves every line by that many places along P at each step, which
+turns the rows of an image into its diagonals without moving a pixel; what a line finds where it enters is 0.
+
+The state `[S, G, P, N, C]` never exists whole: the scan walks in chunks of steps, keeps the state at the borders
+of chunks alone, and recomputes the inside on the way back. Inside a chunk stands one linear recurrence, which has
+two implementations (`linear_recurrence`) and one gradient.
+"""
+
+import functools
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from hcfss_jax.ops.linear_recurrence import Implementation, linear_recurrence
+
+CHUNK_ELEMENTS = 2**20  # elements of state a chunk may hold: 4 MiB in float32, about a core's cache
+CHUNK_STEPS = (8, 128)
+
+__all__ = ["Implementation", "choose_implementation", "selective_scan"]
+
+
+def choose_implementation(implementation: Literal["auto"] | Implementation) -> Implementation:
+    """The implementation behind "auto": sequential on CPU, associative (log depth) elsewhere.
+
+    Raises ValueError for a name that is none.
+    """
+    if implementation == "auto":
+        return "sequential" if jax.default_backend() == "cpu" else "associative"
+    if implementation not in ("sequential", "associative"):
+        raise ValueError(
+            f"implementation={implementation!r}: choose 'auto', 'associative' or 'sequential'"
+        )
+    return implementation
+
+
+def selective_scan(
+    u: jax.Array,
+    dt: jax.Array,
+    a: jax.Array,
+    b: jax.Array,
+    c: jax.Array,
+    d: jax.Array | None = None,
+    *,
+    shift: int = 0,
+    reverse: bool = False,
+    implementation: Literal["auto"] | Implementation = "auto",
+    chunk: int | None = None,
+) -> jax.Array:
+    """Scans u along its first axis.
+
+    Args:
+      u: input `[S, G, P, C]`.
+      dt: step size `[S, G, P, C]`, not negative; 0 leaves the state as it is.
+      a: `[N, C]`, negative: the rates at which the N states of a channel decay.
+      b, c: `[S, G, P, N]`, what enters the state and what is read of it.
+      d: `[C]`, the direct path, or None.
+      shift: places that a line moves along P at each step.
+      reverse: walk from the last step to the first.
+      implementation: see `choose_implementation`.
+      chunk: steps whose states exist at a time; None chooses by size.
+
+    Returns:
+      y `[S, G, P, C]` in u's dtype. The state is float32, or float64 where u is.
+    """
+    implementation = choose_implementation(implementation)
+    steps, groups, lines, channels = u.shape
+    states = a.shape[0]
+    state_dtype = jnp.promote_types(u.dtype, jnp.float32)
+    chunk = min(steps, chunk or _chunk_steps(groups * lines * states * channels))
+    body = functools.partial(
+        _scan_chunk,
+        a=a.astype(state_dtype),
+        shift=shift,
+        reverse=reverse,
+        implementation=implementation,
+    )
+    h = jnp.zeros((groups, lines, states * channels), state_dtype)
+    inputs = (u, dt, b, c)
+    if chunk == steps:
+        _, y = body(h, inputs)
+    else:
+        # dt = 0 in what is added at the end: those steps neither decay the state nor feed it.
+        inputs = jax.tree.map(functools.partial(_in_chunks, chunk=chunk), inputs)
+        _, y = lax.scan(jax.checkpoint(body), h, inputs, reverse=reverse)
+        y = y.reshape(-1, groups, lines, channels)[:steps]
+    if d is not None:
+        y = y + d.astype(state_dtype) * u.astype(state_dtype)
+    return y.astype(u.dtype)
+
+
+def _chunk_steps(elements_a_step: int) -> int:
+    low, high = CHUNK_STEPS
+    return max(low, min(high, CHUNK_ELEMENTS // elements_a_step))
+
+
+def _in_chunks(x: jax.Array, chunk: int) -> jax.Array:
+    missing = -x.shape[0] % chunk
+    x = jnp.pad(x, ((0, missing),) + ((0, 0),) * (x.ndim - 1))
+    return x.reshape(-1, chunk, *x.shape[1:])
+
+
+def _scan_chunk(
+    h: jax.Array,
+    inputs: tuple[jax.Array, jax.Array, jax.Array, jax.Array],
+    *,
+    a: jax.Array,
+    shift: int,
+    reverse: bool,
+    implementation: Implementation,
+) -> tuple[jax.Array, jax.Array]:
+    """One chunk: state before `[G, P, N * C]` and inputs to (state after, y)."""
+    u, dt, b, c = (x.astype(a.dtype) for x in inputs)
+    steps, groups, lines, channels = u.shape
+    # States before channels: the long axis last is what vector units want.
+    decay = jnp.exp(dt[..., None, :] * a)
+    drive = (dt * u)[..., None, :] * b[..., :, None]
+    flat = (steps, groups, lines, -1)
+    hs = linear_recurrence(
+        decay.reshape(flat), drive.reshape(flat), h, shift, reverse, implementation
+    )
+    states = hs.reshape(*decay.shape)
+    y = jnp.sum(states * c[..., :, None], axis=-2)
+    return hs[0 if reverse else -1], y.reshape(steps, groups, lines, channels)

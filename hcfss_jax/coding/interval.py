@@ -1,0 +1,61 @@
+"""The coder's interval in 32-bit registers, shared by the encoder's and the decoder's loop.
+
+The interval is [low, low + size) in units of 2**-32 of what is left of the stream. A symbol narrows
+it to its share; when the size falls to 2**16, a word (16 bits) of the stream is settled and the
+interval grows by as much. All is uint32, so that no 64-bit mode is touched: a size of 2**32 does not
+fit, and the loops therefore carry size - 1, called `size` there.
+"""
+
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Word = jax.Array
+"""A uint32 scalar."""
+
+FULL = 0xFFFFFFFF
+SMALLEST_BUCKET = 1 << 12
+
+
+def scaled(size: Word, frequency: Word) -> Word:
+    """floor((size + 1) * frequency / 2**16) in 32 bits, for a frequency in [0, 2**16)."""
+    return (size >> 16) * frequency + ((size & 0xFFFF) * frequency + frequency >> 16)
+
+
+def grow(size: Word, low: Word) -> tuple[Word, Word, Word]:
+    """The interval after a word has left it, if one must: (whether, size, low)."""
+    must = size >> 16 == 0
+    return must, jnp.where(must, size << 16 | 0xFFFF, size), jnp.where(must, low << 16, low)
+
+
+def bucket(size: int) -> int:
+    """The length that an array of `size` is padded to, so that few shapes are compiled."""
+    length = SMALLEST_BUCKET
+    while length < size:
+        length *= 4
+    return length
+
+
+def padded(array: np.ndarray) -> np.ndarray:
+    """The array, with zeros up to its bucket."""
+    whole = np.zeros(bucket(array.size), array.dtype)
+    whole[: array.size] = array
+    return whole
+
+
+def on_cpu(array: np.ndarray) -> jax.Array:
+    """The array on the CPU, where a loop over it then runs, whatever the default device is."""
+    return jax.device_put(array, _cpu())
+
+
+@cache
+def _cpu() -> jax.Device:
+    try:
+        return jax.devices("cpu")[0]
+    except RuntimeError as error:
+        raise RuntimeError(
+            "the range coder runs on JAX's CPU device, which is switched off; "
+            "add it beside the accelerator, for example JAX_PLATFORMS=cuda,cpu"
+        ) from error

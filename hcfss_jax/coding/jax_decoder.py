@@ -1,0 +1,228 @@
+"""Engine `jax`, decoding: the stream of TensorFlow Compression's range coder to symbols.
+
+A symbol is found without dividing by the interval's 33-bit size: a 32-bit quotient gives a lower
+bound within a few 2**-16, a small table gives the entry of the cdf there, and a search walks on from
+it, exactly, by the very products that the encoder used.
+"""
+
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from hcfss_jax.coding.escapes import MOST_GAMMA_BITS
+from hcfss_jax.coding.interval import FULL, Word, grow, on_cpu, padded, scaled
+from hcfss_jax.coding.tables import TOTAL, Tables
+from hcfss_jax.errors import CorruptSection
+
+HINTS = 256
+"""Entries of a row's table of hints; a power of two."""
+
+ESCAPE = -(2**31)
+"""What `Lookup.symbol` holds for escapes; no table reaches this far."""
+
+
+class Lookup(NamedTuple):
+    """`Tables` as the loop reads them, padded to buckets, on the CPU.
+
+    cdf: uint32 `[entries]`. symbol: int32 `[entries]`, the integer of each entry, or ESCAPE.
+    hint: uint32 `[T * HINTS]`, where in `cdf` the search begins. below, above: uint32 `[T]`, what
+    an escaped distance is subtracted from or added to.
+    """
+
+    cdf: jax.Array
+    symbol: jax.Array
+    hint: jax.Array
+    below: jax.Array
+    above: jax.Array
+
+
+class Position(NamedTuple):
+    """Where the decoder stands: uint32 scalars. `ahead` is the stream's value less `low`."""
+
+    read: Word
+    size: Word
+    low: Word
+    ahead: Word
+
+
+class Decoder:
+    """Bytes to symbols; see `hcfss_jax.coding.RangeDecoder`."""
+
+    def __init__(self, data: bytes) -> None:
+        words = np.frombuffer(data.ljust(len(data) + 4 & ~1, b"\0"), ">u2").astype(np.uint32)
+        words = np.append(words, np.zeros(2, np.uint32))  # the loop reads zeros past the end
+        self._bytes = len(data)
+        self._words = on_cpu(padded(words))
+        first = words[0] << 16 | words[1]
+        self._position = Position(*map(np.uint32, (2, FULL, 0, first)))
+
+    def decode(self, indices: np.ndarray, tables: Tables) -> np.ndarray:
+        """The next symbols of the stream, int32 `[n]`."""
+        position = Position(*map(on_cpu, self._position))
+        count = on_cpu(np.uint32(indices.size))
+        indices_padded = on_cpu(padded(indices.astype(np.uint32)))
+        result = _decode_loop(indices_padded, count, self._words, _lookup(tables), position)
+        symbols, decoded, self._position = jax.device_get(result)
+        if decoded < indices.size:
+            raise CorruptSection(f"the stream escapes by more than {MOST_GAMMA_BITS} bits")
+        return symbols[: indices.size]
+
+    def finish(self) -> bool:
+        """Whether the bytes are used up and are those that `encode` would have ended with."""
+        read, size, low, ahead = map(int, self._position)
+        value, high = low + ahead & FULL, low + size
+        if 2 * read < self._bytes:
+            return False
+        if low == 0 or high > FULL:
+            return value == 0
+        shift = 24 if low - 1 >> 24 < high >> 24 else 16
+        return value == (low - 1 >> shift) + 1 << shift
+
+
+_lookups: WeakKeyDictionary[Tables, Lookup] = WeakKeyDictionary()
+
+
+def _lookup(tables: Tables) -> Lookup:
+    """Made once for each tables that live."""
+    if tables not in _lookups:
+        _lookups[tables] = _make_lookup(tables)
+    return _lookups[tables]
+
+
+def _make_lookup(tables: Tables) -> Lookup:
+    row = np.repeat(np.arange(len(tables)), tables.length + 1)
+    symbol = tables.offset[row] + np.arange(tables.cdf.size) - tables.start[row]
+    symbol[tables.start + tables.length - 1] = ESCAPE
+    # Rows one above the other rise throughout, so that one search serves all of them.
+    rising = tables.cdf + row * (TOTAL + 1)
+    levels = np.arange(HINTS) * (TOTAL // HINTS)
+    wanted = levels + np.arange(len(tables))[:, None] * (TOTAL + 1)
+    hint = np.searchsorted(rising, wanted.ravel(), side="right") - 1
+    above = tables.offset + tables.length - 2
+    arrays = (
+        tables.cdf.astype(np.uint32),
+        symbol.astype(np.int32),
+        hint.astype(np.uint32),
+        tables.offset.view(np.uint32),
+        above.astype(np.int32).view(np.uint32),
+    )
+    return Lookup(*(on_cpu(padded(array)) for array in arrays))
+
+
+def _at(array: jax.Array, index: Word) -> jax.Array:
+    """One entry; an index past the end reads the last, so that no stream reads out of bounds."""
+    return lax.dynamic_index_in_dim(array, index, keepdims=False)
+
+
+@jax.jit
+def _decode_loop(
+    indices: jax.Array, count: Word, words: jax.Array, lookup: Lookup, position: Position
+) -> tuple[jax.Array, Word, Position]:
+    """Decode `count` symbols: (symbols, how many were sound, the position after them).
+
+    Escapes are rare: the inner loop runs up to the next one, the outer reads what follows it.
+    """
+
+    def more(state: tuple) -> jax.Array:
+        i, sound, escaped, *_ = state
+        return (i < count) & sound & ~escaped
+
+    def inside(state: tuple) -> tuple:
+        i, sound, _, symbols, position = state
+        entry, position = _pick(_at(indices, i), position, words, lookup)
+        symbol = _at(lookup.symbol, entry)
+        escaped = symbol == ESCAPE
+        symbols = lax.dynamic_update_index_in_dim(symbols, symbol, i, 0)
+        return i + (~escaped).astype(jnp.uint32), sound, escaped, symbols, position
+
+    def outside(state: tuple) -> tuple:
+        i, _, escaped, symbols, position = lax.while_loop(more, inside, state)
+
+        def read(position: Position) -> tuple[Position, jax.Array, jax.Array]:
+            return _read_escape(_at(indices, i), position, words, lookup)
+
+        def nothing(position: Position) -> tuple[Position, jax.Array, jax.Array]:
+            return position, jnp.int32(0), jnp.bool_(True)
+
+        position, symbol, sound = lax.cond(escaped, read, nothing, position)
+        # Past the last symbol there is nothing to overwrite: the write is clamped, so guard it.
+        symbol = jnp.where(escaped, symbol, _at(symbols, i))
+        symbols = lax.dynamic_update_index_in_dim(symbols, symbol, i, 0)
+        i = i + (escaped & sound).astype(jnp.uint32)
+        return i, sound, jnp.bool_(False), symbols, position
+
+    symbols = jnp.zeros(indices.shape, jnp.int32)
+    state = (jnp.uint32(0), jnp.bool_(True), jnp.bool_(False), symbols, position)
+    i, _, _, symbols, position = lax.while_loop(more, outside, state)
+    return symbols, i, position
+
+
+def _pick(row: Word, position: Position, words: jax.Array, lookup: Lookup) -> tuple[Word, Position]:
+    """The entry of the row whose share of the interval holds the value."""
+    size, ahead = position.size, position.ahead
+    shift = lax.clz(size)
+    level = (ahead << shift) // ((size << shift >> 16) + 1)  # never above ahead / size
+    entry = _at(lookup.hint, row * HINTS + level // (TOTAL // HINTS))
+
+    def too_low(state: tuple[Word, ...]) -> jax.Array:
+        _, _, upper, end = state
+        return (upper < TOTAL) & (end <= ahead)
+
+    def next_entry(state: tuple[Word, ...]) -> tuple[Word, ...]:
+        entry, _, _, end = state
+        upper = _at(lookup.cdf, entry + 2)
+        return entry + 1, end, upper, scaled(size, upper)
+
+    upper = _at(lookup.cdf, entry + 1)
+    state = entry, scaled(size, _at(lookup.cdf, entry)), upper, scaled(size, upper)
+    entry, start, upper, end = lax.while_loop(too_low, next_entry, state)
+    last = jnp.where(upper == TOTAL, size, end - 1)
+    return entry, _narrow(position, start, last, words)
+
+
+def _narrow(position: Position, start: Word, last: Word, words: jax.Array) -> Position:
+    """The position in [start, last] of the interval; reads a word when one is needed."""
+    low, ahead = position.low + start, position.ahead - start
+    word = _at(words, position.read)
+    grown, size, low = grow(last - start, low)
+    ahead = jnp.where(grown, ahead << 16 | word, ahead)
+    return Position(position.read + grown.astype(jnp.uint32), size, low, ahead)
+
+
+def _read_escape(
+    row: Word, position: Position, words: jax.Array, lookup: Lookup
+) -> tuple[Position, jax.Array, jax.Array]:
+    """What follows an escape: (position, symbol, whether it is one)."""
+
+    def toss(position: Position) -> tuple[Word, Position]:
+        half = scaled(position.size, jnp.uint32(TOTAL // 2))
+        one = position.ahead >= half
+        start, last = jnp.where(one, half, 0), jnp.where(one, position.size, half - 1)
+        return one.astype(jnp.uint32), _narrow(position, start, last, words)
+
+    def count_zeros(state: tuple) -> tuple:
+        zeros, _, position = state
+        bit, position = toss(position)
+        return zeros + 1 - bit, bit, position
+
+    def add_bit(_: int, state: tuple) -> tuple:
+        distance, position = state
+        bit, position = toss(position)
+        return distance << 1 | bit, position
+
+    def bounded(state: tuple) -> jax.Array:
+        zeros, bit, _ = state
+        return (bit == 0) & (zeros < MOST_GAMMA_BITS)
+
+    state = (jnp.uint32(0), jnp.uint32(0), position)
+    zeros, _, position = lax.while_loop(bounded, count_zeros, state)
+    state = (jnp.uint32(1), position)
+    distance, position = lax.fori_loop(jnp.uint32(0), zeros, add_bit, state)
+    below, position = toss(position)
+    reached_down = _at(lookup.below, row) - distance
+    symbol = jnp.where(below == 1, reached_down, _at(lookup.above, row) + distance)
+    return position, lax.bitcast_convert_type(symbol, jnp.int32), zeros < MOST_GAMMA_BITS

@@ -11,8 +11,8 @@ from ml_collections import ConfigDict
 from hcfss_jax.models import create_model
 from hcfss_jax.weights import WeightPackage, make_package, save_package
 from train.checkpoints import Checkpoints
-from train.errors import TrainingError
-from train.experiment import read_workdir, state_like
+from train.errors import TrainingError, WrongCheckpoint
+from train.experiment import layout_of, read_workdir, state_like
 from train.optimiser import make_optimiser
 from train.step import make_mesh, replicated
 
@@ -25,9 +25,15 @@ def export(workdir: Path, dtype: str = "bfloat16") -> WeightPackage:
     record = read_workdir(workdir)
     config = ConfigDict(record["config"])
     model = create_model(record["model"]["name"], **record["model"]["config"])
+    layout = layout_of(model)
+    if record["model"]["layout"] != layout.digest:
+        raise WrongCheckpoint(
+            f"{workdir} was trained by code whose parameters have other names or shapes: "
+            "export it with that code"
+        )
     whole = replicated(make_mesh(jax.devices()[:1]))  # whatever it was trained on
     with Checkpoints(workdir) as checkpoints:
-        state, _ = checkpoints.restore(state_like(config, model, make_optimiser(config), whole))
+        state, _ = checkpoints.restore(state_like(layout, make_optimiser(config), whole))
     meta = {
         "command": record["command"],
         "steps": int(state.step),
@@ -35,7 +41,7 @@ def export(workdir: Path, dtype: str = "bfloat16") -> WeightPackage:
         "crop": config.crop,
         "lambdas": list(config.lambdas),
     }
-    params = jax.tree.map(np.asarray, state.ema)
+    params = jax.tree.map(np.asarray, layout.unravel(state.ema))
     return make_package(model, record["model"]["name"], params, meta, dtype)
 
 

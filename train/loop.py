@@ -20,8 +20,10 @@ from train.experiment import (
     claim_workdir,
     fresh_state,
     identity,
+    layout_of,
     state_like,
 )
+from train.flat import FlatLayout
 from train.images import Photos, load_photos
 from train.interrupt import Interrupt
 from train.optimiser import make_optimiser
@@ -41,7 +43,8 @@ def train(config: ConfigDict, workdir: Path, command: str = "") -> int | None:
     model = build_model(config)
     check_config(config, model.config, mesh.size)
     training, held_out = _photos(config)
-    claim_workdir(workdir, config, identity(config, model), command)
+    layout = layout_of(model)
+    claim_workdir(workdir, config, identity(config.model.name, model, layout), command)
 
     recipe = CropRecipe(config.crop, len(config.lambdas), config.data.half_size_probability)
     batches = Batches(training, recipe, config.batch_size, config.seed, config.data.prefetch)
@@ -49,16 +52,16 @@ def train(config: ConfigDict, workdir: Path, command: str = "") -> int | None:
     validate = None
     if config.eval_every:
         validate = make_validation(
-            model, held_out, config.eval_crop, config.eval_levels, config.lambdas
+            model, layout, held_out, config.eval_crop, config.eval_levels, config.lambdas
         )
     with Checkpoints(workdir, config.checkpoint_minutes) as checkpoints, Interrupt() as interrupt:
-        state = _first_state(config, model, optimiser, mesh, checkpoints, batches)
+        state = _first_state(config.seed, model, layout, optimiser, mesh, checkpoints, batches)
         start = int(state.step)
-        print(f"{_count(state.params):,} parameters, from step {start}", flush=True)
+        print(f"{state.params.size:,} parameters, from step {start}", flush=True)
         run = Run(
             config=config,
             step_fn=make_step(
-                model, optimiser, config.lambdas, config.ema_decay, config.seed, mesh
+                model, layout, optimiser, config.lambdas, config.ema_decay, config.seed, mesh
             ),
             place=lambda batch: jax.device_put(batch, batch_sharding(mesh)),
             batches=batches,
@@ -129,8 +132,9 @@ def _photos(config: ConfigDict) -> tuple[Photos, Photos]:
 
 
 def _first_state(
-    config: ConfigDict,
+    seed: int,
     model: Any,
+    layout: FlatLayout,
     optimiser: optax.GradientTransformation,
     mesh: Mesh,
     checkpoints: Checkpoints,
@@ -139,8 +143,8 @@ def _first_state(
     """The newest checkpoint's state, the batches set to follow it; a fresh one without any."""
     whole = replicated(mesh)
     if checkpoints.latest_step() is None:
-        return jax.device_put(fresh_state(config, model, optimiser), whole)
-    state, position = checkpoints.restore(state_like(config, model, optimiser, whole))
+        return jax.device_put(fresh_state(seed, model, layout, optimiser), whole)
+    state, position = checkpoints.restore(state_like(layout, optimiser, whole))
     batches.restore(position)
     return state
 
@@ -150,7 +154,3 @@ def _means(pending: list[Metrics]) -> dict[str, float]:
     fetched = jax.device_get(pending)
     means = {name: float(np.mean([m[name] for m in fetched])) for name in fetched[0]}
     return means | {"skipped": float(fetched[-1]["skipped"])}
-
-
-def _count(params: Any) -> int:
-    return sum(leaf.size for leaf in jax.tree.leaves(params))

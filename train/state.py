@@ -8,25 +8,24 @@ import optax
 
 
 class TrainState(NamedTuple):
-    """params and ema: the model's parameters and their moving average; opt_state: optax's.
+    """params and ema: the model's parameters and their moving average, as vectors `[n]`.
 
-    step, skipped, skipped_in_a_row: int32 counts of steps taken, of those whose gradient was not
-    finite, and of the latest unbroken run of such.
+    opt_state: optax's. step, skipped, skipped_in_a_row: int32 counts of steps taken, of those whose
+    gradient was not finite, and of the latest unbroken run of such.
     """
 
-    params: Any
-    ema: Any
+    params: jax.Array
+    ema: jax.Array
     opt_state: Any
     step: jax.Array
     skipped: jax.Array
     skipped_in_a_row: jax.Array
 
 
-def init_state(params: Any, optimiser: optax.GradientTransformation) -> TrainState:
+def init_state(params: jax.Array, optimiser: optax.GradientTransformation) -> TrainState:
     """The state before the first step; the average starts at the parameters themselves."""
 
     def zero() -> jax.Array:  # each its own buffer: a donated state may not share any
         return jnp.zeros((), jnp.int32)
 
-    copy = jax.tree.map(jnp.array, params)
-    return TrainState(params, copy, optimiser.init(params), zero(), zero(), zero())
+    return TrainState(params, jnp.array(params), optimiser.init(params), zero(), zero(), zero())

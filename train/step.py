@@ -9,6 +9,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from train.flat import FlatLayout
 from train.loss import rate_distortion_loss
 from train.state import TrainState
 
@@ -33,6 +34,7 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
 
 def make_step(
     model: Any,
+    layout: FlatLayout,
     optimiser: optax.GradientTransformation,
     lambdas: Sequence[float],
     ema_decay: float,
@@ -47,15 +49,17 @@ def make_step(
     """
     weights = jnp.asarray(lambdas, jnp.float32)
 
-    def loss_fn(params: Any, batch: dict[str, jax.Array], key: jax.Array) -> Any:
+    def loss_fn(params: jax.Array, batch: dict[str, jax.Array], key: jax.Array) -> Any:
         x = batch["image"].astype(jnp.float32) / 255.0
-        out = model.apply({"params": params}, x, batch["level"], rngs={"noise": key})
+        out = model.apply(
+            {"params": layout.unravel(params)}, x, batch["level"], rngs={"noise": key}
+        )
         return rate_distortion_loss(out, x, weights[batch["level"].astype(jnp.int32)])
 
     def step(state: TrainState, batch: dict[str, jax.Array]) -> tuple[TrainState, Metrics]:
         key = jax.random.fold_in(jax.random.key(seed), state.step)
         (loss, metrics), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.params, batch, key)
-        norm = optax.global_norm(grads)
+        norm = jnp.linalg.norm(grads)
         finite = jnp.isfinite(norm) & jnp.isfinite(loss)
         updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
@@ -80,10 +84,10 @@ def make_step(
     )
 
 
-def average(ema: Any, params: Any, step: jax.Array, decay: float) -> Any:
-    """The moving average after `step` (0-based); the decay grows from 0.1 to `decay` at first,
+def average(ema: jax.Array, params: jax.Array, step: jax.Array, decay: float) -> jax.Array:
+    """The moving average after `step` (0-based); its decay grows from 0.1 to `decay`.
 
-    so that the random initial values are soon forgotten.
+    So the random initial values are soon forgotten.
     """
     rate = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
-    return jax.tree.map(lambda old, new: rate * old + (1.0 - rate) * new, ema, params)
+    return rate * ema + (1.0 - rate) * params

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from train.data import centre_crop
+from train.flat import FlatLayout
 from train.images import Photos
 from train.loss import mean_squared_error, psnr
 
@@ -15,9 +16,14 @@ _BATCH = 2  # small, for a CPU; every shape is compiled once
 
 
 def make_validation(
-    model: Any, photos: Photos, crop: int, levels: Sequence[int], lambdas: Sequence[float]
-) -> Callable[[Any], dict[str, float]]:
-    """The function params -> figures, each the mean over the photos' centre crops.
+    model: Any,
+    layout: FlatLayout,
+    photos: Photos,
+    crop: int,
+    levels: Sequence[int],
+    lambdas: Sequence[float],
+) -> Callable[[jax.Array], dict[str, float]]:
+    """The function params `[n]` -> figures, each the mean over the photos' centre crops.
 
     For each level: `bpp_L`, estimated bits per pixel, and `psnr_L`, dB on rounded and clipped
     pixels. `loss` is the mean over the levels of bpp + lambda * 255^2 * MSE.
@@ -25,13 +31,15 @@ def make_validation(
     images = np.stack([centre_crop(photo, crop) for photo in photos.images])
 
     @jax.jit
-    def measure(params: Any, image: jax.Array, level: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def measure(
+        params: jax.Array, image: jax.Array, level: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
         x = image.astype(jnp.float32) / 255.0
-        out = model.apply({"params": params}, x, level, method="evaluate")
+        out = model.apply({"params": layout.unravel(params)}, x, level, method="evaluate")
         shown = jnp.round(jnp.clip(out.x_hat, 0.0, 1.0) * 255.0) / 255.0
         return (out.bits_y + out.bits_z) / crop**2, mean_squared_error(shown, x)
 
-    def at_level(params: Any, level: int) -> tuple[np.ndarray, np.ndarray]:
+    def at_level(params: jax.Array, level: int) -> tuple[np.ndarray, np.ndarray]:
         parts = []
         for start in range(0, len(images), _BATCH):
             chosen = np.arange(start, start + _BATCH) % len(images)
@@ -40,7 +48,7 @@ def make_validation(
         bpp, mse = (np.concatenate(column)[: len(images)] for column in zip(*parts, strict=True))
         return bpp, mse
 
-    def validate(params: Any) -> dict[str, float]:
+    def validate(params: jax.Array) -> dict[str, float]:
         figures: dict[str, float] = {}
         losses = []
         for level in levels:

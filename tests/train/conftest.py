@@ -1,0 +1,65 @@
+"""A small experiment on generated photos, which every test of training may change."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+from PIL import Image
+
+from configs.hcfssnet import get_config
+from tests.train.stand_in import create_stand_in
+
+
+@pytest.fixture(scope="session")
+def photo_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight smooth 96x80 photos as PNG."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for index in range(8):
+        coarse = rng.integers(0, 256, (6, 5, 3), dtype=np.uint8)
+        photo = Image.fromarray(coarse).resize((80, 96), Image.Resampling.BICUBIC)
+        photo.save(folder / f"photo{index}.png")
+    return folder
+
+
+@pytest.fixture
+def config(photo_dir: Path, monkeypatch: pytest.MonkeyPatch) -> ConfigDict:
+    """Six steps of the stand-in model on 64x64 crops."""
+    monkeypatch.setattr("train.experiment.create_model", create_stand_in)
+    config = get_config("tiny")
+    with config.unlocked():
+        config.model.name = "stand-in"
+        config.model.overrides = ConfigDict({"width": 4})
+    config.data.path = str(photo_dir)
+    config.data.held_out = 2
+    config.crop = config.eval_crop = 64
+    config.batch_size = 2
+    config.steps = 6
+    config.warmup_steps = 2
+    config.log_every = 2
+    config.eval_every = 3
+    return config
+
+
+@pytest.fixture
+def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Call with N to have SIGTERM arrive during the N-th step of the next run."""
+    import os
+    import signal
+
+    from train.report import Report
+
+    def arm(steps: int) -> None:
+        done = 0
+
+        def step_done(self: Report) -> None:
+            nonlocal done
+            done += 1
+            if done == steps:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        monkeypatch.setattr(Report, "step_done", step_done)
+
+    return arm

@@ -1,0 +1,38 @@
+"""The rate-distortion loss."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from train.loss import psnr, rate_distortion_loss
+
+
+class _Output(NamedTuple):
+    x_hat: jnp.ndarray
+    bits_y: jnp.ndarray
+    bits_z: jnp.ndarray
+
+
+def test_the_loss_is_bpp_plus_lambda_times_the_squared_error_of_8_bit_pixels() -> None:
+    rng = np.random.default_rng(0)
+    x, x_hat = rng.uniform(size=(2, 3, 8, 4, 3))
+    bits_y, bits_z, lambdas = rng.uniform(1, 9, (3, 3))
+    wanted = np.mean(
+        (bits_y + bits_z) / 32 + lambdas * np.mean((255 * x - 255 * x_hat) ** 2, axis=(1, 2, 3))
+    )
+    out = _Output(*(jnp.asarray(v, jnp.float32) for v in (x_hat, bits_y, bits_z)))
+    loss, parts = rate_distortion_loss(
+        out, jnp.asarray(x, jnp.float32), jnp.asarray(lambdas, jnp.float32)
+    )
+    # float32 sums of 96 terms against float64.
+    assert float(loss) == pytest.approx(wanted, rel=1e-5)
+    assert float(parts["bpp"]) == pytest.approx(np.mean(bits_y + bits_z) / 32, rel=1e-5)
+    assert float(parts["bpp_z"]) == pytest.approx(np.mean(bits_z) / 32, rel=1e-5)
+
+
+def test_psnr_of_one_grey_level_is_48_db() -> None:
+    one_level = jnp.asarray((1 / 255) ** 2, jnp.float32)
+    assert float(psnr(one_level)) == pytest.approx(20 * np.log10(255), abs=1e-3)
+    assert float(psnr(jnp.zeros(()))) == 100.0

@@ -1,0 +1,93 @@
+"""`hcfss compress` and `hcfss decompress`."""
+
+import argparse
+import io
+from typing import Any
+
+from PIL import Image
+
+from hcfss_jax.cli import batch, jobs, runtime
+from hcfss_jax.errors import InvalidQuality, UnsupportedImage
+from hcfss_jax.images import read_image, to_pil
+
+# How pictures are stored again: without a second loss where the format can.
+_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "WEBP": {"lossless": True},
+    "JPEG": {"quality": 95, "subsampling": 0},
+}
+
+
+def compress(args: argparse.Namespace) -> int:
+    """Photos to `.hcf` files; the exit code."""
+    todo = jobs.plan(args.paths, args.output, _to_hcf())
+    codec = runtime.load_codec(args.model or runtime.DEFAULT_MODEL)
+    if args.target_bpp is None and not 1 <= args.quality <= codec.levels:
+        raise InvalidQuality(
+            f"quality {args.quality:g} is outside of what {codec.name} offers: 1 to {codec.levels}"
+        )
+
+    def work(job: jobs.Job) -> tuple[bytes, str]:
+        planes = read_image(job.source)
+        for note in planes.notes:
+            batch.complain(f"{job.source}: {note}")
+        image, quality = to_pil(planes), args.quality
+        if args.target_bpp is None:
+            data = codec.compress(image, quality=quality)
+        else:
+            data, quality = codec.target_bpp(image, args.target_bpp)
+        bpp = 8 * len(data) / (image.width * image.height)
+        return data, f"{len(data):,} bytes, {bpp:.3f} bpp, quality {quality:.3g}"
+
+    return batch.run(todo, work, args.force)
+
+
+def decompress(args: argparse.Namespace) -> int:
+    """`.hcf` files to pictures; the exit code."""
+    todo = jobs.plan(args.paths, args.output, _to_picture())
+    codecs: dict[str, Any] = {}
+
+    def work(job: jobs.Job) -> tuple[bytes, str]:
+        kind = _picture_format(job.target.suffix)
+        data = job.source.read_bytes()
+        name = args.model or _model_of(data)
+        if name not in codecs:
+            codecs[name] = runtime.load_codec(name)
+        image = codecs[name].decompress(data)
+        return _encode_picture(image, kind), f"{image.width}x{image.height} pixels, {image.mode}"
+
+    return batch.run(todo, work, args.force)
+
+
+def _model_of(data: bytes) -> str:
+    from hcfss_jax.coding import unpack
+
+    return unpack(data)[0].model
+
+
+def _encode_picture(image: Image.Image, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    options = dict(_SAVE_OPTIONS.get(kind, {}))
+    if profile := image.info.get("icc_profile"):
+        options["icc_profile"] = profile
+    try:
+        image.save(buffer, kind, **options)
+    except (OSError, ValueError) as error:
+        raise UnsupportedImage(f"{kind} cannot hold this picture ({error}): use .png") from error
+    return buffer.getvalue()
+
+
+def _picture_format(suffix: str) -> str:
+    kind = Image.registered_extensions().get(suffix.lower())
+    if kind not in Image.SAVE:
+        raise UnsupportedImage(f"pictures of type {suffix or 'without suffix'} cannot be written")
+    return kind
+
+
+def _to_hcf() -> jobs.Direction:
+    suffixes = frozenset(Image.registered_extensions())
+    return jobs.Direction(suffixes, frozenset({".hcf"}), ".hcf", "image")
+
+
+def _to_picture() -> jobs.Direction:
+    suffixes = frozenset(Image.registered_extensions())
+    return jobs.Direction(frozenset({".hcf"}), suffixes, ".png", "`.hcf` file")

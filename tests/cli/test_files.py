@@ -1,0 +1,234 @@
+"""What the command line does to files: names, refusals, and nothing half written."""
+
+import os
+import signal
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hcfss_jax.cli import main, runtime
+from hcfss_jax.errors import NotAnHcfFile
+
+
+class FakeCodec:
+    """Lossless and quick, with the interface of the real one: files need no model."""
+
+    name, levels = "fake", 8
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+
+    def compress(self, image: Image.Image, quality: float) -> bytes:
+        self.asked.append(quality)
+        pixels = np.asarray(image.convert("RGB"))
+        return b"FAKE" + bytes(pixels.shape[:2]) + zlib.compress(pixels.tobytes())
+
+    def target_bpp(self, image: Image.Image, bpp: float) -> tuple[bytes, float]:
+        self.asked.append(f"{bpp} bpp")
+        return self.compress(image, 2.5), 2.5
+
+    def decompress(self, data: bytes) -> Image.Image:
+        if data[:4] != b"FAKE":
+            raise NotAnHcfFile(f"starts with {data[:4]!r}: not written by this codec")
+        pixels = np.frombuffer(zlib.decompress(data[6:]), np.uint8)
+        return Image.fromarray(pixels.reshape(data[4], data[5], 3))
+
+
+@pytest.fixture
+def codec(monkeypatch) -> FakeCodec:
+    fake = FakeCodec()
+    monkeypatch.setattr(runtime, "load_codec", lambda name: fake)
+    return fake
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    """An empty current directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def photo(path: str, seed: int = 0) -> np.ndarray:
+    pixels = np.random.default_rng(seed).integers(0, 256, (3, 4, 3), np.uint8)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return pixels
+
+
+def tree(folder: Path) -> set[str]:
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_photo_goes_to_a_file_beside_it_and_back(codec, here, capsys):
+    pixels = photo("a.png")
+    assert main(["compress", "a.png"]) == 0
+    os.remove("a.png")
+    assert main(["decompress", "a.hcf", "--model", "fake"]) == 0
+    assert np.array_equal(np.asarray(Image.open("a.png")), pixels)
+    told = capsys.readouterr()
+    assert told.out.startswith("a.hcf: ") and " bpp, quality 4" in told.out
+    assert told.err == ""
+
+
+def test_quality_and_target_are_handed_to_the_codec(codec, here):
+    photo("a.png")
+    assert main(["compress", "a.png", "b.hcf", "--quality", "6.5"]) == 0
+    assert main(["compress", "a.png", "c.hcf", "--target-bpp", "0.25"]) == 0
+    assert codec.asked == [6.5, "0.25 bpp", 2.5]
+
+
+def test_the_suffix_of_the_output_chooses_the_kind_of_picture(codec, here):
+    pixels = photo("a.png")
+    main(["compress", "a.png"])
+    assert main(["decompress", "a.hcf", "b.webp", "--model", "fake"]) == 0
+    with Image.open("b.webp") as picture:
+        assert picture.format == "WEBP"
+        assert np.array_equal(np.asarray(picture), pixels)
+
+
+def test_a_folder_is_searched_and_its_shape_kept(codec, here, capsys):
+    photo("in/a.png")
+    photo("in/deep/b.jpg")
+    photo("in/.hidden/c.png")
+    Path("in/notes.txt").write_text("no photo")
+    assert main(["compress", "in", "out"]) == 0
+    assert tree(here / "out") == {"a.hcf", "deep/b.hcf"}
+    assert "2 written" in capsys.readouterr().out
+    assert main(["decompress", "out", "--model", "fake"]) == 0
+    assert tree(here / "out") == {"a.hcf", "deep/b.hcf", "a.png", "deep/b.png"}
+
+
+def test_the_last_of_several_photos_is_never_taken_for_an_output(codec, here):
+    photo("a.png", seed=1)
+    pixels = photo("b.png", seed=2)
+    assert main(["compress", "a.png", "b.png", "--force"]) == 0
+    assert tree(here) == {"a.png", "b.png", "a.hcf", "b.hcf"}
+    assert np.array_equal(np.asarray(Image.open("b.png")), pixels)
+
+
+def test_an_existing_output_is_kept_unless_forced(codec, here, capsys):
+    photo("a.png")
+    Path("a.hcf").write_text("precious")
+    assert main(["compress", "a.png"]) == 1
+    assert Path("a.hcf").read_text() == "precious"
+    assert capsys.readouterr().err == "hcfss: a.hcf: exists and was kept: --force replaces it\n"
+    assert main(["compress", "a.png", "--force"]) == 0
+    assert Path("a.hcf").read_bytes().startswith(b"FAKE")
+
+
+def test_a_bad_file_among_good_ones_is_told_of_and_passed_over(codec, here, capsys):
+    photo("a.png")
+    Path("b.png").write_text("no photo")
+    photo("c.png")
+    assert main(["compress", "a.png", "b.png", "c.png", "absent.png"]) == 1
+    assert tree(here) == {"a.png", "b.png", "c.png", "a.hcf", "c.hcf"}
+    told = capsys.readouterr()
+    assert told.err.splitlines() == [
+        "hcfss: b.png: not an image, or of a kind that Pillow cannot read: "
+        "convert it to PNG or JPEG",
+        "hcfss: absent.png: no such file or directory (absent.png)",
+    ]
+    assert told.out.endswith(", 2 failed\n")
+
+
+def test_two_photos_of_one_name_do_not_overwrite_each_other(codec, here, capsys):
+    photo("a.jpg")
+    photo("a.png")
+    assert main(["compress", "a.jpg", "a.png", "--force"]) == 1
+    assert "a.png: would take the name of the output of a.jpg" in capsys.readouterr().err
+    assert main(["compress", "a.png", "-o", "other.hcf"]) == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"FAK"], ids=["empty", "text", "cut"])
+def test_what_is_no_hcf_file_is_named_without_a_traceback(codec, here, capsys, content):
+    Path("a.hcf").write_bytes(content)
+    assert main(["decompress", "a.hcf", "--model", "fake"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("hcfss: a.hcf: ") and error.count("\n") == 1
+    assert tree(here) == {"a.hcf"}
+
+
+def test_an_error_nobody_foresaw_is_one_line_too(codec, here, capsys, monkeypatch):
+    monkeypatch.setattr(codec, "compress", lambda image, quality: 1 / 0)
+    photo("a.png")
+    assert main(["compress", "a.png"]) == 1
+    assert capsys.readouterr().err.startswith("hcfss: a.png: ZeroDivisionError: division by zero")
+    assert tree(here) == {"a.png"}
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_a_write_that_is_cut_off_leaves_nothing_behind(codec, here, monkeypatch, failure):
+    photo("a.png")
+
+    def cut(source: str, target: str) -> None:
+        raise failure
+
+    monkeypatch.setattr(os, "replace", cut)
+    assert main(["compress", "a.png"]) == (130 if failure is KeyboardInterrupt else 1)
+    assert tree(here) == {"a.png"}
+
+
+def test_a_polite_kill_unwinds_and_says_so_by_its_exit_code(codec, here, monkeypatch):
+    monkeypatch.setattr(
+        codec, "compress", lambda image, quality: os.kill(os.getpid(), signal.SIGTERM)
+    )
+    photo("a.png")
+    with pytest.raises(SystemExit) as stopped:
+        main(["compress", "a.png"])
+    assert stopped.value.code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize(
+    ("paths", "told"),
+    [
+        (["a.png", "b.png", "one.hcf"], "one.hcf: is one file, but there are several inputs"),
+        (["in", "one.hcf"], "one.hcf: is one file, but there are several inputs"),
+        (["empty"], "empty: holds no image"),
+        (["a.png", "-o", "a.png"], "a.png: is the input itself"),
+    ],
+)
+def test_paths_that_make_no_sense_are_refused_before_any_work(codec, here, capsys, paths, told):
+    for path in ("a.png", "b.png", "in/c.png"):
+        photo(path)
+    Path("empty").mkdir()
+    before = tree(here)
+    assert main(["compress", *paths, "--force"]) == 1
+    assert told in capsys.readouterr().err
+    assert tree(here) == before and not codec.asked
+
+
+def test_a_quality_that_the_model_lacks_is_refused_once(codec, here, capsys):
+    photo("a.png")
+    photo("b.png")
+    assert main(["compress", "a.png", "b.png", "--quality", "9"]) == 1
+    assert capsys.readouterr().err == ("hcfss: quality 9 is outside of what fake offers: 1 to 8\n")
+
+
+@pytest.mark.parametrize(
+    "options", [["--quality", "nan"], ["--quality", "best"], ["--target-bpp", "0"], ["--wrong"]]
+)
+def test_options_that_make_no_sense_are_usage_errors(codec, here, options):
+    with pytest.raises(SystemExit) as stopped:
+        main(["compress", "a.png", *options])
+    assert stopped.value.code == 2
+
+
+def test_a_picture_that_the_chosen_format_cannot_hold_is_refused(codec, here, capsys, monkeypatch):
+    photo("a.png")
+    main(["compress", "a.png"])
+    monkeypatch.setattr(codec, "decompress", lambda data: Image.new("RGBA", (2, 2)))
+    assert main(["decompress", "a.hcf", "b.jpg", "--model", "fake"]) == 1
+    assert "JPEG cannot hold this picture" in capsys.readouterr().err
+    assert not Path("b.jpg").exists()
+
+
+def test_an_animation_is_taken_by_its_first_frame_and_that_is_told(codec, here, capsys):
+    frames = [Image.new("RGB", (3, 2), colour) for colour in ("red", "blue")]
+    frames[0].save("a.gif", save_all=True, append_images=frames[1:])
+    assert main(["compress", "a.gif"]) == 0
+    assert "a.gif: has 2 frames or pages: only the first is kept" in capsys.readouterr().err

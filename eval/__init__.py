@@ -1,0 +1,1 @@
+"""Programs that measure codecs; run from a checkout as `python -m eval.main`."""

@@ -1,0 +1,1 @@
+"""Benchmarks: each figure that the project states is printed by one of these."""

@@ -54,7 +54,9 @@ class Decoder:
         return self._next(index) + tables.offset[indices]
 
     def _next(self, index: np.ndarray) -> np.ndarray:
-        self._decoder, values = self._ops.entropy_decode_index(self._decoder, index, index.shape)
+        self._decoder, values = self._ops.entropy_decode_index(
+            self._decoder, index, index.shape, np.int32
+        )
         return values.numpy()
 
     def finish(self) -> bool:

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -33,7 +34,7 @@ def run(jobs: list[Job], work: Work, force: bool) -> int:
             write_whole(job.target, data)
         except Exception as error:
             failed += 1
-            complain(f"{job.source}: {explain(error)}")
+            complain(f"{job.source}: {explain(error, job.source)}")
             continue
         written += 1
         size_in += job.source.stat().st_size
@@ -54,14 +55,18 @@ def complain(message: str) -> None:
     tqdm.write(f"hcfss: {' '.join(message.split())}", file=sys.stderr)
 
 
-def explain(error: Exception) -> str:
-    """What went wrong and what to do, in one line for someone who does not know the code."""
+def explain(error: Exception, about: str | Path | None = None) -> str:
+    """What went wrong and what to do, in one line for someone who does not know the code.
+
+    about: the file that the line already names.
+    """
     if os.environ.get("HCFSS_TRACEBACK"):
         raise error
     if isinstance(error, HcfError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
-        where = f" ({error.filename})" if error.filename else ""
+        elsewhere = error.filename and str(error.filename) != str(about)
+        where = f" ({error.filename})" if elsewhere else ""
         return f"{error.strerror.lower()}{where}"
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         return "out of memory: try a smaller image or a smaller model"

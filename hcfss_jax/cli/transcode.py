@@ -7,7 +7,7 @@ from typing import Any
 from PIL import Image
 
 from hcfss_jax.cli import batch, jobs, runtime
-from hcfss_jax.errors import InvalidQuality, UnsupportedImage
+from hcfss_jax.errors import InvalidQuality, UnknownModel, UnsupportedImage
 from hcfss_jax.images import read_image, to_pil
 
 # How pictures are stored again: without a second loss where the format can.
@@ -59,9 +59,17 @@ def decompress(args: argparse.Namespace) -> int:
 
 
 def _model_of(data: bytes) -> str:
+    """The model that a file names, if its weights are here: a file must not point at others."""
     from hcfss_jax.coding import unpack
+    from hcfss_jax.weights import shipped_names
 
-    return unpack(data)[0].model
+    name = unpack(data)[0].model
+    if name not in shipped_names():
+        raise UnknownModel(
+            f"it was written with {name!r}, whose weights do not come with the library: "
+            "give them with --model FILE"
+        )
+    return name
 
 
 def _encode_picture(image: Image.Image, kind: str) -> bytes:

@@ -130,7 +130,7 @@ def test_a_bad_file_among_good_ones_is_told_of_and_passed_over(codec, here, caps
     assert told.err.splitlines() == [
         "hcfss: b.png: not an image, or of a kind that Pillow cannot read: "
         "convert it to PNG or JPEG",
-        "hcfss: absent.png: no such file or directory (absent.png)",
+        "hcfss: absent.png: no such file or directory",
     ]
     assert told.out.endswith(", 2 failed\n")
 

@@ -1,0 +1,28 @@
+"""Bring JAX up for a program: quiet, and with compiled functions kept between its runs."""
+
+import logging
+import os
+from pathlib import Path
+
+
+def prepare_jax() -> None:
+    """Settings for the programs of this project, to be made early; what the user has set stays.
+
+    Compiled functions are kept in the user's cache folder (`XDG_CACHE_HOME` or `~/.cache`).
+    """
+    # "No TPU found, falling back to CPU" and the like are no news to someone with a photo.
+    # Read by XLA when it is loaded, hence before the import.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import jax
+
+    logging.getLogger("jax").setLevel(logging.ERROR)
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(_cache_folder()))
+    if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
+        # JAX keeps what took a second to compile; a small model is made of quicker pieces.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "hcfss_jax" / "xla"

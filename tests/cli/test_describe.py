@@ -1,0 +1,49 @@
+"""`hcfss info` and `hcfss models` tell what is known without running a model."""
+
+import pytest
+
+from hcfss_jax import weights
+from hcfss_jax.cli import main
+from hcfss_jax.coding import Header, pack
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A file of 100x50 pixels whose symbols are not those of any model."""
+    header = Header("hcfssnet-tiny", b"\xab\xcd\x01\x02", 100, 50, "grey", 3.5, 7)
+    path = tmp_path / "a.hcf"
+    path.write_bytes(pack(header, bytes(20), {1: bytes(9)}))
+    return path
+
+
+def test_info_prints_the_header_and_the_rate(file, capsys):
+    assert main(["info", str(file)]) == 0
+    told = capsys.readouterr().out
+    size = file.stat().st_size
+    for fact in ("100x50 pixels, grey", "hcfssnet-tiny", "abcd0102", "3.5", "ALPHA (9 bytes)"):
+        assert fact in told
+    assert f"{8 * size / 5000:.3f} bpp" in told
+
+
+def test_info_names_what_is_wrong_with_a_file(file, capsys):
+    file.write_bytes(file.read_bytes()[:-5])
+    assert main(["info", str(file)]) == 1
+    assert main(["info", str(file.with_name("absent.hcf"))]) == 1
+    cut, absent = capsys.readouterr().err.splitlines()
+    assert cut.startswith(f"hcfss: {file}: ")
+    assert absent.endswith("absent.hcf: no such file or directory")
+
+
+def test_models_says_of_each_model_whether_its_weights_are_here(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(weights, "SHIPPED", tmp_path)
+    assert main(["models"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == sorted(line.split()[0] for line in lines)
+    assert any(line.startswith("hcfssnet-base") and "no weights here" in line for line in lines)
+
+
+def test_a_file_cannot_make_the_decoder_open_other_files(file, capsys):
+    header = Header("../elsewhere", b"\0\0\0\0", 8, 8, "rgb", 1.0)
+    file.write_bytes(pack(header, b""))
+    assert main(["decompress", str(file)]) == 1
+    assert "'../elsewhere', whose weights do not come with" in capsys.readouterr().err

@@ -1,0 +1,108 @@
+"""Size, work, time and memory of a model on one picture.
+
+    python -m eval.bench.model --model hcfssnet-base --image photo.png
+
+Without shipped weights the model gets random ones: figures of size, work, time and memory are
+then as good as any, the file's length is not.
+"""
+
+import argparse
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from eval.bench.multiply_adds import multiply_adds
+from hcfss_jax.codec import Codec
+from hcfss_jax.images import read_image
+from hcfss_jax.jax_settings import prepare_jax
+from hcfss_jax.models import create_model
+from hcfss_jax.weights import load_package, make_package, shipped_names
+
+_STRIDE = 64  # pixels; models take sides of its multiples
+
+
+def main() -> int:
+    """Print the figures; the exit code, 1 where the decoder disagrees with the encoder."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default="hcfssnet-tiny", help="any model's name")
+    parser.add_argument("--image", required=True, help="a picture's file")
+    parser.add_argument("--quality", type=float, default=4.0)
+    parser.add_argument("--repeats", type=int, default=3, help="timed runs; the median is printed")
+    args = parser.parse_args()
+    prepare_jax()
+    pixels = read_image(args.image).rgb
+    height, width = pixels.shape[:2]
+
+    model = create_model(args.model)
+    work = _work(model, height, width)
+    codec, origin = _codec(args.model, model)
+    print(f"{'model':<24} {args.model}, {origin} weights, on {jax.devices()[0].device_kind}")
+    print(f"{'picture':<24} {width}x{height}")
+    print(f"{'parameters':<24} {codec.parameter_count:,}")
+    per_pixel = f"{work / (width * height) / 1e3:.1f} k a pixel"
+    print(f"{'multiply-adds':<24} {work / 1e9:.2f} G, {per_pixel} (matrix products and convolutions, both ways)")
+
+    first_encode, encoded = _timed(lambda: codec.encode(pixels, args.quality))
+    first_decode, decoded = _timed(lambda: codec.decompress(encoded.data))
+    times = [
+        (
+            _timed(lambda: codec.encode(pixels, args.quality))[0],
+            _timed(lambda: codec.decompress(encoded.data))[0],
+        )
+        for _ in range(args.repeats)
+    ]
+    encode, decode = (statistics.median(column) for column in zip(*times, strict=True))
+    exact = np.array_equal(np.asarray(decoded), encoded.x_hat)
+    print(f"{'encode':<24} {encode:.2f} s (the first, with compilation, {first_encode:.2f} s)")
+    print(f"{'decode':<24} {decode:.2f} s (the first, with compilation, {first_decode:.2f} s)")
+    print(f"{'file':<24} {len(encoded.data):,} bytes")
+    print(f"{'decoded as promised':<24} {'to the bit' if exact else 'NO'}")
+    print(f"{'peak memory':<24} {_peak_gib():.2f} GiB of this process")
+    return int(not exact)
+
+
+def _work(model: Any, height: int, width: int) -> int:
+    """Multiply-adds of one pass from picture to picture, sides rounded up to whole strides."""
+    sides = (-(-side // _STRIDE) * _STRIDE for side in (height, width))
+    x = jax.ShapeDtypeStruct((1, *sides, 3), jnp.float32)
+    level = jax.ShapeDtypeStruct((1,), jnp.float32)
+    key = jax.random.key(0)
+    variables = jax.eval_shape(model.init, {"params": key, "noise": key}, x, level)
+
+    def evaluate(variables: Any, x: jax.Array, level: jax.Array) -> Any:
+        return model.apply(variables, x, level, method="evaluate")
+
+    return multiply_adds(evaluate, variables, x, level)
+
+
+def _codec(name: str, model: Any) -> tuple[Codec, str]:
+    if name in shipped_names():
+        return Codec(load_package(name)), "trained"
+    keys = dict(zip(("params", "noise"), jax.random.split(jax.random.key(0)), strict=True))
+    x, level = jnp.zeros((1, _STRIDE, _STRIDE, 3)), jnp.zeros((1,))
+    params = jax.jit(model.init)(keys, x, level)["params"]
+    return Codec(make_package(model, name, params, {}, "float32")), "random"
+
+
+def _timed(action: Callable[[], Any]) -> tuple[float, Any]:
+    start = time.perf_counter()
+    result = action()
+    return time.perf_counter() - start, result
+
+
+def _peak_gib() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**30 if sys.platform == "darwin" else peak / 2**20
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -48,8 +48,8 @@ def main() -> int:
     print(f"{'model':<24} {args.model}, {origin} weights, on {jax.devices()[0].device_kind}")
     print(f"{'picture':<24} {width}x{height}")
     print(f"{'parameters':<24} {codec.parameter_count:,}")
-    per_pixel = f"{work / (width * height) / 1e3:.1f} k a pixel"
-    print(f"{'multiply-adds':<24} {work / 1e9:.2f} G, {per_pixel} (matrix products and convolutions, both ways)")
+    per_pixel = f"{work / (width * height) / 1e3:.1f} k a pixel, encoder and decoder together"
+    print(f"{'multiply-adds':<24} {work / 1e9:.2f} G, {per_pixel}")
 
     first_encode, encoded = _timed(lambda: codec.encode(pixels, args.quality))
     first_decode, decoded = _timed(lambda: codec.decompress(encoded.data))

@@ -56,14 +56,9 @@ class ChannelSlices(nn.Module):
         self.scale_net = [ParameterNet(self.hidden, n) for n in self.slices]
         self.residual_net = [ParameterNet(self.hidden, n) for n in self.slices]
 
-    @property
-    def steps(self) -> int:
-        """How many steps code y."""
-        return len(self.slices)
-
     def split(self, y: jax.Array) -> list[jax.Array]:
         """y `[B, h, w, M]` in its slices."""
-        borders = [sum(self.slices[: i + 1]) for i in range(self.steps - 1)]
+        borders = [sum(self.slices[: i + 1]) for i in range(len(self.slices) - 1)]
         return jnp.split(y, borders, axis=-1)
 
     def predict(

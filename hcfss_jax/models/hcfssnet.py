@@ -101,6 +101,16 @@ class HCFSSNet(CompressionModel):
 
     config: HCFSSNetConfig
 
+    @property
+    def coding_steps(self) -> int:
+        """Steps that code y."""
+        return len(self.config.slices)
+
+    @property
+    def hyper_channels(self) -> int:
+        """Channels of z."""
+        return self.config.hyper_channels
+
     def setup(self) -> None:
         c = self.config
         channels = sum(c.slices)

@@ -56,6 +56,8 @@ class CompressionModel(nn.Module):
     Parts: modules `g_a`, `g_s`, `h_a`, `h_s`; `prior` (a FactorisedPrior); `slices` (an entropy model with `steps`, `split`,
     `predict`, `refine`); and RateGains `gain_y`, `inverse_gain_y`, `gain_z`, `inverse_gain_z`.
 
+    And two properties that need no parameters: `coding_steps`, the steps that code y, and `hyper_channels`, those of z.
+
     Images are float `[B, H, W, 3]` in [0, 1] with H and W multiples of 64; levels are `[B]` in [0, levels - 1].
     y is `[B, H / 16, W / 16, M]` and z `[B, H / 64, W / 64, C_z]`, both after their gain.
     """
@@ -110,9 +112,13 @@ class CompressionModel(nn.Module):
         self, z_hat: jax.Array, bits_z: jax.Array, quantise: Quantise, level: jax.Array
     ) -> Output:
         hyper = self.hyper(z_hat, level)
-        decoded, bits_y = run_steps(self.slices.steps, self.predict, self.refine, quantise, hyper)
+        decoded, bits_y = run_steps(self.coding_steps, self.predict, self.refine, quantise, hyper)
         x_hat = self.synthesise(decoded, level)
         return Output(x_hat, sum(bits_y[1:], start=bits_y[0]), jnp.sum(bits_z, axis=(1, 2, 3)))
+
+    def prior_bits(self, z_hat: jax.Array) -> jax.Array:
+        """Bits of quantised z, elementwise."""
+        return self.prior.bits(z_hat)
 
     def prior_pmfs(self) -> tuple[jax.Array, jax.Array]:
         """See `FactorisedPrior.pmfs`."""

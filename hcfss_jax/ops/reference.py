@@ -22,17 +22,63 @@ def selective_scan(
 ) -> Array:
     """`hcfss_jax.ops.selective_scan`, a pixel at a time, in float64."""
     u, dt, a, b, c = (np.asarray(x, np.float64) for x in (u, dt, a, b, c))
-    steps, groups, lines, channels = u.shape
-    y = np.zeros_like(u)
-    h = np.zeros((groups, lines, a.shape[0], channels))
-    for s in reversed(range(steps)) if reverse else range(steps):
-        moved = np.zeros_like(h)
-        for p in range(lines):
-            if 0 <= p - shift < lines:
-                moved[:, p] = h[:, p - shift]
-        h = np.exp(dt[s][:, :, None] * a) * moved + (dt[s] * u[s])[:, :, None] * b[s][..., None]
-        y[s] = np.sum(h * c[s][..., None], axis=2)
+    hs, _ = _states(u, dt, a, b, shift, reverse)
+    y = np.einsum("sgpnc,sgpn->sgpc", hs, c)
     return y if d is None else y + np.asarray(d, np.float64) * u
+
+
+def selective_scan_gradients(
+    u: Array,
+    dt: Array,
+    a: Array,
+    b: Array,
+    c: Array,
+    d: Array,
+    dy: Array,
+    *,
+    shift: int = 0,
+    reverse: bool = False,
+) -> tuple[Array, ...]:
+    """Gradients of sum(dy * y) for u, dt, a, b, c and d, by the chain rule, a step at a time."""
+    u, dt, a, b, c, d, dy = (np.asarray(x, np.float64) for x in (u, dt, a, b, c, d, dy))
+    hs, before = _states(u, dt, a, b, shift, reverse)
+    du, ddt, db = dy * d, np.zeros_like(dt), np.zeros_like(b)
+    da = np.zeros_like(a)
+    g = np.zeros_like(hs[0])  # gradient of the state that a step hands on
+    for s in range(len(u)) if reverse else reversed(range(len(u))):
+        g = g + dy[s][:, :, None] * c[s][..., None]
+        decay = np.exp(dt[s][:, :, None] * a)
+        to_exponent = g * decay * before[s]
+        da += np.sum(to_exponent * dt[s][:, :, None], axis=(0, 1))
+        drive = np.sum(g * b[s][..., None], axis=2)
+        ddt[s] = np.sum(to_exponent * a, axis=2) + drive * u[s]
+        du[s] += drive * dt[s]
+        db[s] = np.sum(g * (dt[s] * u[s])[:, :, None], axis=-1)
+        g = _moved(g * decay, -shift)
+    return du, ddt, da, db, np.einsum("sgpnc,sgpc->sgpn", hs, dy), np.sum(dy * u, axis=(0, 1, 2))
+
+
+def _states(
+    u: Array, dt: Array, a: Array, b: Array, shift: int, reverse: bool
+) -> tuple[Array, Array]:
+    """The state after each step, and what each step found: `[S, G, P, N, C]` both."""
+    steps, groups, lines, channels = u.shape
+    after = np.zeros((steps, groups, lines, a.shape[0], channels))
+    before, h = after.copy(), after[0].copy()
+    for s in reversed(range(steps)) if reverse else range(steps):
+        before[s] = _moved(h, shift)
+        drive = (dt[s] * u[s])[:, :, None] * b[s][..., None]
+        after[s] = h = np.exp(dt[s][:, :, None] * a) * before[s] + drive
+    return after, before
+
+
+def _moved(h: Array, shift: int) -> Array:
+    """Every line `shift` places further along P; zeros enter."""
+    moved = np.zeros_like(h)
+    for p in range(h.shape[1]):
+        if 0 <= p - shift < h.shape[1]:
+            moved[:, p] = h[:, p - shift]
+    return moved
 
 
 def windowed_dct(x: Array, size: int) -> Array:

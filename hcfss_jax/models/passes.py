@@ -1,0 +1,130 @@
+"""A model's coding steps as compiled functions, the same ones for the encoder and the decoder.
+
+What is coded depends on floats only through these; each is compiled once a shape, and run alike on both sides.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hcfss_jax.entropy.gaussian import gaussian_bits, scale_index
+from hcfss_jax.entropy.steps import Decoded, Prediction
+from hcfss_jax.models.skeleton import CompressionModel
+
+LARGEST_SYMBOL = 2**20  # beyond what any trained model makes; keeps broken ones inside int32
+
+
+class CodingPasses:
+    """The passes of one model with its parameters; pictures are batches of one.
+
+    Attributes:
+      steps: coding steps of y.
+      hyper_channels: channels of z.
+    """
+
+    def __init__(self, model: CompressionModel, params: Any):
+        self._model = model
+        self._variables = {"params": jax.device_put(params)}
+        self.steps = model.coding_steps
+        self.hyper_channels = model.hyper_channels
+
+    def _run(self, method: str, *args: Any) -> Any:
+        return _apply(self._model, method, self._variables, *args)
+
+    def analyse(self, rgb: np.ndarray, level: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """uint8 `[1, H, W, 3]` to y, float, and z, int32."""
+        x = rgb.astype(np.float32) / 255
+        y, z = self._run("analyse", x, level)
+        return y, _to_symbols(z)
+
+    def hyper(self, z: np.ndarray, level: jax.Array) -> Any:
+        """z, int32, to what the steps predict from."""
+        return self._run("hyper", z.astype(np.float32), level)
+
+    def split(self, y: jax.Array) -> list[jax.Array]:
+        """y in the parts of the steps."""
+        return self._model.bind(self._variables).split(y)
+
+    def predict(self, step: int, hyper: Any, decoded: Decoded) -> Prediction:
+        """See `CompressionModel.predict`."""
+        return _predict(self._model, step, self._variables, hyper, decoded)
+
+    def refine(self, step: int, features: jax.Array, quantised: jax.Array) -> jax.Array:
+        """See `CompressionModel.refine`."""
+        return _refine(self._model, step, self._variables, features, quantised)
+
+    def index(self, prediction: Prediction) -> jax.Array:
+        """The table of each symbol, int32 `[1, h, w, c]`."""
+        return _index(prediction.log_scale)
+
+    def quantise(
+        self, part: jax.Array, prediction: Prediction, area: tuple[int, int]
+    ) -> tuple[jax.Array, jax.Array, float]:
+        """Symbols and their tables, int32 `[1, h, w, c]`, 0 outside the area; and their bits."""
+        q, bits = _quantise(part, prediction.mean, prediction.log_scale, np.asarray(area))
+        return q, self.index(prediction), float(bits)
+
+    def dequantise(self, q: jax.Array | np.ndarray, mean: jax.Array) -> jax.Array:
+        """Symbols to values of y."""
+        return _dequantise(q, mean)
+
+    def synthesise(self, decoded: Decoded, level: jax.Array) -> jax.Array:
+        """The decoded parts of y to uint8 `[H, W, 3]`."""
+        return _to_pixels(self._run("synthesise", decoded, level))[0]
+
+    def bits_z(self, z: np.ndarray) -> float:
+        """What the model says z costs, in bits."""
+        return float(jnp.sum(self._run("prior_bits", z.astype(np.float32))))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _apply(model: CompressionModel, method: str, variables: Any, *args: Any) -> Any:
+    return model.apply(variables, *args, method=method)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _predict(
+    model: CompressionModel, step: int, variables: Any, hyper: Any, decoded: Decoded
+) -> Prediction:
+    return model.apply(variables, step, hyper, decoded, method="predict")
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _refine(
+    model: CompressionModel, step: int, variables: Any, features: jax.Array, quantised: jax.Array
+) -> jax.Array:
+    return model.apply(variables, step, features, quantised, method="refine")
+
+
+@jax.jit
+def _to_symbols(x: jax.Array) -> jax.Array:
+    bounded = jnp.clip(jnp.nan_to_num(jnp.round(x)), -LARGEST_SYMBOL, LARGEST_SYMBOL)
+    return bounded.astype(jnp.int32)
+
+
+@jax.jit
+def _quantise(
+    part: jax.Array, mean: jax.Array, log_scale: jax.Array, area: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    rows, columns = (jnp.arange(n) < area[i] for i, n in enumerate(part.shape[1:3]))
+    inside = (rows[:, None] & columns)[..., None]
+    q = jnp.where(inside, _to_symbols(part - mean), 0)
+    return q, jnp.sum(jnp.where(inside, gaussian_bits(q.astype(jnp.float32), log_scale), 0))
+
+
+@jax.jit
+def _dequantise(q: jax.Array, mean: jax.Array) -> jax.Array:
+    return q + mean
+
+
+@jax.jit
+def _index(log_scale: jax.Array) -> jax.Array:
+    return scale_index(log_scale)
+
+
+@jax.jit
+def _to_pixels(x: jax.Array) -> jax.Array:
+    return jnp.round(255 * jnp.clip(x, 0, 1)).astype(jnp.uint8)

@@ -1,0 +1,176 @@
+"""Every form of the selective scan against the float64 loop, values and gradients."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hcfss_jax.ops import reference, selective_scan
+from hcfss_jax.ops.scan_lines import Line, fold, lines_of, unfold
+
+SHAPE = {"steps": 13, "groups": 2, "lines": 6, "channels": 3, "states": 4}
+
+
+def scan_inputs(slowest: float = 1e-6, fastest: float = 1e3, seed: int = 0) -> list[np.ndarray]:
+    """u, dt, a, b, c, d with decay rates dt * a that span [slowest, fastest]."""
+    rng = np.random.default_rng(seed)
+    s, g, p, c, n = SHAPE.values()
+    dt = np.exp(rng.uniform(np.log(slowest), np.log(fastest), (s, g, p, c)))
+    a = -np.exp(rng.uniform(-1, 1, (n, c)))
+    u, b, cc = (rng.normal(size=(s, g, p, k)) for k in (c, n, n))
+    return [u, dt, a, b / dt.mean(-1, keepdims=True), cc, rng.normal(size=c)]
+
+
+@functools.partial(jax.jit, static_argnames=("shift", "reverse", "implementation", "chunk"))
+def value_and_gradients(inputs, weight, **how):
+    def loss(*inputs):
+        y = selective_scan(*inputs, **how)
+        return jnp.sum(y * weight), y
+
+    gradients, y = jax.grad(loss, argnums=tuple(range(6)), has_aux=True)(*inputs)
+    return y, gradients
+
+
+def gradients_by_differences(inputs, weight, index, position, **how):
+    """One derivative of the twin, by central differences in float64."""
+    step = 1e-6 * max(1.0, abs(inputs[index][position]))
+    values = []
+    for sign in (1, -1):
+        moved = [x.copy() for x in inputs]
+        moved[index][position] += sign * step
+        values.append(np.sum(weight * reference.selective_scan(*moved, **how)))
+    return (values[0] - values[1]) / (2 * step)
+
+
+def relative_error(found, wanted) -> float:
+    return float(np.max(np.abs(np.asarray(found) - wanted)) / np.max(np.abs(wanted)))
+
+
+@pytest.mark.parametrize("implementation", ["associative", "sequential"])
+@pytest.mark.parametrize("shift", [0, 1, -1])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("chunk", [None, 4])
+def test_scan_equals_the_float64_twin_at_decays_from_1e_minus_6_to_1e3(
+    implementation, shift, reverse, chunk
+):
+    inputs = scan_inputs()
+    weight = np.random.default_rng(1).normal(size=inputs[0].shape)
+    as_float32 = [jnp.asarray(x, jnp.float32) for x in inputs]
+    inputs = [np.asarray(x, np.float64) for x in as_float32]  # the twin sees the same numbers
+    y, gradients = value_and_gradients(
+        as_float32, weight, shift=shift, reverse=reverse, implementation=implementation, chunk=chunk
+    )
+    twin = reference.selective_scan(*inputs, shift=shift, reverse=reverse)
+    assert relative_error(y, twin) < 1e-5
+    wanted = reference.selective_scan_gradients(*inputs, weight, shift=shift, reverse=reverse)
+    for name, found, right in zip("u dt a b c d".split(), gradients, wanted, strict=True):
+        assert np.all(np.isfinite(found)), name
+        assert relative_error(found, right) < 1e-5, name
+
+
+@pytest.mark.parametrize("shift, reverse", [(0, False), (1, True)])
+def test_gradients_of_the_twin_are_its_differences(shift, reverse):
+    inputs = scan_inputs(0.1, 2.0)
+    weight = np.random.default_rng(1).normal(size=inputs[0].shape)
+    how = {"shift": shift, "reverse": reverse}
+    gradients = reference.selective_scan_gradients(*inputs, weight, **how)
+    rng = np.random.default_rng(2)
+    for index, gradient in enumerate(gradients):
+        position = tuple(rng.integers(n) for n in gradient.shape)
+        slope = gradients_by_differences(inputs, weight, index, position, **how)
+        assert slope == pytest.approx(gradient[position], rel=1e-6, abs=1e-7)
+
+
+def test_a_step_of_zero_leaves_the_state_alone():
+    u, dt, a, b, c, _ = scan_inputs(0.1, 1.0)
+    dt[5:8] = 0
+    y = selective_scan(*(jnp.asarray(x, jnp.float32) for x in (u, dt, a, b, c)))
+    kept = np.delete(np.arange(len(u)), slice(5, 8))
+    without = selective_scan(*(jnp.asarray(x, jnp.float32) for x in (u[kept], dt[kept])), a,
+                             *(jnp.asarray(x[kept], jnp.float32) for x in (b, c)))  # fmt: skip
+    np.testing.assert_allclose(y[kept], without, rtol=1e-5, atol=1e-5)
+
+
+def test_bfloat16_inputs_keep_a_float32_state():
+    inputs = scan_inputs(1e-3, 1.0)
+    rounded = [jnp.asarray(x, jnp.bfloat16) for x in inputs]
+    twin = reference.selective_scan(*(np.asarray(x, np.float64) for x in rounded))
+    y = selective_scan(*rounded)
+    assert y.dtype == jnp.bfloat16
+    assert relative_error(y.astype(jnp.float32), twin) < 2**-8  # the output's own rounding
+
+
+def test_an_unknown_implementation_is_refused_by_name():
+    with pytest.raises(ValueError, match="'fastest'"):
+        selective_scan(*scan_inputs(), implementation="fastest")
+
+
+@pytest.mark.parametrize("height, width", [(5, 7), (6, 4), (1, 3)])
+@pytest.mark.parametrize("scan_lines", ["neighborhood", "raster"])
+def test_unfolding_an_image_along_any_line_can_be_undone(height, width, scan_lines):
+    x = np.arange(2 * height * width * 3, dtype=np.float32).reshape(2, height, width, 3)
+    for line in lines_of(8):
+        layout = line.layout(scan_lines)
+        back = fold(unfold(x, layout, scan_lines), layout, scan_lines, height, width)
+        np.testing.assert_array_equal(back, x)
+
+
+def impulse_response(line: Line, scan_lines: str, height=5, width=6, at=(2, 3)) -> np.ndarray:
+    """Which pixels a pixel reaches through a scan that forgets nothing: boolean `[H, W]`."""
+    x = np.zeros((1, height, width, 1), np.float32)
+    x[0, at[0], at[1]] = 1
+    layout = line.layout(scan_lines)
+    u = unfold(x, layout, scan_lines)
+    one = jnp.ones_like(u)
+    y = selective_scan(u, one, jnp.full((1, 1), -1e-9), one, one,
+                       shift=line.shift(scan_lines), reverse=line.reverse)  # fmt: skip
+    return np.asarray(fold(y, layout, scan_lines, height, width))[0, :, :, 0] > 0.5
+
+
+STEPS = {"rows": (0, 1), "columns": (1, 0), "diagonals": (1, 1), "antidiagonals": (1, -1)}
+
+
+@pytest.mark.parametrize("line", lines_of(8), ids=str)
+def test_in_a_neighbourhood_scan_a_pixel_reaches_the_rest_of_its_own_line(line):
+    down, right = (-n if line.reverse else n for n in STEPS[line.axis])
+    expected = np.zeros((5, 6), bool)
+    i, j = 2, 3
+    while 0 <= i < 5 and 0 <= j < 6:
+        expected[i, j] = True
+        i, j = i + down, j + right
+    np.testing.assert_array_equal(impulse_response(line, "neighborhood"), expected)
+
+
+@pytest.mark.parametrize("line", lines_of(4), ids=str)
+def test_in_a_raster_scan_a_pixel_reaches_all_that_comes_after_it(line):
+    order = np.arange(30).reshape(5, 6) if line.axis == "rows" else np.arange(30).reshape(6, 5).T
+    after = order <= order[2, 3] if line.reverse else order >= order[2, 3]
+    np.testing.assert_array_equal(impulse_response(line, "raster"), after)
+
+
+def test_the_eight_lines_of_a_pixel_touch_exactly_its_neighbours():
+    reached = sum(impulse_response(line, "neighborhood").astype(int) for line in lines_of(8))
+    np.testing.assert_array_equal(reached[1:4, 2:5] > 0, True)
+    assert reached[2, 3] == 8
+
+
+def test_raster_diagonals_wrap_around_as_in_rs_mamba():
+    positions = np.arange(12, dtype=np.float32).reshape(1, 3, 4, 1)
+    walked = np.asarray(unfold(positions, "diagonals", "raster")).ravel()
+    np.testing.assert_array_equal(walked[:6], [0, 5, 10, 1, 6, 11])
+
+
+def test_another_number_of_directions_is_refused():
+    with pytest.raises(ValueError, match="directions=6"):
+        lines_of(6)
+
+
+@pytest.mark.parametrize("layout", ["columns", "diagonals", "antidiagonals"])
+def test_gradients_through_a_raster_order_are_those_of_a_permutation(layout):
+    weight = jnp.arange(24.0).reshape(12, 1, 1, 2)
+    gradient = jax.grad(lambda x: jnp.sum(unfold(x, layout, "raster") * weight))(
+        jnp.zeros((1, 3, 4, 2))
+    )
+    np.testing.assert_array_equal(gradient, fold(weight, layout, "raster", 3, 4))

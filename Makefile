@@ -9,7 +9,7 @@
 PYTHON ?= python3 python3.12 python3.11 python3.13
 
 PIP = -m pip install --quiet --disable-pip-version-check --no-input
-TFC_TESTS = tests/coding $(wildcard tests/test_codec*.py tests/test_cli*.py)
+TFC_TESTS = tests/coding $(wildcard tests/codec tests/test_codec*.py)
 
 # $(call make_venv,DIRECTORY,NEWEST MINOR VERSION): a fresh virtual environment.
 define make_venv

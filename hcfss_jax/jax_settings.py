@@ -16,11 +16,13 @@ def prepare_jax() -> None:
     import jax
 
     logging.getLogger("jax").setLevel(logging.ERROR)
-    if jax.config.jax_compilation_cache_dir is None:
-        jax.config.update("jax_compilation_cache_dir", str(_cache_folder()))
-    if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
-        # JAX keeps what took a second to compile; a small model is made of quicker pieces.
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    # JAX by itself keeps what took a second to compile; a small model is made of quicker pieces.
+    for name, value in (
+        ("jax_compilation_cache_dir", str(_cache_folder())),
+        ("jax_persistent_cache_min_compile_time_secs", 0.1),
+    ):
+        if name.upper() not in os.environ:
+            jax.config.update(name, value)
 
 
 def _cache_folder() -> Path:

@@ -1,15 +1,20 @@
 """The metrics agree with their definitions and with scikit-image."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from skimage import data, metrics
 
+import hcfss_jax
+from hcfss_jax.images import read_image
 from hcfss_jax.metrics import MS_SSIM_SMALLEST_SIDE, ms_ssim, psnr, ssim
+
+SHIPPED = Path(hcfss_jax.__file__).parent / "shipped"
 
 
 @pytest.fixture(scope="module")
 def photo() -> np.ndarray:
-    return data.astronaut()[:176, 160:337]
+    return read_image(SHIPPED / "astronaut.webp").rgb[:176, 160:337]
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +44,7 @@ def test_psnr_gives_one_value_for_each_image_of_a_batch():
 
 
 def test_ssim_equals_that_of_scikit_image(photo, noise):
+    metrics = pytest.importorskip("skimage.metrics")
     noisy = disturbed(photo, noise, 20)
     expected = metrics.structural_similarity(
         photo,

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from skimage import data
 
 import hcfss_jax
 from eval import anchors
 from eval.main import main
+from hcfss_jax.images import read_image
 
 QUALITIES = ["12", "35", "65", "92"]  # among those at which JPEG is measured
+PHOTO = read_image(Path(hcfss_jax.__file__).parent / "shipped" / "astronaut.webp").rgb
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +53,7 @@ def codec(monkeypatch) -> JpegInDisguise:
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
-    photo = data.astronaut()[:176, 160:336]
+    photo = PHOTO[:176, 160:336]
     Image.fromarray(photo).save(folder / "a.png")
     Image.fromarray(photo[::-1]).save(folder / "b.png")
     (folder / "notes.txt").write_text("no photo")
@@ -99,7 +100,7 @@ def test_a_decoder_that_makes_another_picture_fails_the_run(codec, photos, tmp_p
 
 
 def test_pictures_too_small_for_ms_ssim_go_without_it(codec, tmp_path):
-    Image.fromarray(data.astronaut()[:40, :60]).save(tmp_path / "small.png")
+    Image.fromarray(PHOTO[:40, :60]).save(tmp_path / "small.png")
     code, report = evaluate(tmp_path, tmp_path / "out.json")
     assert code == 0
     assert all(point["ms_ssim"] is None for point in report["points"])

@@ -19,7 +19,8 @@ class Split(NamedTuple):
     """Symbols as the tables see them.
 
     entry: int32 `[n]`, where the symbol (or its row's escape) lies in `Tables.cdf`.
-    escaped: int64 `[e]`, positions of those outside; distance: int64 `[e]`, >= 1; below: bool `[e]`.
+    escaped: int64 `[e]`, positions of those outside. distance: int64 `[e]`, how far, at least 1.
+    below: bool `[e]`, on which side.
     """
 
     entry: np.ndarray
@@ -30,13 +31,14 @@ class Split(NamedTuple):
 
 def split(symbols: np.ndarray, indices: np.ndarray, tables: Tables) -> Split:
     """Look up int32 symbols `[n]`, each in the table that its index names."""
+    row = indices.astype(np.intp)  # numpy gathers by no other type without a copy
     # Below the table wraps around to a huge unsigned number: one comparison finds both sides.
-    value = (symbols - tables.offset[indices]).view(np.uint32)
-    last = (tables.length - 1).view(np.uint32)[indices]
+    value = (symbols - tables.offset.take(row)).view(np.uint32)
+    last = (tables.length - 1).view(np.uint32).take(row)
     escaped = np.flatnonzero(value >= last)
-    entry = tables.start[indices] + np.minimum(value, last).view(np.int32)
+    entry = tables.start.take(row) + np.minimum(value, last).view(np.int32)
 
-    where = indices[escaped]
+    where = row[escaped]
     distance = symbols[escaped].astype(np.int64) - tables.offset[where]
     below = distance < 0
     distance = np.where(below, -distance, distance - (tables.length[where] - 1) + 1)

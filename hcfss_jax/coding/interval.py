@@ -1,9 +1,9 @@
 """The coder's interval in 32-bit registers, shared by the encoder's and the decoder's loop.
 
-The interval is [low, low + size) in units of 2**-32 of what is left of the stream. A symbol narrows
-it to its share; when the size falls to 2**16, a word (16 bits) of the stream is settled and the
-interval grows by as much. All is uint32, so that no 64-bit mode is touched: a size of 2**32 does not
-fit, and the loops therefore carry size - 1, called `size` there.
+The interval is [low, low + size) in units of 2**-32 of what is left of the stream. A symbol
+narrows it to its share; when the size falls to 2**16, a word (16 bits) of the stream is settled and
+the interval grows by as much (Martin 1979). All is uint32, so that no 64-bit mode is touched: a
+size of 2**32 does not fit, and the loops therefore carry size - 1, called `size` there.
 """
 
 from functools import cache
@@ -30,6 +30,19 @@ def grow(size: Word, low: Word) -> tuple[Word, Word, Word]:
     return must, jnp.where(must, size << 16 | 0xFFFF, size), jnp.where(must, low << 16, low)
 
 
+def ending(low: int, high: int) -> bytes:
+    """The fewest bytes that name a number in [low, high], as TensorFlow Compression chooses it.
+
+    Trailing zeros are left out: a decoder reads zeros past the end. 0 <= low <= high < 2**32.
+    """
+    if low == 0:
+        return b""
+    highest = (low - 1 >> 24) + 1
+    if highest <= high >> 24:
+        return bytes([highest])
+    return ((low - 1 >> 16) + 1).to_bytes(2, "big").rstrip(b"\0")
+
+
 def bucket(size: int) -> int:
     """The length that an array of `size` is padded to, so that few shapes are compiled."""
     length = SMALLEST_BUCKET
@@ -45,7 +58,7 @@ def padded(array: np.ndarray) -> np.ndarray:
     return whole
 
 
-def on_cpu(array: np.ndarray) -> jax.Array:
+def on_cpu(array: np.ndarray | np.uint32) -> jax.Array:
     """The array on the CPU, where a loop over it then runs, whatever the default device is."""
     return jax.device_put(array, _cpu())
 

@@ -1,8 +1,8 @@
 """Engine `jax`, decoding: the stream of TensorFlow Compression's range coder to symbols.
 
 A symbol is found without dividing by the interval's 33-bit size: a 32-bit quotient gives a lower
-bound within a few 2**-16, a small table gives the entry of the cdf there, and a search walks on from
-it, exactly, by the very products that the encoder used.
+bound within a few 2**-16, a small table gives the entry of the cdf there, and a search walks on
+from it, exactly, by the very products that the encoder used.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 
 from hcfss_jax.coding.escapes import MOST_GAMMA_BITS
-from hcfss_jax.coding.interval import FULL, Word, grow, on_cpu, padded, scaled
+from hcfss_jax.coding.interval import FULL, Word, ending, grow, on_cpu, padded, scaled
 from hcfss_jax.coding.tables import TOTAL, Tables
 from hcfss_jax.errors import CorruptSection
 
@@ -55,32 +55,30 @@ class Decoder:
     def __init__(self, data: bytes) -> None:
         words = np.frombuffer(data.ljust(len(data) + 4 & ~1, b"\0"), ">u2").astype(np.uint32)
         words = np.append(words, np.zeros(2, np.uint32))  # the loop reads zeros past the end
-        self._bytes = len(data)
+        self._data = data
         self._words = on_cpu(padded(words))
         first = words[0] << 16 | words[1]
-        self._position = Position(*map(np.uint32, (2, FULL, 0, first)))
+        self._position = Position(*(on_cpu(np.uint32(n)) for n in (2, FULL, 0, first)))
 
     def decode(self, indices: np.ndarray, tables: Tables) -> np.ndarray:
         """The next symbols of the stream, int32 `[n]`."""
-        position = Position(*map(on_cpu, self._position))
-        count = on_cpu(np.uint32(indices.size))
-        indices_padded = on_cpu(padded(indices.astype(np.uint32)))
-        result = _decode_loop(indices_padded, count, self._words, _lookup(tables), position)
-        symbols, decoded, self._position = jax.device_get(result)
-        if decoded < indices.size:
+        rows, count = on_cpu(padded(indices.astype(np.uint32))), on_cpu(np.uint32(indices.size))
+        symbols, decoded, self._position = _decode_loop(
+            rows, count, self._words, _lookup(tables), self._position
+        )
+        if int(decoded) < indices.size:
             raise CorruptSection(f"the stream escapes by more than {MOST_GAMMA_BITS} bits")
-        return symbols[: indices.size]
+        return jax.device_get(symbols)[: indices.size]
 
     def finish(self) -> bool:
-        """Whether the bytes are used up and are those that `encode` would have ended with."""
+        """Whether the bytes are exactly those that `encode` writes for what was decoded."""
         read, size, low, ahead = map(int, self._position)
-        value, high = low + ahead & FULL, low + size
-        if 2 * read < self._bytes:
-            return False
-        if low == 0 or high > FULL:
-            return value == 0
-        shift = 24 if low - 1 >> 24 < high >> 24 else 16
-        return value == (low - 1 >> shift) + 1 << shift
+        value, high, settled = low + ahead & FULL, low + size, 2 * (read - 2)
+        if high > FULL:  # the encoder chooses the word boundary, and drops the zeros after it
+            return value == 0 and len(self._data) <= settled and not self._data.endswith(b"\0")
+        tail = ending(low, high)
+        expected = int.from_bytes(tail.ljust(4, b"\0"), "big")
+        return value == expected and len(self._data) == settled + len(tail)
 
 
 _lookups: WeakKeyDictionary[Tables, Lookup] = WeakKeyDictionary()
@@ -178,7 +176,12 @@ def _pick(row: Word, position: Position, words: jax.Array, lookup: Lookup) -> tu
         return entry + 1, end, upper, scaled(size, upper)
 
     upper = _at(lookup.cdf, entry + 1)
-    state = entry, scaled(size, _at(lookup.cdf, entry)), upper, scaled(size, upper)
+    state: tuple[Word, ...] = (
+        entry,
+        scaled(size, _at(lookup.cdf, entry)),
+        upper,
+        scaled(size, upper),
+    )
     entry, start, upper, end = lax.while_loop(too_low, next_entry, state)
     last = jnp.where(upper == TOTAL, size, end - 1)
     return entry, _narrow(position, start, last, words)
@@ -218,10 +221,9 @@ def _read_escape(
         zeros, bit, _ = state
         return (bit == 0) & (zeros < MOST_GAMMA_BITS)
 
-    state = (jnp.uint32(0), jnp.uint32(0), position)
-    zeros, _, position = lax.while_loop(bounded, count_zeros, state)
-    state = (jnp.uint32(1), position)
-    distance, position = lax.fori_loop(jnp.uint32(0), zeros, add_bit, state)
+    zero, one = jnp.uint32(0), jnp.uint32(1)
+    zeros, _, position = lax.while_loop(bounded, count_zeros, (zero, zero, position))
+    distance, position = lax.fori_loop(zero, zeros, add_bit, (one, position))
     below, position = toss(position)
     reached_down = _at(lookup.below, row) - distance
     symbol = jnp.where(below == 1, reached_down, _at(lookup.above, row) + distance)

@@ -13,7 +13,7 @@ import numpy as np
 from jax import lax
 
 from hcfss_jax.coding.escapes import gamma_bits, split
-from hcfss_jax.coding.interval import FULL, Word, grow, on_cpu, padded, scaled
+from hcfss_jax.coding.interval import FULL, Word, ending, grow, on_cpu, padded, scaled
 from hcfss_jax.coding.tables import TOTAL, Tables
 
 HALF = TOTAL // 2
@@ -31,7 +31,7 @@ def _shares(symbols: np.ndarray, indices: np.ndarray, tables: Tables) -> np.ndar
     """What narrows the interval, in order: uint32 `lower | upper - 1 << 16`, in 2**-16 of it."""
     lower, last = tables.cdf[:-1].astype(np.uint32), (tables.cdf[1:] - 1).astype(np.uint32)
     entry, escaped, distance, below = split(symbols, indices, tables)
-    shares = (lower | last << 16)[entry]
+    shares = (lower | last << 16).take(entry)
     if not escaped.size:
         return shares
     bits, count = gamma_bits(distance, below)
@@ -40,7 +40,7 @@ def _shares(symbols: np.ndarray, indices: np.ndarray, tables: Tables) -> np.ndar
 
 
 @jax.jit
-def _encode_loop(shares: jax.Array, count: Word) -> tuple[jax.Array, Word, Word, Word, Word]:
+def _encode_loop(shares: jax.Array, count: Word) -> tuple[jax.Array, ...]:
     """Narrow the interval by the first `count` shares.
 
     Returns (words, number of words, size - 1, low, carry): a word holds 16 bits of the stream and,
@@ -62,12 +62,20 @@ def _encode_loop(shares: jax.Array, count: Word) -> tuple[jax.Array, Word, Word,
         return i + 1, words, position, size, low, jnp.where(grown, jnp.uint32(0), carry)
 
     zero = jnp.uint32(0)
-    state = (zero, jnp.zeros_like(shares), zero, jnp.uint32(FULL), zero, zero)
-    return lax.while_loop(lambda state: state[0] < count, narrow, state)[1:]
+    state: tuple[jax.Array, ...] = (
+        zero,
+        jnp.zeros_like(shares),
+        zero,
+        jnp.uint32(FULL),
+        zero,
+        zero,
+    )
+    _, *result = lax.while_loop(lambda state: state[0] < count, narrow, state)
+    return tuple(result)
 
 
 def _finish(words: np.ndarray, size: int, low: int, carry: int) -> bytes:
-    """Add up the carries and end the stream with as few bytes as TensorFlow Compression does."""
+    """Add up the carries and end the stream."""
     high = low + size
     crosses = high > FULL  # the interval holds the end of the word before it: choose that
     carries = np.append(words >> 16, carry + crosses)[1:]
@@ -76,11 +84,7 @@ def _finish(words: np.ndarray, size: int, low: int, carry: int) -> bytes:
     written = number.to_bytes(2 * words.size, "big")
     if crosses:
         return written.rstrip(b"\0")
-    if low == 0:
-        return written
-    if (low - 1 >> 24) + 1 <= high >> 24:
-        return written + bytes([(low - 1 >> 24) + 1])
-    return written + ((low - 1 >> 16) + 1).to_bytes(2, "big").rstrip(b"\0")
+    return written + ending(low, high)
 
 
 def _big_endian(words: np.ndarray) -> int:

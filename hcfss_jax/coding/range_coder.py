@@ -80,7 +80,7 @@ def _int32(array: np.ndarray, what: str) -> np.ndarray:
 
 def _checked_indices(indices: np.ndarray, tables: Tables) -> np.ndarray:
     indices = _int32(indices, "indices")
-    if indices.size and not (0 <= indices.min() and indices.max() < len(tables)):
+    if indices.size and (indices.min() < 0 or indices.max() >= len(tables)):
         raise ValueError(
             f"indices from {indices.min()} to {indices.max()}, but there are {len(tables)} tables"
         )

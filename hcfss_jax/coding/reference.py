@@ -43,19 +43,22 @@ class _Encoder:
             self.narrow(bit * HALF, (bit + 1) * HALF)
 
     def finish(self) -> bytes:
-        """The shortest bytes that TensorFlow Compression would choose inside the interval."""
-        whole = 16 * self.shifts  # bits that have left the 32-bit window
-        head, window = self.low >> 32, self.low & 0xFFFFFFFF
-        if window + self.size > 1 << 32:  # the interval holds the next window's zero
-            return (head + 1).to_bytes(whole // 8, "big").rstrip(b"\0")
-        written = head.to_bytes(whole // 8, "big")
-        if window == 0:
-            return written
-        for dropped in (24, 16):
-            rounded = (window - 1 >> dropped) + 1
-            if rounded << dropped < window + self.size:
-                break
-        return written + rounded.to_bytes(4 - dropped // 8, "big").rstrip(b"\0")
+        """The bytes of a number in the interval, the one that TensorFlow Compression chooses."""
+        return _end(self.low, self.size, self.shifts)
+
+
+def _end(low: int, size: int, shifts: int) -> bytes:
+    settled, window = divmod(low, 1 << 32)
+    if window + size > 1 << 32:  # a number that ends before the window lies in the interval
+        return (settled + 1).to_bytes(2 * shifts, "big").rstrip(b"\0")
+    written = settled.to_bytes(2 * shifts, "big")
+    if window == 0:
+        return written
+    for bits in (24, 16):
+        rounded = (window - 1 >> bits) + 1
+        if rounded << bits < window + size:
+            break
+    return written + rounded.to_bytes(4 - bits // 8, "big").rstrip(b"\0")
 
 
 def encode(parts: Iterable[Part]) -> bytes:
@@ -112,14 +115,5 @@ class Decoder:
         return k
 
     def finish(self) -> bool:
-        """Whether the bytes are used up and are those that `encode` would have ended with."""
-        if self.read < len(self.data):
-            return False
-        window = self.low & 0xFFFFFFFF
-        value = self.value - (self.low - window)
-        if window == 0:
-            return value == 0
-        if window + self.size > 1 << 32:
-            return value == 1 << 32
-        shift = 24 if (window - 1 >> 24) + 1 << 24 < window + self.size else 16
-        return value == (window - 1 >> shift) + 1 << shift
+        """Whether the bytes are exactly those that `encode` writes for what was decoded."""
+        return self.data == _end(self.low, self.size, (self.read - 4) // 2)

@@ -12,8 +12,13 @@ from scipy.special import ndtr, ndtri
 
 from hcfss_jax.coding.tables import TOTAL, Tables
 
-GAUSSIAN_TAIL_MASS = 2.0**-14
-"""Mass that a Gaussian table leaves to its escape, both tails together."""
+GAUSSIAN_TAIL_MASS = 2.0**-16
+"""Mass that a Gaussian table leaves to its escape, both tails together.
+
+By expected length 2**-12 is best where data follow the table exactly, but only 0.0007 bits a symbol
+better on average over the scales 0.11 to 256. Wider tables win 0.007 bits where the data have 1.3
+times the scale, 0.005 where they are Laplacian, and latents tend to have such heavier tails.
+"""
 
 
 def tables_from_pmfs(pmfs: Sequence[np.ndarray], offsets: Sequence[int] | np.ndarray) -> Tables:
@@ -79,7 +84,7 @@ def _quantise(pmf: np.ndarray) -> np.ndarray:
         raise ValueError(f"{pmf.size} symbols do not fit in a table of {TOTAL}")
     frequency = np.maximum(1, np.floor(pmf * spare).astype(np.int64) - 1).tolist()
     probability = pmf.tolist()
-    heap = [(-p * math.log1p(1 / f), i) for i, (p, f) in enumerate(zip(probability, frequency))]
+    heap = [(-p * math.log1p(1 / frequency[i]), i) for i, p in enumerate(probability)]
     heapq.heapify(heap)
     for _ in range(TOTAL - sum(frequency)):
         i = heap[0][1]

@@ -7,7 +7,7 @@ LONGEST_VARINT = 5
 
 
 def varint(number: int) -> bytes:
-    """An integer in [0, 2**35) as LEB128: 7 bits a byte, lowest first, the top bit if more follow."""
+    """An integer in [0, 2**35) as LEB128: 7 bits a byte, the lowest first; a top bit says more."""
     if not 0 <= number < 1 << 7 * LONGEST_VARINT:
         raise ValueError(f"{number} does not fit in a varint of {LONGEST_VARINT} bytes")
     out = bytearray()

@@ -5,6 +5,7 @@ model's name and configuration. Files that a codec writes carry the package's fi
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -50,7 +51,7 @@ class WeightPackage:
     tables: dict[str, Tables]
     meta: dict[str, Any] = dataclasses.field(default_factory=dict)
 
-    @property
+    @functools.cached_property
     def fingerprint(self) -> bytes:
         """4 bytes that differ between packages that decode differently.
 
@@ -109,8 +110,11 @@ def save_package(
     }
     metadata = {_METADATA_KEY: _canonical_json(header).decode()}
     partial = Path(f"{os.fspath(path)}.partial")
-    partial.write_bytes(safetensors.numpy.save(tensors, metadata))
-    os.replace(partial, path)
+    try:
+        partial.write_bytes(safetensors.numpy.save(tensors, metadata))
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def load_package(name_or_path: str | os.PathLike[str]) -> WeightPackage:
@@ -128,14 +132,20 @@ def load_package(name_or_path: str | os.PathLike[str]) -> WeightPackage:
             name: np.frombuffer(entry["data"], _DTYPES[entry["dtype"]]).reshape(entry["shape"])
             for name, entry in entries
         }
-        version = header["format"]
+        version, wanted = header["format"], header["fingerprint"]
     except (safetensors.SafetensorError, KeyError, ValueError, UnicodeDecodeError) as error:
         raise WrongWeights(f"{path} is not a weight package of hcfss_jax ({error})") from error
     if version != FORMAT_VERSION:
         raise WrongWeights(
             f"{path} has format {version}, this library reads {FORMAT_VERSION}: update hcfss_jax"
         )
-    return _assemble(path, header, tensors)
+    package = _assemble(path, header, tensors)
+    if package.fingerprint.hex() != wanted:
+        raise WrongWeights(
+            f"{path} is damaged: its contents have fingerprint {package.fingerprint.hex()}, "
+            f"it should be {wanted}; fetch or export it again"
+        )
+    return package
 
 
 def check_parameters(package: WeightPackage, model: Any) -> None:
@@ -178,11 +188,14 @@ def _find(name_or_path: str | os.PathLike[str]) -> Path:
 def _metadata(data: bytes) -> dict[str, str]:
     """The free-text part of a safetensors header. Raises ValueError where there is no header."""
     size = int.from_bytes(data[:8], "little")
-    return json.loads(data[8 : 8 + size]).get("__metadata__", {})
+    header = json.loads(data[8 : 8 + size])
+    if not isinstance(header, dict):
+        raise ValueError("its header is no JSON object")
+    return header.get("__metadata__", {})
 
 
 def _assemble(path: Path, header: dict[str, Any], tensors: dict[str, np.ndarray]) -> WeightPackage:
-    """A package of what a file holds, checked against the fingerprint that the file gives."""
+    """A package of what a file holds."""
     params: Params = {}
     tables: dict[str, dict[str, np.ndarray]] = {}
     try:
@@ -194,7 +207,7 @@ def _assemble(path: Path, header: dict[str, Any], tensors: dict[str, np.ndarray]
                 _insert(tables, parts, tensor)
             else:
                 raise ValueError(f"unknown tensor {name!r}")
-        package = WeightPackage(
+        return WeightPackage(
             header["model"],
             header["config"],
             params,
@@ -203,12 +216,6 @@ def _assemble(path: Path, header: dict[str, Any], tensors: dict[str, np.ndarray]
         )
     except (KeyError, TypeError, ValueError) as error:
         raise WrongWeights(f"{path} is not a whole weight package ({error})") from error
-    if package.fingerprint.hex() != header["fingerprint"]:
-        raise WrongWeights(
-            f"{path} is damaged: its contents have fingerprint {package.fingerprint.hex()}, "
-            f"it should be {header['fingerprint']}; fetch or export it again"
-        )
-    return package
 
 
 def _tensors(params: Params, tables: Mapping[str, Tables]) -> dict[str, np.ndarray]:
@@ -220,7 +227,7 @@ def _tensors(params: Params, tables: Mapping[str, Tables]) -> dict[str, np.ndarr
     return named
 
 
-def _flatten(tree: Params, prefix: str = "") -> dict[str, Any]:
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested dict to {"a.b.c": leaf}."""
     flat: dict[str, Any] = {}
     for name, value in tree.items():

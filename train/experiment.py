@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,15 @@ Identity = dict[str, Any]
 
 def build_model(config: ConfigDict) -> Any:
     """The model that the experiment names, with its overrides. Raises BadConfig."""
-    overrides = config.model.overrides.to_dict()
+    return create(config.model.name, config.model.overrides.to_dict())
+
+
+def create(name: str, fields: Mapping[str, Any]) -> Any:
+    """The model called `name` with fields of its configuration changed. Raises BadConfig."""
     try:
-        return create_model(config.model.name, **overrides)
+        return create_model(name, **fields)
     except (HcfError, TypeError, ValueError) as error:
-        raise BadConfig(f"model {config.model.name!r} with {overrides}: {error}") from error
+        raise BadConfig(f"model {name!r} with {dict(fields)}: {error}") from error
 
 
 def init_params(model: Any, seed: int) -> Any:

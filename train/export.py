@@ -8,11 +8,10 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from hcfss_jax.models import create_model
 from hcfss_jax.weights import WeightPackage, make_package, save_package
 from train.checkpoints import Checkpoints
 from train.errors import TrainingError, WrongCheckpoint
-from train.experiment import layout_of, read_workdir, state_like
+from train.experiment import create, layout_of, read_workdir, state_like
 from train.optimiser import make_optimiser
 from train.step import make_mesh, replicated
 
@@ -24,7 +23,7 @@ def export(workdir: Path, dtype: str = "bfloat16") -> WeightPackage:
     """
     record = read_workdir(workdir)
     config = ConfigDict(record["config"])
-    model = create_model(record["model"]["name"], **record["model"]["config"])
+    model = create(record["model"]["name"], record["model"]["config"])
     layout = layout_of(model)
     if record["model"]["layout"] != layout.digest:
         raise WrongCheckpoint(

@@ -22,7 +22,7 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run: checkpoin
 
 def use_compilation_cache() -> None:
     """Keep compiled programs in the user's cache directory, unless JAX was told where."""
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.values["jax_compilation_cache_dir"] is None:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         jax.config.update("jax_compilation_cache_dir", str(base / "hcfss_jax" / "xla"))
 
@@ -37,7 +37,7 @@ def parse_flags(argv: list[str]) -> list[str]:
         sys.exit(f"train.main: the experiment cannot be loaded: {error}")
     if flags.FLAGS["verbosity"].using_default_value:
         # orbax tells a page at each checkpoint; `--verbosity=0` brings it back.
-        flags.FLAGS.verbosity = logging.WARNING
+        logging.set_verbosity(logging.WARNING)
     return rest
 
 
@@ -46,7 +46,7 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         sys.exit(f"train.main: unexpected argument {argv[1]!r}")
     use_compilation_cache()
-    workdir = Path(_WORKDIR.value)
+    workdir = Path(_WORKDIR.value or "")  # absl has seen to it that it is given
     command = shlex.join(["python", "-m", "train.main", *sys.argv[1:]])
     try:
         stopped_by = train(_CONFIG.value, workdir, command)

@@ -70,7 +70,9 @@ def make_step(
             (state.params, state.ema, state.opt_state),
         )
         state = TrainState(
-            *kept,
+            params=kept[0],
+            ema=kept[1],
+            opt_state=kept[2],
             step=state.step + 1,
             skipped=state.skipped + ~finite,
             skipped_in_a_row=jnp.where(finite, 0, state.skipped_in_a_row + 1),

@@ -1,0 +1,49 @@
+"""From a run to a weight package."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from hcfss_jax.weights import load_package, save_package
+from train.checkpoints import Checkpoints
+from train.errors import WrongCheckpoint
+from train.experiment import build_model, layout_of, state_like
+from train.export import export
+from train.loop import train
+from train.optimiser import make_optimiser
+from train.step import make_mesh, replicated
+
+
+def test_the_package_holds_the_averaged_parameters_and_their_origin(
+    config: ConfigDict, tmp_path: Path
+) -> None:
+    train(config, tmp_path, command="python -m train.main --workdir x")
+    package = export(tmp_path, "float32")
+    save_package(tmp_path / "out.safetensors", package, "float32")
+    package = load_package(tmp_path / "out.safetensors")
+
+    layout = layout_of(build_model(config))
+    like = state_like(layout, make_optimiser(config), replicated(make_mesh()))
+    with Checkpoints(tmp_path) as checkpoints:
+        state, _ = checkpoints.restore(like)
+    jax.tree.map(np.testing.assert_array_equal, package.params, layout.unravel(state.ema))
+    assert not np.array_equal(state.ema, state.params)
+    assert package.name == "stand-in" and package.config == {"width": 4, "levels": 8}
+    assert package.meta["steps"] == 6
+    assert package.meta["command"] == "python -m train.main --workdir x"
+
+
+def test_a_directory_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WrongCheckpoint, match="not the directory of a run"):
+        export(tmp_path)
+
+
+def test_a_run_without_a_checkpoint_is_refused(config: ConfigDict, tmp_path: Path) -> None:
+    train(config, tmp_path)
+    for folder in (tmp_path / "checkpoints").iterdir():
+        folder.rename(tmp_path / f"away{folder.name}")
+    with pytest.raises(WrongCheckpoint, match="no checkpoint"):
+        export(tmp_path)

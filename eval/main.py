@@ -24,6 +24,7 @@ from tqdm import tqdm
 from eval.anchors import ANCHORS
 from eval.measure import Point, measure, measure_anchors, warm_up
 from eval.summary import bd_rates, curves, table
+from hcfss_jax.codec import Codec, load
 from hcfss_jax.errors import HcfError
 from hcfss_jax.images import read_image
 from hcfss_jax.jax_settings import prepare_jax
@@ -33,10 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the evaluation; the exit code."""
     args = _parser().parse_args(argv)
     prepare_jax()
-    import hcfss_jax
-
     try:
-        codec = hcfss_jax.load(args.weights)
+        codec = load(args.weights)
         files = find_images(args.data)[: args.limit]
         points = evaluate(codec, files, args.qualities, args.anchors)
     except (HcfError, OSError) as error:
@@ -60,7 +59,7 @@ def find_images(folder: Path) -> list[Path]:
 
 
 def evaluate(
-    codec: Any, files: Iterable[Path], qualities: Sequence[float], anchors: Sequence[str]
+    codec: Codec, files: Iterable[Path], qualities: Sequence[float], anchors: Sequence[str]
 ) -> list[Point]:
     """Every picture at every quality, and through every anchor. Alpha planes are left aside."""
     points: list[Point] = []
@@ -75,7 +74,7 @@ def evaluate(
     return points
 
 
-def make_report(codec: Any, points: Sequence[Point]) -> dict[str, Any]:
+def make_report(codec: Codec, points: Sequence[Point]) -> dict[str, Any]:
     """All that was measured, as plain values for JSON."""
     by_codec = curves(points)
     promises = [point.exact for point in points if point.exact is not None]

@@ -3,11 +3,11 @@
 import dataclasses
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from eval import anchors
+from hcfss_jax.codec import Codec
 from hcfss_jax.metrics import MS_SSIM_SMALLEST_SIDE, ms_ssim, psnr
 
 
@@ -34,12 +34,12 @@ class Point:
     decode_seconds: float | None = None
 
 
-def warm_up(codec: Any, pixels: np.ndarray, quality: float) -> None:
+def warm_up(codec: Codec, pixels: np.ndarray, quality: float) -> None:
     """Compile what pictures of this size need, so that it is not timed."""
     codec.decompress(codec.encode(pixels, quality).data)
 
 
-def measure(codec: Any, image: str, pixels: np.ndarray, quality: float) -> Point:
+def measure(codec: Codec, image: str, pixels: np.ndarray, quality: float) -> Point:
     """Encode and decode uint8 `[H, W, 3]` with a `hcfss_jax` codec, through a whole file."""
     start = time.perf_counter()
     encoded = codec.encode(pixels, quality)

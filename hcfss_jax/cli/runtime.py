@@ -1,15 +1,20 @@
 """The codec behind the commands."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from hcfss_jax.jax_settings import prepare_jax
+
+if TYPE_CHECKING:
+    from hcfss_jax.codec import Codec
 
 DEFAULT_MODEL = "hcfssnet-tiny"
 
 
-def load_codec(name_or_path: str) -> Any:
+def load_codec(name_or_path: str) -> Codec:
     """The codec for a model's name or for a file of weights. Imports JAX."""
     prepare_jax()
-    import hcfss_jax
+    from hcfss_jax.codec import load
 
-    return hcfss_jax.load(name_or_path)
+    return load(name_or_path)

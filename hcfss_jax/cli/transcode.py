@@ -1,14 +1,19 @@
 """`hcfss compress` and `hcfss decompress`."""
 
+from __future__ import annotations
+
 import argparse
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from hcfss_jax.cli import batch, jobs, runtime
 from hcfss_jax.errors import InvalidQuality, UnknownModel, UnsupportedImage
 from hcfss_jax.images import read_image, to_pil
+
+if TYPE_CHECKING:
+    from hcfss_jax.codec import Codec
 
 # How pictures are stored again: without a second loss where the format can.
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
@@ -44,7 +49,7 @@ def compress(args: argparse.Namespace) -> int:
 def decompress(args: argparse.Namespace) -> int:
     """`.hcf` files to pictures; the exit code."""
     todo = jobs.plan(args.paths, args.output, _to_picture())
-    codecs: dict[str, Any] = {}
+    codecs: dict[str, Codec] = {}
 
     def work(job: jobs.Job) -> tuple[bytes, str]:
         kind = _picture_format(job.target.suffix)

@@ -133,7 +133,8 @@ def test_length_is_within_a_twentieth_of_a_percent_of_the_ideal(scale):
     symbols = np.round(rng.normal(size=indices.size) * np.where(indices, 1.0, scale))
     part = (symbols.astype(np.int32), indices, tables)
     ideal = symbol_bits(*part).sum()
-    assert ideal <= 8 * len(encode([part])) <= 1.0005 * ideal
+    # Zeros at the end are not written, which may save the last 32-bit window.
+    assert ideal - 32 <= 8 * len(encode([part])) <= 1.0005 * ideal
 
 
 def test_symbol_bits_counts_escapes_as_the_coder_spends_them():

@@ -21,7 +21,7 @@ HEADER = Header(
 STREAM = bytes.fromhex("00ff10203040")
 EXTRAS = {Extra.ALPHA: b"see-through", Extra.ICC: b"profile" * 30}
 
-# The worked example of docs/format.md.
+# The bytes before the checksum. A change here needs a new format version.
 GOLDEN = bytes.fromhex(
     "484346 01 00 0d 68636673736e65742d74696e79 c0ffee42 8006 8004 2001 78563412 06 00ff10203040"
 )
@@ -32,7 +32,7 @@ def signed(body: bytes) -> bytes:
     return body + struct.pack("<I", zlib.crc32(body))
 
 
-def test_the_worked_example_is_written_to_the_byte():
+def test_version_1_is_written_and_read_to_the_byte():
     assert pack(HEADER, STREAM) == signed(GOLDEN)
     assert unpack(signed(GOLDEN)) == (HEADER, STREAM, {})
 

@@ -6,7 +6,6 @@ from it, exactly, by the very products that the encoder used.
 """
 
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 import jax
 import jax.numpy as jnp
@@ -15,29 +14,9 @@ from jax import lax
 
 from hcfss_jax.coding.escapes import MOST_GAMMA_BITS
 from hcfss_jax.coding.interval import FULL, Word, ending, grow, on_cpu, padded, scaled
+from hcfss_jax.coding.jax_lookup import ESCAPE, HINTS, Lookup, lookup_of
 from hcfss_jax.coding.tables import TOTAL, Tables
 from hcfss_jax.errors import CorruptSection
-
-HINTS = 256
-"""Entries of a row's table of hints; a power of two."""
-
-ESCAPE = -(2**31)
-"""What `Lookup.symbol` holds for escapes; no table reaches this far."""
-
-
-class Lookup(NamedTuple):
-    """`Tables` as the loop reads them, padded to buckets, on the CPU.
-
-    cdf: uint32 `[entries]`. symbol: int32 `[entries]`, the integer of each entry, or ESCAPE.
-    hint: uint32 `[T * HINTS]`, where in `cdf` the search begins. below, above: uint32 `[T]`, what
-    an escaped distance is subtracted from or added to.
-    """
-
-    cdf: jax.Array
-    symbol: jax.Array
-    hint: jax.Array
-    below: jax.Array
-    above: jax.Array
 
 
 class Position(NamedTuple):
@@ -64,7 +43,7 @@ class Decoder:
         """The next symbols of the stream, int32 `[n]`."""
         rows, count = on_cpu(padded(indices.astype(np.uint32))), on_cpu(np.uint32(indices.size))
         symbols, decoded, self._position = _decode_loop(
-            rows, count, self._words, _lookup(tables), self._position
+            rows, count, self._words, lookup_of(tables), self._position
         )
         if int(decoded) < indices.size:
             raise CorruptSection(f"the stream escapes by more than {MOST_GAMMA_BITS} bits")
@@ -79,36 +58,6 @@ class Decoder:
         tail = ending(low, high)
         expected = int.from_bytes(tail.ljust(4, b"\0"), "big")
         return value == expected and len(self._data) == settled + len(tail)
-
-
-_lookups: WeakKeyDictionary[Tables, Lookup] = WeakKeyDictionary()
-
-
-def _lookup(tables: Tables) -> Lookup:
-    """Made once for each tables that live."""
-    if tables not in _lookups:
-        _lookups[tables] = _make_lookup(tables)
-    return _lookups[tables]
-
-
-def _make_lookup(tables: Tables) -> Lookup:
-    row = np.repeat(np.arange(len(tables)), tables.length + 1)
-    symbol = tables.offset[row] + np.arange(tables.cdf.size) - tables.start[row]
-    symbol[tables.start + tables.length - 1] = ESCAPE
-    # Rows one above the other rise throughout, so that one search serves all of them.
-    rising = tables.cdf + row * (TOTAL + 1)
-    levels = np.arange(HINTS) * (TOTAL // HINTS)
-    wanted = levels + np.arange(len(tables))[:, None] * (TOTAL + 1)
-    hint = np.searchsorted(rising, wanted.ravel(), side="right") - 1
-    above = tables.offset + tables.length - 2
-    arrays = (
-        tables.cdf.astype(np.uint32),
-        symbol.astype(np.int32),
-        hint.astype(np.uint32),
-        tables.offset.view(np.uint32),
-        above.astype(np.int32).view(np.uint32),
-    )
-    return Lookup(*(on_cpu(padded(array)) for array in arrays))
 
 
 def _at(array: jax.Array, index: Word) -> jax.Array:

@@ -206,3 +206,13 @@ def test_callers_are_told_what_is_wrong_with_their_arrays():
         encode([(zeros, zeros[:2], tables)])
     with pytest.raises(ValueError, match="unknown engine 'cuda'; there are auto, jax, tfc"):
         encode([], engine="cuda")
+
+
+@pytest.mark.parametrize("count", [4095, 4096, 4097])
+def test_escapes_at_both_ends_survive_where_arrays_are_padded(count):
+    # Arrays are padded to 4096, 16384, ...: the last symbol may lie at the very end of one.
+    tables = gaussian_tables(np.array([0.3]))
+    symbols = np.zeros(count, np.int32)
+    symbols[[0, -1]] = 1000, INT32.min
+    part = (symbols, np.zeros(count, np.int32), tables)
+    np.testing.assert_array_equal(decode(encode([part]), [part])[0], symbols)

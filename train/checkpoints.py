@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
 from train.errors import WrongCheckpoint
@@ -80,4 +81,5 @@ class Checkpoints:
                 f"the checkpoint of step {step} in {self._directory} is of another model or an "
                 f"older trainer ({str(error).splitlines()[0]}): choose another --workdir"
             ) from error
-        return saved["state"], saved["data"]
+        # What was read may lie in memory that is not JAX's own, which a step must not reuse.
+        return jax.tree.map(jnp.copy, saved["state"]), saved["data"]

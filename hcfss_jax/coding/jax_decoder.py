@@ -69,42 +69,44 @@ def _at(array: jax.Array, index: Word) -> jax.Array:
 def _decode_loop(
     indices: jax.Array, count: Word, words: jax.Array, lookup: Lookup, position: Position
 ) -> tuple[jax.Array, Word, Position]:
-    """Decode `count` symbols: (symbols, how many were sound, the position after them).
+    """Decode `count` symbols: (symbols, how many are sound, the position after them).
 
-    Escapes are rare: the inner loop runs up to the next one, the outer reads what follows it.
+    One turn reads one symbol, or one bit of what follows an escape. An Elias gamma code opens with
+    as many zeros as bits of the distance follow its first 1, and the sign closes it: `zeros` counts
+    up and then down again, and `distance` is 0 until that first 1.
+
+    One loop, not one for escapes inside another: JAX 0.5.3 runs such a nest of loops wrongly when
+    it comes from the persistent compilation cache.
     """
+    zero, one = jnp.uint32(0), jnp.uint32(1)
 
     def more(state: tuple) -> jax.Array:
-        i, sound, escaped, *_ = state
-        return (i < count) & sound & ~escaped
+        i, _, _, zeros, _, _ = state
+        return (i < count) & (zeros < MOST_GAMMA_BITS)
 
-    def inside(state: tuple) -> tuple:
-        i, sound, _, symbols, position = state
-        entry, position = _pick(_at(indices, i), position, words, lookup)
-        symbol = _at(lookup.symbol, entry)
-        escaped = symbol == ESCAPE
+    def turn(state: tuple) -> tuple:
+        i, symbols, escaped, zeros, distance, position = state
+        row = _at(indices, i)
+        coin = jnp.uint32(lookup.below.size - 1)
+        entry, position = _pick(jnp.where(escaped, coin, row), position, words, lookup)
+        value = _at(lookup.symbol, entry)
+        bit = lax.bitcast_convert_type(value, jnp.uint32)
+
+        opening = escaped & (distance == 0)
+        following = escaped & (distance > 0) & (zeros > 0)
+        ends = jnp.where(escaped, ~(opening | following), value != ESCAPE)
+        below, above = _at(lookup.below, row) - distance, _at(lookup.above, row) + distance
+        far = jnp.where(bit == 1, below, above)
+        symbol = jnp.where(escaped, lax.bitcast_convert_type(far, jnp.int32), value)
         symbols = lax.dynamic_update_index_in_dim(symbols, symbol, i, 0)
-        return i + (~escaped).astype(jnp.uint32), sound, escaped, symbols, position
 
-    def outside(state: tuple) -> tuple:
-        i, _, escaped, symbols, position = lax.while_loop(more, inside, state)
-
-        def read(position: Position) -> tuple[Position, jax.Array, jax.Array]:
-            return _read_escape(_at(indices, i), position, words, lookup)
-
-        def nothing(position: Position) -> tuple[Position, jax.Array, jax.Array]:
-            return position, jnp.int32(0), jnp.bool_(True)
-
-        position, symbol, sound = lax.cond(escaped, read, nothing, position)
-        # Past the last symbol there is nothing to overwrite: the write is clamped, so guard it.
-        symbol = jnp.where(escaped, symbol, _at(symbols, i))
-        symbols = lax.dynamic_update_index_in_dim(symbols, symbol, i, 0)
-        i = i + (escaped & sound).astype(jnp.uint32)
-        return i, sound, jnp.bool_(False), symbols, position
+        zeros = zeros + jnp.where(opening, one - bit, zero) - jnp.where(following, one, zero)
+        distance = jnp.where(opening | following, distance << 1 | bit, zero)
+        return i + ends.astype(jnp.uint32), symbols, ~ends, zeros, distance, position
 
     symbols = jnp.zeros(indices.shape, jnp.int32)
-    state = (jnp.uint32(0), jnp.bool_(True), jnp.bool_(False), symbols, position)
-    i, _, _, symbols, position = lax.while_loop(more, outside, state)
+    state = (zero, symbols, jnp.bool_(False), zero, zero, position)
+    i, symbols, _, _, _, position = lax.while_loop(more, turn, state)
     return symbols, i, position
 
 
@@ -143,37 +145,3 @@ def _narrow(position: Position, start: Word, last: Word, words: jax.Array) -> Po
     grown, size, low = grow(last - start, low)
     ahead = jnp.where(grown, ahead << 16 | word, ahead)
     return Position(position.read + grown.astype(jnp.uint32), size, low, ahead)
-
-
-def _read_escape(
-    row: Word, position: Position, words: jax.Array, lookup: Lookup
-) -> tuple[Position, jax.Array, jax.Array]:
-    """What follows an escape: (position, symbol, whether it is one)."""
-
-    def toss(position: Position) -> tuple[Word, Position]:
-        half = scaled(position.size, jnp.uint32(TOTAL // 2))
-        one = position.ahead >= half
-        start, last = jnp.where(one, half, 0), jnp.where(one, position.size, half - 1)
-        return one.astype(jnp.uint32), _narrow(position, start, last, words)
-
-    def count_zeros(state: tuple) -> tuple:
-        zeros, _, position = state
-        bit, position = toss(position)
-        return zeros + 1 - bit, bit, position
-
-    def add_bit(_: int, state: tuple) -> tuple:
-        distance, position = state
-        bit, position = toss(position)
-        return distance << 1 | bit, position
-
-    def bounded(state: tuple) -> jax.Array:
-        zeros, bit, _ = state
-        return (bit == 0) & (zeros < MOST_GAMMA_BITS)
-
-    zero, one = jnp.uint32(0), jnp.uint32(1)
-    zeros, _, position = lax.while_loop(bounded, count_zeros, (zero, zero, position))
-    distance, position = lax.fori_loop(zero, zeros, add_bit, (one, position))
-    below, position = toss(position)
-    reached_down = _at(lookup.below, row) - distance
-    symbol = jnp.where(below == 1, reached_down, _at(lookup.above, row) + distance)
-    return position, lax.bitcast_convert_type(symbol, jnp.int32), zeros < MOST_GAMMA_BITS

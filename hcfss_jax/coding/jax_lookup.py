@@ -19,9 +19,12 @@ ESCAPE = -(2**31)
 class Lookup(NamedTuple):
     """`Tables` as the loop reads them, padded to buckets, on the CPU.
 
+    After the rows of the tables comes the coin: the integers 0 and 1, each in half of all cases,
+    by which the bits after an escape are coded.
+
     cdf: uint32 `[entries]`. symbol: int32 `[entries]`, the integer of each entry, or ESCAPE.
-    hint: uint32 `[T * HINTS]`, where in `cdf` the search begins. below, above: uint32 `[T]`, what
-    an escaped distance is subtracted from or added to.
+    hint: uint32 `[(T + 1) * HINTS]`, where in `cdf` the search begins. below, above: uint32
+    `[T + 1]`, what an escaped distance is subtracted from or added to.
     """
 
     cdf: jax.Array
@@ -42,20 +45,19 @@ def lookup_of(tables: Tables) -> Lookup:
 
 
 def _make(tables: Tables) -> Lookup:
-    row = np.repeat(np.arange(len(tables)), tables.length + 1)
-    symbol = tables.offset[row] + np.arange(tables.cdf.size) - tables.start[row]
+    cdf = np.append(tables.cdf, (0, TOTAL // 2, TOTAL))  # the coin
+    offset, length = np.append(tables.offset, 0), np.append(tables.length, 2)
+    start = np.append(tables.start, tables.cdf.size)
+    row = np.repeat(np.arange(length.size), length + 1)
+    symbol = offset[row] + np.arange(cdf.size) - start[row]
     symbol[tables.start + tables.length - 1] = ESCAPE
     # Rows one above the other rise throughout, so that one search serves all of them.
-    rising = tables.cdf + row * (TOTAL + 1)
-    levels = np.arange(HINTS) * (TOTAL // HINTS)
-    wanted = levels + np.arange(len(tables))[:, None] * (TOTAL + 1)
-    hint = np.searchsorted(rising, wanted.ravel(), side="right") - 1
-    above = tables.offset + tables.length - 2
-    arrays = (
-        tables.cdf.astype(np.uint32),
-        symbol.astype(np.int32),
-        hint.astype(np.uint32),
-        tables.offset.view(np.uint32),
-        above.astype(np.int32).view(np.uint32),
+    levels = np.arange(length.size)[:, None] * (TOTAL + 1) + np.arange(HINTS) * (TOTAL // HINTS)
+    hint = np.searchsorted(cdf + row * (TOTAL + 1), levels.ravel(), side="right") - 1
+    return Lookup(
+        on_cpu(padded(cdf.astype(np.uint32))),
+        on_cpu(padded(symbol.astype(np.int32))),
+        on_cpu(padded(hint.astype(np.uint32))),
+        on_cpu(offset.astype(np.int32).view(np.uint32)),
+        on_cpu((offset + length - 2).astype(np.int32).view(np.uint32)),
     )
-    return Lookup(*(on_cpu(padded(array)) for array in arrays))

@@ -37,6 +37,7 @@ def get_config(variant: str = "tiny") -> ml_collections.ConfigDict:
 
     # Weight of the distortion for each rate level; an image draws one level, uniformly.
     config.lambdas = tuple(round(_LOWEST_LAMBDA * ratio**level, 6) for level in range(_LEVELS))
+    config.balance = 0.5  # an image of a level counts lambda^-balance: all weigh about alike
 
     config.data = ml_collections.ConfigDict()
     config.data.path = ""  # a tar of images or a directory, searched recursively

@@ -1,4 +1,4 @@
-"""What an image carries beside its colours, as the extra sections of a file: alpha and colour profile, both lossless."""
+"""What an image carries beside its colours, as extra sections of a file: alpha and colour profile, lossless."""
 
 import io
 import zlib

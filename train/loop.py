@@ -61,7 +61,14 @@ def train(config: ConfigDict, workdir: Path, command: str = "") -> int | None:
         run = Run(
             config=config,
             step_fn=make_step(
-                model, layout, optimiser, config.lambdas, config.ema_decay, config.seed, mesh
+                model,
+                layout,
+                optimiser,
+                config.lambdas,
+                config.balance,
+                config.ema_decay,
+                config.seed,
+                mesh,
             ),
             place=lambda batch: jax.device_put(batch, batch_sharding(mesh)),
             batches=batches,

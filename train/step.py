@@ -10,7 +10,7 @@ import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from train.flat import FlatLayout
-from train.loss import rate_distortion_loss
+from train.loss import level_importance, rate_distortion_loss
 from train.state import TrainState
 
 Metrics = dict[str, jax.Array]
@@ -37,6 +37,7 @@ def make_step(
     layout: FlatLayout,
     optimiser: optax.GradientTransformation,
     lambdas: Sequence[float],
+    balance: float,
     ema_decay: float,
     seed: int,
     mesh: Mesh,
@@ -48,13 +49,15 @@ def make_step(
     gradient is not finite changes nothing but the counts.
     """
     weights = jnp.asarray(lambdas, jnp.float32)
+    importance = level_importance(lambdas, balance)
 
     def loss_fn(params: jax.Array, batch: dict[str, jax.Array], key: jax.Array) -> Any:
         x = batch["image"].astype(jnp.float32) / 255.0
         out = model.apply(
             {"params": layout.unravel(params)}, x, batch["level"], rngs={"noise": key}
         )
-        return rate_distortion_loss(out, x, weights[batch["level"].astype(jnp.int32)])
+        level = batch["level"].astype(jnp.int32)
+        return rate_distortion_loss(out, x, weights[level], importance[level])
 
     def step(state: TrainState, batch: dict[str, jax.Array]) -> tuple[TrainState, Metrics]:
         key = jax.random.fold_in(jax.random.key(seed), state.step)

@@ -25,8 +25,8 @@ class ParameterNet(nn.Module):
 class ChannelSlices(nn.Module):
     """The entropy model of y in slices of channels (Minnen and Singh 2020), one step a slice.
 
-    For slice i and each of mean and scale: support = concat(hyper features, decoded slices < i) -> FSTAM -> 3 convolutions.
-    After a slice is decoded, latent residual prediction adds 0.5 tanh(convolutions) to it. The nets for mean and scale
+    For slice i and each of mean and scale: support = concat(hyper features, decoded slices < i) -> FSTAM -> 3
+    convolutions. After a slice is decoded, latent residual prediction adds 0.5 tanh(convolutions) to it. The nets for mean and scale
     are separate, as in TCM (Liu et al. 2023).
     """
 

@@ -1,5 +1,7 @@
 """The factorised prior: a learned density for each channel, for what has no other context (Ballé et al. 2018, 6.1)."""
 
+import itertools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -14,6 +16,10 @@ TAIL_MASS = 2.0**-14  # of each side of a table; beyond it symbols escape
 WIDEST_TABLE = 1024  # integers to each side of 0
 
 
+def _uniform_about_zero(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    return jax.random.uniform(key, shape, minval=-0.5, maxval=0.5)
+
+
 class FactorisedPrior(nn.Module):
     """A monotone network from a value to the logit of its cumulative probability, one for each channel."""
 
@@ -22,13 +28,12 @@ class FactorisedPrior(nn.Module):
     def setup(self) -> None:
         widths = (1, *FILTERS, 1)
         scale = INITIAL_SCALE ** (1 / (len(FILTERS) + 1))
-        for i, (inputs, outputs) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        for i, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
             slope = float(np.log(np.expm1(1 / scale / outputs)))
             shape = (self.channels, outputs, inputs)
             setattr(self, f"h{i}", self.param(f"h{i}", nn.initializers.constant(slope), shape))
-            uniform = nn.initializers.uniform(1.0)
-            bias = self.param(f"b{i}", lambda *a: uniform(*a) - 0.5, (self.channels, outputs, 1))
-            setattr(self, f"b{i}", bias)
+            bias_shape = (self.channels, outputs, 1)
+            setattr(self, f"b{i}", self.param(f"b{i}", _uniform_about_zero, bias_shape))
             if i < len(FILTERS):
                 zeros = nn.initializers.zeros
                 setattr(self, f"a{i}", self.param(f"a{i}", zeros, (self.channels, outputs, 1)))
@@ -54,7 +59,7 @@ class FactorisedPrior(nn.Module):
         return -jnp.log2(lower_bound(self.likelihood(z), LEAST_LIKELIHOOD))
 
     def pmfs(self) -> tuple[jax.Array, jax.Array]:
-        """Probability of every integer of the widest table, and the logits at its upper ends, `[integers, channels]`."""
+        """Probabilities of all integers of the widest table, and logits at their upper ends, `[integers, channels]`."""
         integers = jnp.arange(-WIDEST_TABLE, WIDEST_TABLE + 1, dtype=jnp.float32)
         grid = jnp.broadcast_to(integers[:, None], (integers.size, self.channels))
         return self.likelihood(grid), self.logits(grid + 0.5)

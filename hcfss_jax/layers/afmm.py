@@ -13,8 +13,8 @@ class AFMM(nn.Module):
 
         x -> windows -> DCT -> * weights(|coefficients|) -> inverse DCT -> x
 
-    The abstract says: DCT of the features, content-adaptive weights of its components. The rest is our reading: windows of
-    8x8; a weight for each frequency and group of channels; a small MLP on the logarithm of the group's mean
+    The abstract says: DCT of the features, content-adaptive weights of its components. The rest is our reading: windows
+    of 8x8; a weight for each frequency and group of channels; a small MLP on the logarithm of the group's mean
     magnitudes; weights in (0, 2). Its last layer starts at zero, so every weight starts at exactly 1.
     """
 

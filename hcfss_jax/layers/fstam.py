@@ -15,8 +15,8 @@ class FSTAM(nn.Module):
         x -> 1x1 -> t;   out = 1x1(t + trunk(t) * sigmoid(gate(t)))
         trunk = 3 residual units;   gate = W-MSA, AFMM, SW-MSA, AFMM, 3 residual units, 1x1
 
-    "AFMM integrated with a Swin Transformer block" is the abstract's; the module around them is TCM's SWAtten (Liu et al.
-    2023, section 3.3), our reading. Used where coding decides, so everything is float32.
+    "AFMM integrated with a Swin Transformer block" is the abstract's; the module around them is TCM's SWAtten (Liu et
+    al. 2023, section 3.3), our reading. Used where coding decides, so everything is float32.
     """
 
     features: int

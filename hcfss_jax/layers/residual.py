@@ -43,7 +43,7 @@ class ResidualBlockWithStride(nn.Module):
 class ResidualBlockUpsample(nn.Module):
     """Doubles height and width: sub-pixel 3x3, leaky ReLU, 3x3, inverse GDN, and a sub-pixel skip.
 
-    `[B, H, W, C]` to `[B, 2 H, 2 W, features]`. CompressAI's skip has a 3x3 kernel; a 1x1 one saves a third of the block.
+    `[B, H, W, C]` to `[B, 2 H, 2 W, features]`. CompressAI's skip has a 3x3 kernel; 1x1 saves a third of the block.
     """
 
     features: int

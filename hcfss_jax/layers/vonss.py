@@ -36,8 +36,8 @@ class VONSS(nn.Module):
         x -> dense -> (u | gate);  u -> depthwise 3x3 -> SiLU -> sum of K scans -> LayerNorm -> * SiLU(gate) -> dense
 
     VMamba's SS2D with 8 sequences instead of 4: rows, columns, diagonals and anti-diagonals. What "neighborhood"
-    means the paper leaves open; our reading is `hcfss_jax.ops.scan_lines`. With directions=4 and scan_lines="raster" it is
-    SS2D itself.
+    means the paper leaves open; our reading is `hcfss_jax.ops.scan_lines`. With directions=4 and scan_lines="raster" it
+    is SS2D itself.
     """
 
     state_size: int = 16

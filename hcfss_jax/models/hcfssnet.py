@@ -2,12 +2,13 @@
 
     g_a   x -> RBS -> [HB]*b1 -> RBS -> [HB]*b2 -> RBS -> [HB]*b3 -> conv3x3 /2 -> y
     g_s   y -> RBU -> [HB]*b3 -> RBU -> [HB]*b2 -> RBU -> [HB]*b1 -> sub-pixel 3x3 -> x_hat
-    h_a   y -> RBS -> [HB]*h -> conv3x3 /2 -> z          h_s   z_hat -> RBU -> [HB]*h -> sub-pixel -> 1x1 -> (mean | scale)
+    h_a   y -> RBS -> [HB]*h -> conv3x3 /2 -> z
+    h_s   z_hat -> RBU -> [HB]*h -> sub-pixel 3x3 -> 1x1 -> (mean | scale)
     HB    1x1 -> (residual block | VFSS) -> 1x1 -> +     VFSS = VONSS, then AFMM
     y     5 slices of channels; FSTAM + 3 convolutions for mean and scale of each; LRP
 
-RBS, RBU: residual blocks with stride 2 / upsampling by 2. The abstract names the blocks and what they do; no code is public.
-Skeleton, order and sizes are our reading, after TCM (Liu et al. 2023), and every one of them is a field of the config.
+RBS, RBU: residual blocks with stride 2 / upsampling by 2. The abstract names the blocks and what they do; no code is
+public. Skeleton, order and sizes are our reading, after TCM (Liu et al. 2023), each a field of the config.
 """
 
 import dataclasses

@@ -31,14 +31,10 @@ class CodingPasses:
         self.steps = model.coding_steps
         self.hyper_channels = model.hyper_channels
 
-    def _run(self, method: str, *args: Any) -> Any:
-        return _apply(self._model, method, self._variables, *args)
-
-    def analyse(self, rgb: np.ndarray, level: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def analyse(self, rgb: np.ndarray, level: jax.Array) -> tuple[jax.Array, np.ndarray]:
         """uint8 `[1, H, W, 3]` to y, float, and z, int32."""
-        x = rgb.astype(np.float32) / 255
-        y, z = self._run("analyse", x, level)
-        return y, _to_symbols(z)
+        y, z = self._run("analyse", rgb.astype(np.float32) / 255, level)
+        return y, np.asarray(_to_symbols(z))
 
     def hyper(self, z: np.ndarray, level: jax.Array) -> Any:
         """z, int32, to what the steps predict from."""
@@ -46,15 +42,15 @@ class CodingPasses:
 
     def split(self, y: jax.Array) -> list[jax.Array]:
         """y in the parts of the steps."""
-        return self._model.bind(self._variables).split(y)
+        return self._run("split", y)
 
     def predict(self, step: int, hyper: Any, decoded: Decoded) -> Prediction:
         """See `CompressionModel.predict`."""
-        return _predict(self._model, step, self._variables, hyper, decoded)
+        return _run_step(self._model, "predict", step, self._variables, hyper, decoded)
 
     def refine(self, step: int, features: jax.Array, quantised: jax.Array) -> jax.Array:
         """See `CompressionModel.refine`."""
-        return _refine(self._model, step, self._variables, features, quantised)
+        return _run_step(self._model, "refine", step, self._variables, features, quantised)
 
     def index(self, prediction: Prediction) -> jax.Array:
         """The table of each symbol, int32 `[1, h, w, c]`."""
@@ -62,41 +58,35 @@ class CodingPasses:
 
     def quantise(
         self, part: jax.Array, prediction: Prediction, area: tuple[int, int]
-    ) -> tuple[jax.Array, jax.Array, float]:
-        """Symbols and their tables, int32 `[1, h, w, c]`, 0 outside the area; and their bits."""
+    ) -> tuple[jax.Array, float]:
+        """Symbols, int32 `[1, h, w, c]`, 0 outside the first rows and columns of `area`; and their bits."""
         q, bits = _quantise(part, prediction.mean, prediction.log_scale, np.asarray(area))
-        return q, self.index(prediction), float(bits)
+        return q, float(bits)
 
-    def dequantise(self, q: jax.Array | np.ndarray, mean: jax.Array) -> jax.Array:
+    def dequantise(self, q: jax.Array | np.ndarray, prediction: Prediction) -> jax.Array:
         """Symbols to values of y."""
-        return _dequantise(q, mean)
+        return _dequantise(q, prediction.mean)
 
-    def synthesise(self, decoded: Decoded, level: jax.Array) -> jax.Array:
+    def synthesise(self, decoded: Decoded, level: jax.Array) -> np.ndarray:
         """The decoded parts of y to uint8 `[H, W, 3]`."""
-        return _to_pixels(self._run("synthesise", decoded, level))[0]
+        return np.asarray(_to_pixels(self._run("synthesise", decoded, level)))[0]
 
     def bits_z(self, z: np.ndarray) -> float:
         """What the model says z costs, in bits."""
         return float(jnp.sum(self._run("prior_bits", z.astype(np.float32))))
 
+    def _run(self, method: str, *args: Any) -> Any:
+        return _run(self._model, method, self._variables, *args)
+
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _apply(model: CompressionModel, method: str, variables: Any, *args: Any) -> Any:
+def _run(model: CompressionModel, method: str, variables: Any, *args: Any) -> Any:
     return model.apply(variables, *args, method=method)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _predict(
-    model: CompressionModel, step: int, variables: Any, hyper: Any, decoded: Decoded
-) -> Prediction:
-    return model.apply(variables, step, hyper, decoded, method="predict")
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _refine(
-    model: CompressionModel, step: int, variables: Any, features: jax.Array, quantised: jax.Array
-) -> jax.Array:
-    return model.apply(variables, step, features, quantised, method="refine")
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _run_step(model: CompressionModel, method: str, step: int, variables: Any, *args: Any) -> Any:
+    return model.apply(variables, step, *args, method=method)
 
 
 @jax.jit

@@ -53,8 +53,8 @@ class Output(NamedTuple):
 class CompressionModel(nn.Module):
     """The skeleton; a model's `setup` supplies the parts.
 
-    Parts: modules `g_a`, `g_s`, `h_a`, `h_s`; `prior` (a FactorisedPrior); `slices` (an entropy model with `steps`, `split`,
-    `predict`, `refine`); and RateGains `gain_y`, `inverse_gain_y`, `gain_z`, `inverse_gain_z`.
+    Modules `g_a`, `g_s`, `h_a`, `h_s`; `prior` (a FactorisedPrior); `slices` (an entropy model: `split`, `predict`,
+    `refine`); and RateGains `gain_y`, `inverse_gain_y`, `gain_z`, `inverse_gain_z`.
 
     And two properties that need no parameters: `coding_steps`, the steps that code y, and `hyper_channels`, those of z.
 

@@ -65,7 +65,7 @@ def test_scan_equals_the_float64_twin_at_decays_from_1e_minus_6_to_1e3(
     twin = reference.selective_scan(*inputs, shift=shift, reverse=reverse)
     assert relative_error(y, twin) < 1e-5
     wanted = reference.selective_scan_gradients(*inputs, weight, shift=shift, reverse=reverse)
-    for name, found, right in zip("u dt a b c d".split(), gradients, wanted, strict=True):
+    for name, found, right in zip(["u", "dt", "a", "b", "c", "d"], gradients, wanted, strict=True):
         assert np.all(np.isfinite(found)), name
         assert relative_error(found, right) < 1e-5, name
 

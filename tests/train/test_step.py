@@ -19,7 +19,7 @@ _LAMBDAS = tuple(0.01 * 2**level for level in range(8))
 def step_fn() -> StepFn:
     model = create_stand_in("stand-in")
     return make_step(
-        model, layout_of(model), make_optimiser(_config()), _LAMBDAS, 0.9, 0, make_mesh()
+        model, layout_of(model), make_optimiser(_config()), _LAMBDAS, 0.5, 0.9, 0, make_mesh()
     )
 
 

@@ -1,0 +1,66 @@
+"""Convolutions, GDN and residual blocks against their plain meanings."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hcfss_jax.layers import (
+    GDN,
+    DepthwiseConv,
+    ResidualBlockUpsample,
+    ResidualBlockWithStride,
+    depth_to_space,
+)
+from hcfss_jax.layers.gain import RateGain
+
+KEY = jax.random.key(0)
+X = jax.random.normal(jax.random.key(1), (2, 6, 8, 4))
+
+
+def test_depthwise_by_shifts_equals_the_grouped_convolution():
+    layer = DepthwiseConv()
+    variables = layer.init(KEY, X)
+    grouped = nn.Conv(4, (3, 3), feature_group_count=4)
+    np.testing.assert_allclose(layer.apply(variables, X), grouped.apply(variables, X), atol=2e-6)
+
+
+def test_depth_to_space_puts_the_channels_of_a_cell_side_by_side():
+    cell = jnp.arange(8.0).reshape(1, 1, 1, 8)
+    np.testing.assert_array_equal(depth_to_space(cell)[0, :, :, 0], [[0, 1], [2, 3]])
+    np.testing.assert_array_equal(depth_to_space(cell)[0, :, :, 1], [[4, 5], [6, 7]])
+
+
+def test_gdn_is_the_formula_of_the_paper():
+    params = {"beta": jnp.full(4, 1.5), "gamma": jnp.abs(jax.random.normal(KEY, (4, 4)))}
+    norm = 1.5**2 + np.einsum("bhwi,ij->bhwj", np.square(X), np.square(params["gamma"]))
+    y = GDN().apply({"params": params}, X)
+    np.testing.assert_allclose(y, X / np.sqrt(norm), rtol=1e-5, atol=1e-6)
+    inverse = GDN(inverse=True).apply({"params": params}, X)
+    np.testing.assert_allclose(inverse, X * np.sqrt(norm), rtol=1e-5, atol=1e-6)
+
+
+def test_gdn_stays_finite_where_its_parameters_sank_below_their_bounds():
+    params = {"beta": jnp.full(4, -3.0), "gamma": jnp.full((4, 4), -3.0)}
+    assert np.isfinite(GDN().apply({"params": params}, X)).all()
+
+
+@pytest.mark.parametrize(
+    "layer, shape",
+    [
+        (ResidualBlockWithStride(5), (2, 3, 4, 5)),
+        (ResidualBlockUpsample(5), (2, 12, 16, 5)),
+        (ResidualBlockUpsample(5, skip_kernel=1), (2, 12, 16, 5)),
+    ],
+)
+def test_strided_blocks_halve_and_double(layer, shape):
+    assert jax.eval_shape(layer.init_with_output, KEY, X)[0].shape == shape
+
+
+def test_gains_are_geometric_between_levels():
+    layer = RateGain(levels=3, channels=4, spread=1.0)
+    levels = jnp.asarray([0.0, 0.5, 1.0, 2.0])
+    gain = layer.apply(layer.init(KEY, levels), levels)
+    assert gain.shape == (4, 1, 1, 4)
+    np.testing.assert_allclose(gain[:, 0, 0, 0], np.exp([-1, -0.5, 0, 1]), rtol=1e-6)

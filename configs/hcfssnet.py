@@ -12,8 +12,8 @@ figures that a released set of weights reached stand in its model card.
 
 import ml_collections
 
-# Geometric from 0.0018 to 0.1, the span of the usual MSE curves (about 0.1 to 1.2 bpp on Kodak).
-_LOWEST_LAMBDA, _HIGHEST_LAMBDA, _LEVELS = 0.0018, 0.1, 8
+# Geometric from 0.0018 to 0.05, the span of the usual MSE curves.
+_LOWEST_LAMBDA, _HIGHEST_LAMBDA, _LEVELS = 0.0018, 0.05, 8
 
 # Per variant: crop side in pixels, steps, peak learning rate.
 _SIZES = {

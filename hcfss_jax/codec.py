@@ -32,8 +32,8 @@ DEFAULT_QUALITY = 4.0
 class Encoded:
     """A compressed picture and what is known of it.
 
-    data: the whole file. x_hat: uint8 `[H, W, 3]`, what the decoder will make of it, to the bit. estimated_bits: what the
-    model says its symbols cost, in bits, without the file around them.
+    data: the whole file. x_hat: uint8 `[H, W, 3]`, what the decoder will make of it, to the bit.
+    estimated_bits: what the model says its symbols cost, in bits, without the file around them.
     """
 
     data: bytes

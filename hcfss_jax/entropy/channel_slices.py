@@ -25,9 +25,12 @@ class ParameterNet(nn.Module):
 class ChannelSlices(nn.Module):
     """The entropy model of y in slices of channels (Minnen and Singh 2020), one step a slice.
 
-    For slice i and each of mean and scale: support = concat(hyper features, decoded slices < i) -> FSTAM -> 3
-    convolutions. After a slice is decoded, latent residual prediction adds 0.5 tanh(convolutions) to it. The nets for mean and scale
-    are separate, as in TCM (Liu et al. 2023).
+    For slice i and each of mean and scale:
+
+        concat(hyper features, decoded slices < i) -> FSTAM -> 3 convolutions
+
+    After a slice is decoded, latent residual prediction adds 0.5 tanh(3 convolutions) to it. The nets for mean and
+    scale are separate, as in TCM (Liu et al. 2023).
     """
 
     slices: tuple[int, ...]

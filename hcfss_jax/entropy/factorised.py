@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import expit
 
 from hcfss_jax.entropy.gaussian import LEAST_LIKELIHOOD
 from hcfss_jax.ops import lower_bound
@@ -74,7 +75,7 @@ def cut_tails(pmf: np.ndarray, logits: np.ndarray) -> tuple[list[np.ndarray], li
     Returns:
       For each channel the probabilities of consecutive integers, and the first of these integers.
     """
-    cumulative = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
+    cumulative = expit(np.asarray(logits, np.float64))
     kept, offsets = [], []
     for p, up_to in zip(np.asarray(pmf, np.float64).T, cumulative.T, strict=True):
         first = int(np.searchsorted(up_to, TAIL_MASS))

@@ -3,7 +3,16 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
+
+LECUN = nn.initializers.lecun_normal()
+PYTORCH = nn.initializers.variance_scaling(1 / 3, "fan_in", "truncated_normal")
+"""The variance of PyTorch's default: a larger one grows without bound through a chain of inverse GDNs."""
+FAINT = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
+"""For the last convolution of a branch: a block starts as little more than its skip."""
+ISOMETRY = nn.initializers.orthogonal()
+"""For skips: what a block is handed comes out of it, as far as the channels suffice."""
 
 
 def conv(
@@ -12,21 +21,18 @@ def conv(
     stride: int = 1,
     *,
     dtype: DTypeLike | None = None,
-    variance: float = 1.0,
+    init: Initializer = LECUN,
     name: str | None = None,
 ) -> nn.Conv:
-    """A square convolution padded by kernel // 2 on every side, as in PyTorch codecs; `[B, H, W, C]`.
-
-    `variance` is that of the initial kernel times its fan-in.
-    """
-    pad = (kernel // 2, kernel // 2)
+    """A square convolution, padded by (kernel - 1) // 2 on every side as in PyTorch codecs; `[B, H, W, C]`."""
+    pad = ((kernel - 1) // 2, (kernel - 1) // 2)
     return nn.Conv(
         features,
         (kernel, kernel),
         (stride, stride),
         (pad, pad),
         dtype=dtype,
-        kernel_init=nn.initializers.variance_scaling(variance, "fan_in", "truncated_normal"),
+        kernel_init=init,
         name=name,
     )
 
@@ -44,12 +50,12 @@ class SubPixelConv(nn.Module):
     features: int
     kernel: int = 3
     dtype: DTypeLike | None = None
+    init: Initializer = PYTORCH
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """`[B, H, W, C]` to `[B, 2 H, 2 W, features]`."""
-        # PyTorch's initial variance: a larger one grows without bound through a chain of inverse GDNs.
-        wide = conv(4 * self.features, self.kernel, dtype=self.dtype, variance=1 / 3, name="conv")
+        wide = conv(4 * self.features, self.kernel, dtype=self.dtype, init=self.init, name="conv")
         return depth_to_space(wide(x))
 
 

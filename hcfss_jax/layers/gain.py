@@ -8,19 +8,19 @@ import jax.numpy as jnp
 class RateGain(nn.Module):
     """A learned positive factor for each channel at each rate level, geometric in between.
 
-    The first and last level start at exp(-spread) and exp(spread).
+    The first and last level start at the exponentials of `start`.
     """
 
     levels: int
     channels: int
-    spread: float = 0.0
+    start: tuple[float, float] = (0.0, 0.0)
 
     @nn.compact
     def __call__(self, level: jax.Array) -> jax.Array:
         """Levels `[B]` in [0, levels - 1], fractions allowed, to factors `[B, 1, 1, channels]`."""
 
         def initial(_: jax.Array) -> jax.Array:
-            slope = jnp.linspace(-self.spread, self.spread, self.levels)
+            slope = jnp.linspace(*self.start, self.levels)
             return jnp.broadcast_to(slope[:, None], (self.levels, self.channels))
 
         log_gain = self.param("log_gain", initial)

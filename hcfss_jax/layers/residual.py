@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 from jax.typing import DTypeLike
 
-from hcfss_jax.layers.convolution import SubPixelConv, conv
+from hcfss_jax.layers.convolution import FAINT, ISOMETRY, SubPixelConv, conv
 from hcfss_jax.layers.gdn import GDN
 
 
@@ -23,21 +23,27 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualBlockWithStride(nn.Module):
-    """Halves height and width: 3x3 stride 2, leaky ReLU, 3x3, GDN, and a 1x1 stride-2 skip.
+    """Halves height and width: 3x3 stride 2, leaky ReLU, 3x3, GDN, and a stride-2 skip.
 
-    `[B, H, W, C]` to `[B, H / 2, W / 2, features]`.
+    `[B, H, W, C]` to `[B, H / 2, W / 2, features]`. CompressAI's skip is 1x1 and sees one pixel of four; a 2x2 one can
+    pass them all on, so that the network starts as a linear block transform and learns from there (the shortcut of
+    DC-AE, Chen et al. 2024, with weights). That is what the small sizes, which train briefly, use.
     """
 
     features: int
+    skip_kernel: int = 1
     dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         y = nn.leaky_relu(conv(self.features, stride=2, name="conv1", dtype=self.dtype)(x))
         y = GDN(name="gdn", dtype=self.dtype)(
-            conv(self.features, name="conv2", dtype=self.dtype)(y)
+            conv(self.features, init=FAINT, name="conv2", dtype=self.dtype)(y)
         )
-        return y + conv(self.features, 1, stride=2, name="skip", dtype=self.dtype)(x)
+        skip = conv(
+            self.features, self.skip_kernel, 2, init=ISOMETRY, name="skip", dtype=self.dtype
+        )
+        return y + skip(x)
 
 
 class ResidualBlockUpsample(nn.Module):
@@ -54,9 +60,12 @@ class ResidualBlockUpsample(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         y = nn.leaky_relu(SubPixelConv(self.features, name="up", dtype=self.dtype)(x))
         y = GDN(inverse=True, name="gdn", dtype=self.dtype)(
-            conv(self.features, name="conv", dtype=self.dtype)(y)
+            conv(self.features, init=FAINT, name="conv", dtype=self.dtype)(y)
         )
-        return y + SubPixelConv(self.features, self.skip_kernel, name="skip", dtype=self.dtype)(x)
+        skip = SubPixelConv(
+            self.features, self.skip_kernel, init=ISOMETRY, name="skip", dtype=self.dtype
+        )
+        return y + skip(x)
 
 
 class ResidualUnit(nn.Module):

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 
 from hcfss_jax.entropy.channel_slices import ChannelSlices
 from hcfss_jax.entropy.factorised import FactorisedPrior
-from hcfss_jax.layers.convolution import SubPixelConv, conv
+from hcfss_jax.layers.convolution import LECUN, SubPixelConv, conv
 from hcfss_jax.layers.gain import RateGain
 from hcfss_jax.layers.hybrid import HybridBlock
 from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
@@ -50,11 +50,12 @@ class HCFSSNetConfig:
     attention_dim: int = 128
     head_dim: int = 16
     parameter_hidden: tuple[int, int] = (224, 128)
-    skip_kernel: int = 3
-    """Kernel of the sub-pixel skip of RBU; 1 saves a third of the block."""
+    skip_kernels: tuple[int, int] = (1, 3)
+    """Kernels of the skips of RBS and RBU; CompressAI's by default. (2, 1) makes both block transforms."""
     levels: int = 8
-    gain_spread: float = 1.0
-    """The gains of y start at exp(-spread) for the first level, exp(spread) for the last."""
+    gain_start: tuple[float, float] = (0.7, 2.4)
+    """Logarithms at which the gains of y start, for the first and last level: about the inverse of the best step of an
+    orthonormal transform at lambda .0018 and .05, sqrt(18 / (lambda ln 2)) / 255."""
     dtype: str = "float32"
     """Of g_a and g_s; "bfloat16" for accelerators. All else is float32."""
 
@@ -63,19 +64,19 @@ VARIANTS = {
     "tiny": HCFSSNetConfig(
         widths=(24, 48, 64),
         blocks=(0, 0, 2),
-        hyper_width=40,
+        hyper_width=36,
         hyper_blocks=0,
         hyper_channels=32,
-        slices=(16, 16, 16, 16, 16),
+        slices=(16, 16, 32, 32, 32),
         state_size=1,
         expand=1.0,
         mlp_ratio=2,
         afmm_groups=2,
         afmm_hidden=8,
-        attention_dim=24,
+        attention_dim=16,
         head_dim=8,
-        parameter_hidden=(24, 24),
-        skip_kernel=1,
+        parameter_hidden=(24, 16),
+        skip_kernels=(2, 1),
     ),
     "small": HCFSSNetConfig(
         widths=(64, 96, 128),
@@ -91,7 +92,7 @@ VARIANTS = {
         afmm_hidden=32,
         attention_dim=64,
         parameter_hidden=(96, 64),
-        skip_kernel=1,
+        skip_kernels=(2, 1),
     ),
     "base": HCFSSNetConfig(),
 }
@@ -127,8 +128,9 @@ class HCFSSNet(CompressionModel):
             c.afmm_groups,
             c.afmm_hidden,
         )
-        self.gain_y = RateGain(c.levels, channels, c.gain_spread)
-        self.inverse_gain_y = RateGain(c.levels, channels, -c.gain_spread)
+        first, last = c.gain_start
+        self.gain_y = RateGain(c.levels, channels, (first, last))
+        self.inverse_gain_y = RateGain(c.levels, channels, (-first, -last))
         self.gain_z = RateGain(c.levels, c.hyper_channels)
         self.inverse_gain_z = RateGain(c.levels, c.hyper_channels)
 
@@ -158,7 +160,7 @@ class Analysis(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         c = self.config
         for i, (width, blocks) in enumerate(zip(c.widths, c.blocks, strict=True), 1):
-            x = ResidualBlockWithStride(width, c.dtype, name=f"down{i}")(x)
+            x = ResidualBlockWithStride(width, c.skip_kernels[0], c.dtype, name=f"down{i}")(x)
             for j in range(blocks):
                 x = _hybrid(c, f"stage{i}_block{j + 1}", c.dtype)(x)
         return conv(sum(c.slices), stride=2, dtype=c.dtype, name="out")(x)
@@ -174,10 +176,10 @@ class Synthesis(nn.Module):
         c, x = self.config, y
         for i in (3, 2, 1):
             width, blocks = c.widths[i - 1], c.blocks[i - 1]
-            x = ResidualBlockUpsample(width, c.skip_kernel, c.dtype, name=f"up{i}")(x)
+            x = ResidualBlockUpsample(width, c.skip_kernels[1], c.dtype, name=f"up{i}")(x)
             for j in range(blocks):
                 x = _hybrid(c, f"stage{i}_block{j + 1}", c.dtype)(x)
-        return SubPixelConv(3, dtype=c.dtype, name="out")(x)
+        return SubPixelConv(3, dtype=c.dtype, init=LECUN, name="out")(x)
 
 
 class HyperAnalysis(nn.Module):
@@ -188,7 +190,7 @@ class HyperAnalysis(nn.Module):
     @nn.compact
     def __call__(self, y: jax.Array) -> jax.Array:
         c = self.config
-        x = ResidualBlockWithStride(c.hyper_width, name="down")(y)
+        x = ResidualBlockWithStride(c.hyper_width, c.skip_kernels[0], name="down")(y)
         for j in range(c.hyper_blocks):
             x = _hybrid(c, f"block{j + 1}")(x)
         return conv(c.hyper_channels, stride=2, name="out")(x)
@@ -205,7 +207,7 @@ class HyperSynthesis(nn.Module):
     @nn.compact
     def __call__(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
         c = self.config
-        x = ResidualBlockUpsample(c.hyper_width, c.skip_kernel, name="up")(z)
+        x = ResidualBlockUpsample(c.hyper_width, c.skip_kernels[1], name="up")(z)
         for j in range(c.hyper_blocks):
             x = _hybrid(c, f"block{j + 1}")(x)
         x = nn.gelu(SubPixelConv(c.hyper_width, name="sub_pixel")(x))

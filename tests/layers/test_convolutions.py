@@ -59,7 +59,7 @@ def test_strided_blocks_halve_and_double(layer, shape):
 
 
 def test_gains_are_geometric_between_levels():
-    layer = RateGain(levels=3, channels=4, spread=1.0)
+    layer = RateGain(levels=3, channels=4, start=(-1.0, 1.0))
     levels = jnp.asarray([0.0, 0.5, 1.0, 2.0])
     gain = layer.apply(layer.init(KEY, levels), levels)
     assert gain.shape == (4, 1, 1, 4)

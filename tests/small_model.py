@@ -1,0 +1,67 @@
+"""A model small enough to compile in seconds, with every part of the real ones, and weights that are not trivial."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hcfss_jax.models import create_model
+from hcfss_jax.weights import WeightPackage, make_package
+
+NAME = "hcfssnet-tiny"
+FIELDS = {
+    "widths": (8, 8, 8),
+    "blocks": (0, 0, 1),
+    "hyper_width": 8,
+    "hyper_channels": 4,
+    "slices": (4, 4),
+    "attention_dim": 8,
+    "parameter_hidden": (8, 8),
+}
+
+
+@functools.cache
+def small_model():
+    """The module; one object, so that compiled functions are shared between tests."""
+    return create_model(NAME, **FIELDS)
+
+
+@functools.cache
+def small_params(seed: int = 0):
+    """Random weights, scaled so that latents have a few bits each."""
+    key = jax.random.key(seed)
+    x, level = jnp.zeros((1, 64, 64, 3)), jnp.zeros(1)
+    shapes = jax.eval_shape(small_model().init, {"params": key, "noise": key}, x, level)["params"]
+    rng = np.random.default_rng(seed)
+
+    def draw(path, leaf):
+        name = jax.tree_util.keystr(path)
+        if "kernel" in name or "proj" in name:
+            return rng.normal(size=leaf.shape) / np.sqrt(np.prod(leaf.shape[:-1]))
+        if "gamma" in name:
+            return np.sqrt(0.1 * np.eye(leaf.shape[0]) + 1e-3)
+        centre = float("beta" in name or "scale" in name) - ("prior']['h" in name)
+        if "scale_net" in name and "['out']['bias']" in name:
+            centre = 1.5  # a wide enough Gaussian: a model that is surprised by its symbols estimates badly
+        if "log_gain" in name:
+            rise = np.linspace(-0.5, 1.5, leaf.shape[0])[:, None]
+            centre = -rise if "inverse" in name else rise
+        return 0.1 * rng.normal(size=leaf.shape) + centre
+
+    return jax.tree_util.tree_map_with_path(lambda *a: jnp.asarray(draw(*a), jnp.float32), shapes)
+
+
+@functools.cache
+def small_package(seed: int = 0) -> WeightPackage:
+    """The weights as a package; another seed is another set of weights of the same model."""
+    return make_package(small_model(), NAME, small_params(seed), {"made": "at random"})
+
+
+def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """A smooth picture with edges and a little noise, uint8 `[H, W, 3]`."""
+    rng = np.random.default_rng(seed)
+    i, j = np.mgrid[:height, :width] / 24.0
+    waves = [np.sin(a * i + b * j + c) for a, b, c in rng.uniform(-2, 2, (3, 3))]
+    picture = 128 + 70 * np.stack(waves, -1) + 40 * (i + j > 3)[..., None]
+    return np.clip(picture + 6 * rng.normal(size=picture.shape), 0, 255).astype(np.uint8)

@@ -1,0 +1,192 @@
+"""A picture to a file and back: the promises of the codec, with a small model."""
+
+import functools
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hcfss_jax import coding
+from hcfss_jax.codec import Codec
+from hcfss_jax.errors import (
+    CorruptSection,
+    DecodeMismatch,
+    HcfError,
+    ImageTooLarge,
+    InvalidQuality,
+    NotAnHcfFile,
+    TruncatedFile,
+    UnknownModel,
+    UnsupportedImage,
+    WrongWeights,
+)
+from hcfss_jax.images import to_pil
+from hcfss_jax.weights import WeightPackage
+from tests.small_model import photo, small_package
+
+SIZES = [(1, 1), (1, 9), (17, 33), (63, 65), (64, 64), (300, 451)]
+
+
+@functools.cache
+def codec(seed: int = 0) -> Codec:
+    return Codec(small_package(seed))
+
+
+@functools.cache
+def file_of(height: int = 63, width: int = 65, quality: float = 4.0) -> bytes:
+    return codec().compress(photo(height, width), quality)
+
+
+@pytest.mark.parametrize("height, width", SIZES)
+def test_any_size_comes_back_as_the_encoder_said_to_the_bit(height, width):
+    encoded = codec().encode(photo(height, width), 4.0)
+    decoded = np.asarray(codec().decompress(encoded.data))
+    assert decoded.shape == (height, width, 3)
+    np.testing.assert_array_equal(decoded, encoded.x_hat)
+
+
+@pytest.mark.parametrize("quality", [1, 4.37, 8])
+def test_the_file_is_as_long_as_the_model_estimates(quality):
+    encoded = codec().encode(photo(300, 451), quality)
+    assert abs(len(encoded.data) - encoded.estimated_bits / 8) < 0.01 * len(encoded.data) + 60
+
+
+def test_a_higher_quality_takes_more_bytes():
+    sizes = [len(file_of(300, 451, quality)) for quality in (1, 4.37, 8)]
+    assert sizes == sorted(sizes) and sizes[2] > 1.5 * sizes[0]
+
+
+def test_padding_beyond_the_picture_is_never_sent():
+    """65 pixels take 5 positions of y, not the 8 of the padded map."""
+    stream = coding.unpack(file_of(64, 128, 8))[1]
+    assert len(coding.unpack(file_of(64, 65, 8))[1]) < 0.75 * len(stream)
+
+
+def test_the_range_coder_of_a_file_is_tfc_s_own():
+    """The stream of a file is what TensorFlow Compression would write of the same symbols."""
+    pytest.importorskip("tensorflow_compression_ops")
+    encode, streams = coding.encode, []
+
+    def by_both(parts):
+        streams.append((encode(parts, engine="jax"), encode(parts, engine="tfc")))
+        return streams[-1][1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coding, "encode", by_both)
+        encoded = codec().encode(photo(63, 65), 6.0)
+    assert streams[0][0] == streams[0][1]
+    np.testing.assert_array_equal(codec().decompress(encoded.data), encoded.x_hat)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1", "CMYK", "RGB"])
+def test_colour_modes_come_back_as_they_were(mode):
+    source = Image.fromarray(photo(20, 30)).convert(mode)
+    if mode in ("LA", "RGBA"):
+        source.putalpha(Image.fromarray(photo(20, 30, seed=3)[..., 0]))
+    decoded = codec().decompress(codec().compress(source))
+    expected = {"P": "RGB", "1": "L", "CMYK": "RGB"}.get(mode, mode)
+    assert decoded.mode == expected and decoded.size == source.size
+    if mode in ("LA", "RGBA"):
+        np.testing.assert_array_equal(decoded.getchannel("A"), source.getchannel("A"))
+
+
+def test_a_colour_profile_travels_along():
+    source = Image.fromarray(photo(8, 8))
+    source.info["icc_profile"] = b"a profile" * 30
+    decoded = codec().decompress(codec().compress(source))
+    assert decoded.info["icc_profile"] == source.info["icc_profile"]
+
+
+def test_target_bpp_gives_the_best_quality_within_the_budget():
+    picture = photo(63, 65)
+    budget = 8 * (len(file_of(quality=3.0)) + 3) / (63 * 65)
+    data, quality = codec().target_bpp(picture, budget)
+    assert quality >= 3 and 8 * len(data) / (63 * 65) <= budget
+    assert coding.unpack(data)[0].quality == quality
+    step = 1 / coding.QUALITY_STEPS
+    assert 8 * len(codec().compress(picture, quality + step)) / (63 * 65) > budget
+    with pytest.raises(InvalidQuality, match="out of reach"):
+        codec().target_bpp(picture, 0.001)
+
+
+@pytest.mark.parametrize("quality", [0.99, 8.01, -1, float("nan")])
+def test_a_quality_out_of_range_is_refused(quality):
+    with pytest.raises(InvalidQuality, match=str(quality)):
+        codec().compress(photo(8, 8), quality)
+
+
+def test_what_is_no_picture_is_refused():
+    for source in (b"hello", np.zeros((4, 4)), np.zeros((0, 4, 3), np.uint8)):
+        with pytest.raises(UnsupportedImage):
+            codec().compress(source)
+    with pytest.raises(UnsupportedImage, match="8 bits"):
+        codec().compress(Image.fromarray(np.zeros((4, 4), np.uint16)))
+
+
+def test_files_of_other_weights_and_other_models_are_refused():
+    with pytest.raises(WrongWeights, match=codec().fingerprint.hex()):
+        codec(1).decompress(file_of())
+    header, stream, sections = coding.unpack(file_of())
+    renamed = coding.Header(**{**vars(header), "model": "hcfssnet-other"})
+    with pytest.raises(UnknownModel, match="hcfssnet-other"):
+        codec().decompress(coding.pack(renamed, stream, sections))
+
+
+def test_a_cut_file_and_a_flipped_bit_have_their_errors():
+    data = file_of()
+    with pytest.raises(TruncatedFile):
+        codec().decompress(data[:-1])
+    with pytest.raises(NotAnHcfFile):
+        codec().decompress(b"\x89PNG" + data)
+    rng = np.random.default_rng(0)
+    for position in rng.integers(8 * len(data), size=50):
+        broken = bytearray(data)
+        broken[position // 8] ^= 1 << position % 8
+        with pytest.raises(HcfError):
+            codec().decompress(bytes(broken))
+
+
+def test_symbols_that_are_not_those_written_are_a_mismatch_not_a_picture():
+    header, stream, sections = coding.unpack(file_of())
+    forged = coding.Header(**{**vars(header), "symbols_crc": header.symbols_crc ^ 1})
+    with pytest.raises(DecodeMismatch):
+        codec().decompress(coding.pack(forged, stream, sections))
+    swapped = bytes([stream[0] ^ 0x10]) + stream[1:]
+    with pytest.raises((DecodeMismatch, CorruptSection)):
+        codec().decompress(coding.pack(header, swapped, sections))
+
+
+def test_a_forged_size_costs_no_memory():
+    header, stream, _ = coding.unpack(file_of())
+    huge = coding.Header(**{**vars(header), "width": 1 << 20, "height": 1 << 20})
+    with pytest.raises(ImageTooLarge, match="1048576x1048576"):
+        codec().decompress(coding.pack(huge, stream))
+
+
+def test_forged_extra_sections_are_corrupt():
+    header, stream, _ = coding.unpack(file_of())
+    other = to_pil_alpha(4, 4)
+    for extra in ({coding.Extra.ALPHA: b"no png"}, {coding.Extra.ALPHA: other},
+                  {coding.Extra.ICC: b"not deflated"}):  # fmt: skip
+        with pytest.raises(CorruptSection):
+            codec().decompress(coding.pack(header, stream, extra))
+
+
+def to_pil_alpha(height: int, width: int) -> bytes:
+    """The alpha section of another picture."""
+    from hcfss_jax import extras
+    from hcfss_jax.images import Planes
+
+    planes = Planes(photo(height, width), np.zeros((height, width), np.uint8))
+    assert to_pil(planes).mode == "RGBA"
+    return extras.from_planes(planes)[coding.Extra.ALPHA]
+
+
+def test_weights_that_do_not_fit_their_model_are_named_when_used():
+    whole = small_package()
+    config = {**whole.config, "hyper_width": 12}
+    broken = WeightPackage(whole.name, config, whole.params, whole.tables)
+    with pytest.raises(WrongWeights, match="h_a"):
+        Codec(broken).compress(photo(8, 8))
+    with pytest.raises(WrongWeights, match="no_such_field"):
+        Codec(WeightPackage(whole.name, {"no_such_field": 1}, {}, {}))

@@ -100,21 +100,7 @@ class Codec:
         """
         header, stream, sections = coding.unpack(data)
         self._check(header, max_pixels)
-        with self._fitting():
-            rgb, crc = read_picture(
-                self._passes,
-                self._package.tables,
-                stream,
-                header.height,
-                header.width,
-                header.quality,
-            )
-        if crc != header.symbols_crc:
-            raise DecodeMismatch(
-                "the decoded symbols are not those that were written: this machine computes "
-                "differently from the one that wrote the file; decode it there"
-            )
-        return to_pil(extras.to_planes(rgb, header.colour, sections))
+        return to_pil(extras.to_planes(self._read(header, stream), header.colour, sections))
 
     def target_bpp(self, image: ImageSource, bpp: float) -> tuple[bytes, float]:
         """The best quality that stays within `bpp` bits a pixel of the whole file.
@@ -141,6 +127,24 @@ class Codec:
             else:
                 high = middle - 1
         return best, 1 + low / steps_of
+
+    def _read(self, header: coding.Header, stream: bytes) -> np.ndarray:
+        """uint8 `[H, W, 3]`; DecodeMismatch where the symbols are not those that were written."""
+        height, width, cause = header.height, header.width, None
+        try:
+            with self._fitting():
+                rgb, crc = read_picture(
+                    self._passes, self._package.tables, stream, height, width, header.quality
+                )
+        except CorruptSection as error:
+            # The file's checksum held: these are the bytes that were written, read with other tables.
+            crc, cause = None, error
+        if crc != header.symbols_crc:
+            raise DecodeMismatch(
+                "the decoded symbols are not those that were written: this machine computes "
+                "differently from the one that wrote the file; decode it there"
+            ) from cause
+        return rgb
 
     @contextlib.contextmanager
     def _fitting(self) -> Iterator[None]:

@@ -33,17 +33,21 @@ def main() -> None:
         for name, scan in ways(args.shape).items()
     }
     times = interleaved(programs, inputs(args.shape, args.states), args.runs)
+    memory = {name: temporary_bytes(program) for name, program in programs.items()}
     yardstick, *_ = programs
     print(
         f"{list(args.shape)} map, {args.states} states, forward + backward, {jax.default_backend()}"
     )
-    for name, program in programs.items():
-        seconds, memory = times[name], program.memory_analysis().temp_size_in_bytes
-        whole = programs[yardstick].memory_analysis().temp_size_in_bytes
+    for name, seconds in times.items():
         print(
             f"{name:44} {1e3 * seconds:8.1f} ms ({times[yardstick] / seconds:5.1f}x faster)  "
-            f"{memory / 2**20:8.1f} MiB ({whole / memory:5.1f}x smaller)"
+            f"{memory[name] / 2**20:8.1f} MiB ({memory[yardstick] / memory[name]:5.1f}x smaller)"
         )
+
+
+def temporary_bytes(program: Any) -> int:
+    """What a compiled program sets aside beside its inputs and outputs."""
+    return program.memory_analysis().temp_size_in_bytes
 
 
 def ways(shape: tuple[int, int, int, int]) -> dict[str, Scan]:

@@ -1,16 +1,19 @@
 """Convolutions as the codecs of the field write them: explicit padding, sub-pixel upsampling, depthwise by shifts."""
 
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
+
+Initializer = Callable[..., jax.Array]
 
 LECUN = nn.initializers.lecun_normal()
 PYTORCH = nn.initializers.variance_scaling(1 / 3, "fan_in", "truncated_normal")
 """The variance of PyTorch's default: a larger one grows without bound through a chain of inverse GDNs."""
-FAINT = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
-"""For the last convolution of a branch: a block starts as little more than its skip."""
+SILENT = nn.initializers.zeros
+"""For the last convolution of a branch: a block starts as its skip."""
 ISOMETRY = nn.initializers.orthogonal()
 """For skips: what a block is handed comes out of it, as far as the channels suffice."""
 
@@ -21,7 +24,7 @@ def conv(
     stride: int = 1,
     *,
     dtype: DTypeLike | None = None,
-    init: Initializer = LECUN,
+    kernel_init: Initializer = LECUN,
     name: str | None = None,
 ) -> nn.Conv:
     """A square convolution, padded by (kernel - 1) // 2 on every side as in PyTorch codecs; `[B, H, W, C]`."""
@@ -32,7 +35,7 @@ def conv(
         (stride, stride),
         (pad, pad),
         dtype=dtype,
-        kernel_init=init,
+        kernel_init=kernel_init,
         name=name,
     )
 
@@ -50,12 +53,18 @@ class SubPixelConv(nn.Module):
     features: int
     kernel: int = 3
     dtype: DTypeLike | None = None
-    init: Initializer = PYTORCH
+    kernel_init: Initializer = PYTORCH
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """`[B, H, W, C]` to `[B, 2 H, 2 W, features]`."""
-        wide = conv(4 * self.features, self.kernel, dtype=self.dtype, init=self.init, name="conv")
+        wide = conv(
+            4 * self.features,
+            self.kernel,
+            dtype=self.dtype,
+            kernel_init=self.kernel_init,
+            name="conv",
+        )
         return depth_to_space(wide(x))
 
 

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from hcfss_jax.layers.convolution import FAINT, conv
+from hcfss_jax.layers.convolution import SILENT, conv
 from hcfss_jax.layers.residual import ResidualBlock
 
 
@@ -25,4 +25,4 @@ class HybridBlock(nn.Module):
         local, wide = jnp.split(conv(channels, 1, dtype=self.dtype, name="split")(x), 2, axis=-1)
         local = ResidualBlock(dtype=self.dtype, name="local_path")(local)
         both = jnp.concatenate([local, self.global_path(wide)], axis=-1)
-        return x + conv(channels, 1, dtype=self.dtype, init=FAINT, name="join")(both)
+        return x + conv(channels, 1, dtype=self.dtype, kernel_init=SILENT, name="join")(both)

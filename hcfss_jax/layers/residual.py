@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 from jax.typing import DTypeLike
 
-from hcfss_jax.layers.convolution import FAINT, ISOMETRY, SubPixelConv, conv
+from hcfss_jax.layers.convolution import ISOMETRY, SILENT, Initializer, SubPixelConv, conv
 from hcfss_jax.layers.gdn import GDN
 
 
@@ -27,21 +27,27 @@ class ResidualBlockWithStride(nn.Module):
 
     `[B, H, W, C]` to `[B, H / 2, W / 2, features]`. CompressAI's skip is 1x1 and sees one pixel of four; a 2x2 one can
     pass them all on, so that the network starts as a linear block transform and learns from there (the shortcut of
-    DC-AE, Chen et al. 2024, with weights). That is what the small sizes, which train briefly, use.
+    DC-AE, Chen et al. 2024, with weights).
     """
 
     features: int
     skip_kernel: int = 1
     dtype: DTypeLike | None = None
+    skip_init: Initializer = ISOMETRY
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         y = nn.leaky_relu(conv(self.features, stride=2, name="conv1", dtype=self.dtype)(x))
         y = GDN(name="gdn", dtype=self.dtype)(
-            conv(self.features, init=FAINT, name="conv2", dtype=self.dtype)(y)
+            conv(self.features, kernel_init=SILENT, name="conv2", dtype=self.dtype)(y)
         )
         skip = conv(
-            self.features, self.skip_kernel, 2, init=ISOMETRY, name="skip", dtype=self.dtype
+            self.features,
+            self.skip_kernel,
+            2,
+            kernel_init=self.skip_init,
+            name="skip",
+            dtype=self.dtype,
         )
         return y + skip(x)
 
@@ -55,15 +61,20 @@ class ResidualBlockUpsample(nn.Module):
     features: int
     skip_kernel: int = 3
     dtype: DTypeLike | None = None
+    skip_init: Initializer = ISOMETRY
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         y = nn.leaky_relu(SubPixelConv(self.features, name="up", dtype=self.dtype)(x))
         y = GDN(inverse=True, name="gdn", dtype=self.dtype)(
-            conv(self.features, init=FAINT, name="conv", dtype=self.dtype)(y)
+            conv(self.features, kernel_init=SILENT, name="conv", dtype=self.dtype)(y)
         )
         skip = SubPixelConv(
-            self.features, self.skip_kernel, init=ISOMETRY, name="skip", dtype=self.dtype
+            self.features,
+            self.skip_kernel,
+            kernel_init=self.skip_init,
+            name="skip",
+            dtype=self.dtype,
         )
         return y + skip(x)
 

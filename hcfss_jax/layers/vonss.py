@@ -1,21 +1,18 @@
 """VONSS, the Vision Omni-directional Neighborhood State Space layer of HCFSSNet (arXiv 2511.20151)."""
 
 import math
-from collections.abc import Callable
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from hcfss_jax.layers.convolution import DepthwiseConv
+from hcfss_jax.layers.convolution import DepthwiseConv, Initializer
 from hcfss_jax.ops.scan_lines import Line, ScanLines, fold, lines_of, unfold
 from hcfss_jax.ops.selective_scan import selective_scan
 
-Initialiser = Callable[[jax.Array, tuple[int, ...]], jax.Array]
 
-
-def _log_uniform_dt(low: float = 1e-3, high: float = 1e-1) -> Initialiser:
+def _log_uniform_dt(low: float = 1e-3, high: float = 1e-1) -> Initializer:
     """A bias whose softplus is log-uniform in [low, high] (Mamba, section 3.6)."""
 
     def initialise(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:

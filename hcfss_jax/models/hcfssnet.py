@@ -12,18 +12,21 @@ public. Skeleton, order and sizes are our reading, after TCM (Liu et al. 2023), 
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from hcfss_jax.entropy.channel_slices import ChannelSlices
 from hcfss_jax.entropy.factorised import FactorisedPrior
-from hcfss_jax.layers.convolution import LECUN, SubPixelConv, conv
+from hcfss_jax.layers.convolution import ISOMETRY, LECUN, Initializer, SubPixelConv, conv
 from hcfss_jax.layers.gain import RateGain
 from hcfss_jax.layers.hybrid import HybridBlock
 from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
 from hcfss_jax.layers.vfss import VFSS
+from hcfss_jax.layers.wavelet_start import forward_start, inverse_start, packet
 from hcfss_jax.models.skeleton import CompressionModel
 from hcfss_jax.ops.scan_lines import ScanLines
 
@@ -51,7 +54,7 @@ class HCFSSNetConfig:
     head_dim: int = 16
     parameter_hidden: tuple[int, int] = (224, 128)
     skip_kernels: tuple[int, int] = (1, 3)
-    """Kernels of the skips of RBS and RBU; CompressAI's by default. (2, 1) makes both block transforms."""
+    """Kernels of the skips of RBS and RBU; CompressAI's by default. With (2, 1) they start as a wavelet packet."""
     levels: int = 8
     gain_start: tuple[float, float] = (0.7, 2.4)
     """Logarithms at which the gains of y start, for the first and last level: about the inverse of the best step of an
@@ -151,6 +154,14 @@ def _hybrid(c: HCFSSNetConfig, name: str, dtype: str | None = None) -> HybridBlo
     return HybridBlock(vfss, dtype, name=name)
 
 
+def _packet_inits(
+    c: HCFSSNetConfig, start: Callable[[np.ndarray], Initializer]
+) -> list[Initializer | None]:
+    """How each stage's skip starts, the finest first; None where skips are not block transforms."""
+    stages = packet((*c.widths, sum(c.slices)))
+    return [start(stage) if c.skip_kernels == (2, 1) else None for stage in stages]
+
+
 class Analysis(nn.Module):
     """g_a: `[B, H, W, 3]` to `[B, H / 16, W / 16, M]`."""
 
@@ -158,12 +169,17 @@ class Analysis(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        c = self.config
-        for i, (width, blocks) in enumerate(zip(c.widths, c.blocks, strict=True), 1):
-            x = ResidualBlockWithStride(width, c.skip_kernels[0], c.dtype, name=f"down{i}")(x)
+        c, (*inits, last) = self.config, _packet_inits(self.config, forward_start)
+        for i, (width, blocks) in enumerate(zip(c.widths, c.blocks, strict=True)):
+            down = ResidualBlockWithStride(
+                width, c.skip_kernels[0], c.dtype, inits[i] or ISOMETRY, name=f"down{i + 1}"
+            )
+            x = down(x)
             for j in range(blocks):
-                x = _hybrid(c, f"stage{i}_block{j + 1}", c.dtype)(x)
-        return conv(sum(c.slices), stride=2, dtype=c.dtype, name="out")(x)
+                x = _hybrid(c, f"stage{i + 1}_block{j + 1}", c.dtype)(x)
+        return conv(sum(c.slices), stride=2, dtype=c.dtype, kernel_init=last or LECUN, name="out")(
+            x
+        )
 
 
 class Synthesis(nn.Module):
@@ -174,12 +190,15 @@ class Synthesis(nn.Module):
     @nn.compact
     def __call__(self, y: jax.Array) -> jax.Array:
         c, x = self.config, y
-        for i in (3, 2, 1):
-            width, blocks = c.widths[i - 1], c.blocks[i - 1]
-            x = ResidualBlockUpsample(width, c.skip_kernels[1], c.dtype, name=f"up{i}")(x)
+        last, *inits = _packet_inits(c, inverse_start)
+        for i, (width, blocks) in reversed(list(enumerate(zip(c.widths, c.blocks, strict=True)))):
+            up = ResidualBlockUpsample(
+                width, c.skip_kernels[1], c.dtype, inits[i] or ISOMETRY, name=f"up{i + 1}"
+            )
+            x = up(x)
             for j in range(blocks):
-                x = _hybrid(c, f"stage{i}_block{j + 1}", c.dtype)(x)
-        return SubPixelConv(3, dtype=c.dtype, init=LECUN, name="out")(x)
+                x = _hybrid(c, f"stage{i + 1}_block{j + 1}", c.dtype)(x)
+        return SubPixelConv(3, dtype=c.dtype, kernel_init=last or LECUN, name="out")(x)
 
 
 class HyperAnalysis(nn.Module):

@@ -1,0 +1,42 @@
+"""The wavelet packet that the small sizes start from."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hcfss_jax.layers.convolution import SubPixelConv, conv
+from hcfss_jax.layers.wavelet_start import forward_start, inverse_start, packet
+from hcfss_jax.models.hcfssnet import Analysis, HCFSSNetConfig, Synthesis
+from tests.small_model import photo
+
+KEY = jax.random.key(0)
+X = jnp.asarray(photo(32, 48)[None] / 255.0, jnp.float32)
+
+
+def test_the_functions_of_a_packet_are_orthonormal():
+    for stage in packet((24, 48, 64, 128)):
+        columns = stage.reshape(-1, stage.shape[-1])
+        used = columns[:, np.any(columns != 0, axis=0)]
+        np.testing.assert_allclose(used.T @ used, np.eye(used.shape[1]), atol=1e-12)
+
+
+def test_a_packet_with_room_for_every_subband_loses_nothing():
+    y = X
+    for stage in (stages := packet((12, 48))):
+        for kernel in (2, 3):
+            layer = conv(stage.shape[-1], kernel, 2, kernel_init=forward_start(stage))
+            down = layer.apply(layer.init(KEY, y), y)
+        y = down
+    for stage in stages[::-1]:
+        up = SubPixelConv(stage.shape[2], 3, kernel_init=inverse_start(stage))
+        y = up.apply(up.init(KEY, y), y)
+    np.testing.assert_allclose(y, X, atol=1e-5)
+
+
+def test_a_network_of_block_transforms_starts_as_the_projection_onto_its_packet():
+    config = HCFSSNetConfig(widths=(8, 12, 16), blocks=(0, 0, 0), slices=(24,), skip_kernels=(2, 1))
+    g_a, g_s = Analysis(config), Synthesis(config)
+    y = g_a.apply(variables := g_a.init(KEY, X), X)
+    x_hat = g_s.apply(g_s.init(KEY, y), y)
+    np.testing.assert_allclose(g_a.apply(variables, x_hat), y, atol=1e-4)
+    assert np.mean((x_hat - X) ** 2) < 0.25 * np.var(X)

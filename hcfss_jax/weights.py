@@ -42,7 +42,7 @@ class WeightPackage:
 
     name: a model of `hcfss_jax.models`. config: the fields of its configuration.
     params: nested dict of float32 arrays. tables: the coder's integer tables by the latent coded.
-    meta: where it comes from (steps, command, data), as JSON holds it; nothing decodes by it.
+    meta: where it comes from (steps, experiment), as JSON holds it; nothing decodes by it.
     """
 
     name: str

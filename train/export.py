@@ -33,13 +33,8 @@ def export(workdir: Path, dtype: str = "bfloat16") -> WeightPackage:
     whole = replicated(make_mesh(jax.devices()[:1]))  # whatever it was trained on
     with Checkpoints(workdir) as checkpoints:
         state, _ = checkpoints.restore(state_like(layout, make_optimiser(config), whole))
-    meta = {
-        "command": record["command"],
-        "steps": int(state.step),
-        "batch_size": config.batch_size,
-        "crop": config.crop,
-        "lambdas": list(config.lambdas),
-    }
+    experiment = {**record["config"], "data": {**record["config"]["data"], "path": ""}}
+    meta = {"steps": int(state.step), "experiment": experiment}  # paths are nobody else's business
     params = jax.tree.map(np.asarray, layout.unravel(state.ema))
     return make_package(model, record["model"]["name"], params, meta, dtype)
 

@@ -4,27 +4,19 @@ The same command goes on with a run that was stopped or killed. Fields of the ex
 overridden as `--config.batch_size=4`.
 """
 
-import os
 import shlex
 import sys
 from pathlib import Path
 
-import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from hcfss_jax.jax_settings import prepare_jax
 from train.errors import TrainingError
 from train.loop import train
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment, FILE.py:VARIANT.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run: checkpoints and metrics.")
-
-
-def use_compilation_cache() -> None:
-    """Keep compiled programs in the user's cache directory, unless JAX was told where."""
-    if jax.config.values["jax_compilation_cache_dir"] is None:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(base / "hcfss_jax" / "xla"))
 
 
 def parse_flags(argv: list[str]) -> list[str]:
@@ -45,7 +37,7 @@ def main(argv: list[str]) -> None:
     """Run the experiment; exits with 1 and the reason where it cannot, 128 + N after signal N."""
     if len(argv) > 1:
         sys.exit(f"train.main: unexpected argument {argv[1]!r}")
-    use_compilation_cache()
+    prepare_jax()
     workdir = Path(_WORKDIR.value or "")  # absl has seen to it that it is given
     command = shlex.join(["python", "-m", "train.main", *sys.argv[1:]])
     try:

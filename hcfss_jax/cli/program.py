@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "-q", "--quality", type=_number, default=4.0, metavar="Q", help="1 to 8, default 4"
     )
     rate.add_argument(
-        "--target-bpp", type=_positive, metavar="X", help="the quality that gives X bits a pixel"
+        "--target-bpp", type=_positive, metavar="X", help="the best quality within X bits a pixel"
     )
     compress.set_defaults(command=_command("transcode", "compress"))
 

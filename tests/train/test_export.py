@@ -33,7 +33,8 @@ def test_the_package_holds_the_averaged_parameters_and_their_origin(
     assert not np.array_equal(state.ema, state.params)
     assert package.name == "stand-in" and package.config == {"width": 4, "levels": 8}
     assert package.meta["steps"] == 6
-    assert package.meta["command"] == "python -m train.main --workdir x"
+    assert package.meta["experiment"]["batch_size"] == config.batch_size
+    assert package.meta["experiment"]["data"]["path"] == ""  # published files tell no paths
 
 
 def test_a_directory_without_a_run_is_refused(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from train.loss import psnr, rate_distortion_loss
+from train.loss import level_importance, psnr, rate_distortion_loss
 
 
 class _Output(NamedTuple):
@@ -30,6 +30,12 @@ def test_the_loss_is_bpp_plus_lambda_times_the_squared_error_of_8_bit_pixels() -
     assert float(loss) == pytest.approx(wanted, rel=1e-5)
     assert float(parts["bpp"]) == pytest.approx(np.mean(bits_y + bits_z) / 32, rel=1e-5)
     assert float(parts["bpp_z"]) == pytest.approx(np.mean(bits_z) / 32, rel=1e-5)
+
+
+def test_importance_evens_out_levels_by_a_power_of_lambda_around_their_geometric_mean() -> None:
+    importance = level_importance([0.01, 0.04, 0.16], 0.5)
+    np.testing.assert_allclose(importance, [2, 1, 0.5], rtol=1e-6)
+    np.testing.assert_array_equal(level_importance([0.01, 0.04, 0.16], 0.0), 1)
 
 
 def test_psnr_of_one_grey_level_is_48_db() -> None:

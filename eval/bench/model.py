@@ -75,22 +75,32 @@ def _work(model: Any, height: int, width: int) -> int:
     sides = (-(-side // _STRIDE) * _STRIDE for side in (height, width))
     x = jax.ShapeDtypeStruct((1, *sides, 3), jnp.float32)
     level = jax.ShapeDtypeStruct((1,), jnp.float32)
-    key = jax.random.key(0)
-    variables = jax.eval_shape(model.init, {"params": key, "noise": key}, x, level)
 
     def evaluate(variables: Any, x: jax.Array, level: jax.Array) -> Any:
         return model.apply(variables, x, level, method="evaluate")
 
-    return multiply_adds(evaluate, variables, x, level)
+    return multiply_adds(evaluate, _shapes(model), x, level)
 
 
 def _codec(name: str, model: Any) -> tuple[Codec, str]:
     if name in shipped_names():
         return Codec(load_package(name)), "trained"
-    keys = dict(zip(("params", "noise"), jax.random.split(jax.random.key(0)), strict=True))
-    x, level = jnp.zeros((1, _STRIDE, _STRIDE, 3)), jnp.zeros((1,))
-    params = jax.jit(model.init)(keys, x, level)["params"]
+    params = jax.tree.map(_draw, _shapes(model)["params"])
     return Codec(make_package(model, name, params, {}, "float32")), "random"
+
+
+def _shapes(model: Any) -> Any:
+    x = jax.ShapeDtypeStruct((1, _STRIDE, _STRIDE, 3), jnp.float32)
+    key, level = jax.random.key(0), jax.ShapeDtypeStruct((1,), jnp.float32)
+    return jax.eval_shape(model.init, {"params": key, "noise": key}, x, level)
+
+
+def _draw(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
+    """Random kernels, and ones: by numpy, since compiling the model's own start takes minutes."""
+    if len(leaf.shape) < 2:
+        return np.ones(leaf.shape, np.float32)
+    rng = np.random.default_rng(leaf.shape)
+    return (rng.normal(size=leaf.shape) / np.prod(leaf.shape[:-1]) ** 0.5).astype(np.float32)
 
 
 def _timed(action: Callable[[], Any]) -> tuple[float, Any]:

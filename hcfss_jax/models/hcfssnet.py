@@ -21,7 +21,7 @@ import numpy as np
 
 from hcfss_jax.entropy.channel_slices import ChannelSlices
 from hcfss_jax.entropy.factorised import FactorisedPrior
-from hcfss_jax.layers.convolution import ISOMETRY, LECUN, Initializer, SubPixelConv, conv
+from hcfss_jax.layers.convolution import ISOMETRY, Initializer, SubPixelConv, conv
 from hcfss_jax.layers.gain import RateGain
 from hcfss_jax.layers.hybrid import HybridBlock
 from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
@@ -154,12 +154,12 @@ def _hybrid(c: HCFSSNetConfig, name: str, dtype: str | None = None) -> HybridBlo
     return HybridBlock(vfss, dtype, name=name)
 
 
-def _packet_inits(
+def _linear_starts(
     c: HCFSSNetConfig, start: Callable[[np.ndarray], Initializer]
-) -> list[Initializer | None]:
-    """How each stage's skip starts, the finest first; None where skips are not block transforms."""
+) -> list[Initializer]:
+    """How the linear path of each stage starts, the finest first: as a packet where its kernels can."""
     stages = packet((*c.widths, sum(c.slices)))
-    return [start(stage) if c.skip_kernels == (2, 1) else None for stage in stages]
+    return [start(stage) if c.skip_kernels == (2, 1) else ISOMETRY for stage in stages]
 
 
 class Analysis(nn.Module):
@@ -169,17 +169,16 @@ class Analysis(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        c, (*inits, last) = self.config, _packet_inits(self.config, forward_start)
+        c, (*starts, last) = self.config, _linear_starts(self.config, forward_start)
         for i, (width, blocks) in enumerate(zip(c.widths, c.blocks, strict=True)):
             down = ResidualBlockWithStride(
-                width, c.skip_kernels[0], c.dtype, inits[i] or ISOMETRY, name=f"down{i + 1}"
+                width, c.skip_kernels[0], c.dtype, starts[i], name=f"down{i + 1}"
             )
             x = down(x)
             for j in range(blocks):
                 x = _hybrid(c, f"stage{i + 1}_block{j + 1}", c.dtype)(x)
-        return conv(sum(c.slices), stride=2, dtype=c.dtype, kernel_init=last or LECUN, name="out")(
-            x
-        )
+        out = conv(sum(c.slices), stride=2, dtype=c.dtype, kernel_init=last, name="out")
+        return out(x)
 
 
 class Synthesis(nn.Module):
@@ -190,15 +189,15 @@ class Synthesis(nn.Module):
     @nn.compact
     def __call__(self, y: jax.Array) -> jax.Array:
         c, x = self.config, y
-        last, *inits = _packet_inits(c, inverse_start)
+        last, *starts = _linear_starts(c, inverse_start)
         for i, (width, blocks) in reversed(list(enumerate(zip(c.widths, c.blocks, strict=True)))):
             up = ResidualBlockUpsample(
-                width, c.skip_kernels[1], c.dtype, inits[i] or ISOMETRY, name=f"up{i + 1}"
+                width, c.skip_kernels[1], c.dtype, starts[i], name=f"up{i + 1}"
             )
             x = up(x)
             for j in range(blocks):
                 x = _hybrid(c, f"stage{i + 1}_block{j + 1}", c.dtype)(x)
-        return SubPixelConv(3, dtype=c.dtype, kernel_init=last or LECUN, name="out")(x)
+        return SubPixelConv(3, dtype=c.dtype, kernel_init=last, name="out")(x)
 
 
 class HyperAnalysis(nn.Module):

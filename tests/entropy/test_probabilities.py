@@ -30,7 +30,7 @@ def test_gaussian_bits_far_out_stay_finite_and_so_do_their_gradients():
 
 
 def test_a_scale_below_the_floor_can_climb_back():
-    slope = jax.grad(lambda s: gaussian_bits(jnp.asarray(3.0), s))(jnp.asarray(-5.0))
+    slope = jax.grad(lambda s: gaussian_bits(jnp.asarray(1.0), s))(jnp.asarray(-5.0))
     assert slope < 0
 
 
@@ -47,10 +47,9 @@ def test_the_scale_index_is_the_nearest_entry_and_clips_at_both_ends():
 @pytest.fixture(scope="module")
 def prior():
     layer = FactorisedPrior(5)
-    leaves, tree = jax.tree.flatten(layer.init(KEY, jnp.zeros((1, 5)), method="bits"))
-    keys = jax.random.split(KEY, len(leaves))
-    moved = [x + 0.5 * jax.random.normal(k, x.shape) for x, k in zip(leaves, keys, strict=True)]
-    return layer.bind(jax.tree.unflatten(tree, moved))
+    rng = np.random.default_rng(0)
+    initial = jax.jit(lambda key: layer.init(key, jnp.zeros((1, 5)), method="bits"))(KEY)
+    return layer.bind(jax.tree.map(lambda x: x + 0.5 * rng.normal(size=x.shape), initial))
 
 
 def test_the_prior_is_a_distribution_over_the_integers(prior):

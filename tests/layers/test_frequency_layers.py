@@ -16,10 +16,9 @@ def noise(*shape: int) -> jax.Array:
 
 def perturbed(variables):
     """Weights away from their start, where some layers do nothing."""
-    leaves, tree = jax.tree.flatten(variables)
-    keys = jax.random.split(jax.random.key(2), len(leaves))
-    moved = [x + 0.3 * jax.random.normal(k, x.shape) for x, k in zip(leaves, keys, strict=True)]
-    return jax.tree.unflatten(tree, moved)
+    rng = np.random.default_rng(2)
+    moved = jax.tree.map(lambda x: x + 0.3 * rng.normal(size=x.shape), variables)
+    return jax.tree.map(jnp.float32, moved)
 
 
 @pytest.mark.parametrize("height, width", [(16, 8), (5, 9), (1, 1)])
@@ -54,8 +53,8 @@ def test_afmm_never_mixes_windows():
 def test_vonss_keeps_the_shape_and_sees_all_directions(state_size, scan_lines):
     x = noise(1, 6, 5, 4)
     layer = VONSS(state_size, 8, scan_lines)
-    variables = layer.init(KEY, x)
-    reach = jax.jacobian(lambda x: layer.apply(variables, x)[0, 3, 2].sum())(x)[0]
+    variables = jax.jit(layer.init)(KEY, x)
+    reach = jax.jit(jax.grad(lambda x: layer.apply(variables, x)[0, 3, 2].sum()))(x)[0]
     touched = np.abs(np.asarray(reach)).sum(-1) > 0
     assert touched[3].all() and touched[:, 2].all()  # its row and its column
     assert touched[0, 5 - 5] and touched[1, 4] and touched[5, 4] and touched[5, 0]  # diagonals
@@ -66,7 +65,7 @@ def test_vonss_is_equivariant_to_transposition_where_its_weights_are():
     """Rows of a map are columns of its transpose: swapping the weights must swap the map."""
     x = noise(1, 5, 5, 4)
     layer = VONSS(2, 4)
-    params = layer.init(KEY, x)["params"]
+    params = jax.jit(layer.init)(KEY, x)["params"]
     swapped = dict(params)
     for name in ("x_proj", "dt_proj", "dt_bias", "a_log", "d"):
         swapped[name] = params[name][jnp.asarray([1, 0, 3, 2])]  # lines are r, c, -r, -c
@@ -74,8 +73,9 @@ def test_vonss_is_equivariant_to_transposition_where_its_weights_are():
         "kernel": params["conv"]["kernel"].swapaxes(0, 1),
         "bias": params["conv"]["bias"],
     }
-    y = layer.apply({"params": params}, x)
-    y_of_transpose = layer.apply({"params": swapped}, x.swapaxes(1, 2)).swapaxes(1, 2)
+    apply = jax.jit(layer.apply)
+    y = apply({"params": params}, x)
+    y_of_transpose = apply({"params": swapped}, x.swapaxes(1, 2)).swapaxes(1, 2)
     np.testing.assert_allclose(y, y_of_transpose, atol=1e-5)
 
 
@@ -86,8 +86,8 @@ def test_vonss_is_equivariant_to_transposition_where_its_weights_are():
 )
 def test_blocks_take_any_size_and_every_weight_has_a_gradient(layer):
     x = noise(1, 5, 9, 8)
-    variables = perturbed(layer.init(KEY, x))
-    gradients = jax.grad(lambda v: jnp.sum(jnp.sin(3 * layer.apply(v, x))))(variables)
-    assert layer.apply(variables, x).shape == x.shape
+    variables = perturbed(jax.jit(layer.init)(KEY, x))
+    gradients = jax.jit(jax.grad(lambda v: jnp.sum(jnp.sin(3 * layer.apply(v, x)))))(variables)
+    assert jax.eval_shape(layer.apply, variables, x).shape == x.shape
     for path, gradient in jax.tree_util.tree_leaves_with_path(gradients):
         assert np.abs(gradient).max() > 0, jax.tree_util.keystr(path)

@@ -1,5 +1,7 @@
 """Window attention against a plain attention over the whole map under the same mask."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -11,7 +13,8 @@ from hcfss_jax.layers import SwinBlock, WindowAttention
 WINDOW, HEAD, CHANNELS = 4, 4, 8
 
 
-def attention_over_the_whole_map(params, x, shifted) -> np.ndarray:
+@functools.partial(jax.jit, static_argnums=2)
+def attention_over_the_whole_map(params, x, shifted):
     """Every pixel looks at every pixel; the mask says what a window is."""
     height, width = x.shape[1:3]
     shift = WINDOW // 2 if shifted else 0
@@ -29,7 +32,7 @@ def attention_over_the_whole_map(params, x, shifted) -> np.ndarray:
     weights = nn.softmax(jnp.where(together[..., None], scores, -jnp.inf), axis=2)
     y = jnp.einsum("bijh,bjhd->bihd", weights, v)
     out = jnp.einsum("bphd,hdc->bpc", y, params["out"]["kernel"]) + params["out"]["bias"]
-    return np.asarray(out.reshape(x.shape))
+    return out.reshape(x.shape)
 
 
 @pytest.mark.parametrize("shifted", [False, True])
@@ -37,16 +40,16 @@ def attention_over_the_whole_map(params, x, shifted) -> np.ndarray:
 def test_windows_equal_masked_attention_over_the_whole_map(height, width, shifted):
     x = jax.random.normal(jax.random.key(1), (2, height, width, CHANNELS))
     layer = WindowAttention(HEAD, WINDOW, shifted)
-    params = layer.init(jax.random.key(0), x)["params"]
+    params = jax.jit(layer.init)(jax.random.key(0), x)["params"]
     params["position_bias"] = jax.random.normal(jax.random.key(2), params["position_bias"].shape)
-    found = layer.apply({"params": params}, x)
+    found = jax.jit(layer.apply)({"params": params}, x)
     np.testing.assert_allclose(found, attention_over_the_whole_map(params, x, shifted), atol=2e-6)
 
 
 def test_shifted_windows_carry_information_across_window_borders():
     x = jax.random.normal(jax.random.key(1), (1, 8, 8, CHANNELS))
     layer = SwinBlock(HEAD, WINDOW, shifted=True)
-    variables = layer.init(jax.random.key(0), x)
-    reach = jax.jacobian(lambda x: layer.apply(variables, x)[0, 3, 3, 0])(x)[0]
+    variables = jax.jit(layer.init)(jax.random.key(0), x)
+    reach = jax.jit(jax.grad(lambda x: layer.apply(variables, x)[0, 3, 3, 0]))(x)[0]
     touched = np.abs(np.asarray(reach)).sum(-1) > 0
     assert touched[2:6, 2:6].all() and not touched[6:, :].any() and not touched[:, :2].any()

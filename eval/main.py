@@ -113,7 +113,7 @@ def _machine() -> dict[str, Any]:
     return {
         "device": jax.devices()[0].device_kind,
         "cores": os.cpu_count(),
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in ("jax", "flax", "numpy", "pillow")},
     }

@@ -53,7 +53,7 @@ def test_the_file_is_as_long_as_the_model_estimates(quality):
 
 def test_a_higher_quality_takes_more_bytes():
     sizes = [len(file_of(300, 451, quality)) for quality in (1, 4.37, 8)]
-    assert sizes == sorted(sizes) and sizes[2] > 1.5 * sizes[0]
+    assert sizes[0] < sizes[1] < sizes[2]
 
 
 def test_padding_beyond_the_picture_is_never_sent():

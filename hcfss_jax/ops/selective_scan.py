@@ -22,8 +22,8 @@ from jax import lax
 
 from hcfss_jax.ops.linear_recurrence import Implementation, linear_recurrence
 
-CHUNK_ELEMENTS = 2**20  # elements of state a chunk may hold: 4 MiB in float32, about a core's cache
-CHUNK_STEPS = (4, 128)
+CHUNK_ELEMENTS = 2**19  # of state in a chunk: 2 MiB in float32; measured by eval.bench.scan
+CHUNK_STEPS = (2, 128)
 
 __all__ = ["Implementation", "choose_implementation", "selective_scan"]
 

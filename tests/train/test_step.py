@@ -107,6 +107,7 @@ def test_the_average_forgets_the_start_and_then_moves_slowly() -> None:
 def test_the_learning_rate_warms_up_and_decays_to_a_hundredth(kind: str) -> None:
     config = get_config("tiny")
     config.schedule, config.steps, config.warmup_steps = kind, 1000, 100
+    config.cooldown_fraction = 0.2
     rate = make_schedule(config)
     peak = config.learning_rate
     assert float(rate(0)) == 0.0

@@ -3,7 +3,6 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.typing import DTypeLike
 
 from hcfss_jax.ops import lower_bound
 
@@ -17,7 +16,6 @@ class GDN(nn.Module):
     """
 
     inverse: bool = False
-    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:

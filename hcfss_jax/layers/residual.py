@@ -38,7 +38,7 @@ class ResidualBlockWithStride(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         y = nn.leaky_relu(conv(self.features, stride=2, name="conv1", dtype=self.dtype)(x))
-        y = GDN(name="gdn", dtype=self.dtype)(
+        y = GDN(name="gdn")(
             conv(self.features, kernel_init=SILENT, name="conv2", dtype=self.dtype)(y)
         )
         skip = conv(
@@ -66,7 +66,7 @@ class ResidualBlockUpsample(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         y = nn.leaky_relu(SubPixelConv(self.features, name="up", dtype=self.dtype)(x))
-        y = GDN(inverse=True, name="gdn", dtype=self.dtype)(
+        y = GDN(inverse=True, name="gdn")(
             conv(self.features, kernel_init=SILENT, name="conv", dtype=self.dtype)(y)
         )
         skip = SubPixelConv(

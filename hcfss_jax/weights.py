@@ -20,6 +20,7 @@ import safetensors.numpy
 
 from hcfss_jax.coding import Tables
 from hcfss_jax.errors import UnknownModel, WrongWeights
+from hcfss_jax.whole_file import write_whole
 
 SHIPPED = Path(__file__).parent / "shipped"
 """Where the packages that come with the library lie, NAME.safetensors beside its card NAME.md."""
@@ -109,12 +110,7 @@ def save_package(
         "meta": package.meta,
     }
     metadata = {_METADATA_KEY: _canonical_json(header).decode()}
-    partial = Path(f"{os.fspath(path)}.partial")
-    try:
-        partial.write_bytes(safetensors.numpy.save(tensors, metadata))
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(Path(path), safetensors.numpy.save(tensors, metadata))
 
 
 def load_package(name_or_path: str | os.PathLike[str]) -> WeightPackage:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ml_collections import ConfigDict
 
 from hcfss_jax.errors import HcfError
 from hcfss_jax.models import create_model
+from hcfss_jax.whole_file import write_whole
 from train.errors import BadConfig, WrongCheckpoint
 from train.flat import FlatLayout
 from train.state import TrainState, init_state
@@ -123,9 +123,7 @@ def claim_workdir(
                 "choose another --workdir, or delete this one to start over"
             )
     record = {"model": model_identity, "command": command, "config": config.to_dict()}
-    partial = workdir / "config.json.partial"
-    partial.write_text(json.dumps(record, indent=1) + "\n")
-    os.replace(partial, workdir / "config.json")
+    write_whole(workdir / "config.json", (json.dumps(record, indent=1) + "\n").encode())
 
 
 def read_workdir(workdir: Path) -> dict[str, Any]:

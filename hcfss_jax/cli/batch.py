@@ -8,8 +8,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from hcfss_jax.cli.jobs import Job
-from hcfss_jax.cli.whole_file import write_whole
 from hcfss_jax.errors import HcfError
+from hcfss_jax.whole_file import write_whole
 
 # bytes of the output, and a line about it for the user
 Work = Callable[[Job], tuple[bytes, str]]

@@ -1,0 +1,69 @@
+"""The decoded images of a source, kept in memory while they fit, a bad one replaced by the next."""
+
+import threading
+
+import numpy as np
+
+from hcfss_jax.images import read_image
+from train.errors import NoImages
+from train.sources import Source
+
+_PATIENCE = 100  # unreadable images in a row before the data are at fault, not an image
+
+
+class Photos:
+    """`photos[i]` is (uint8 `[H, W, 3]`, replaced): the i-th image, upright.
+
+    Where that cannot be read, the next one of the source that can be takes its place, and
+    `replaced` is i instead of -1. What was decoded first stays in memory, up to `cache_bytes` of
+    pixels; the rest is decoded each time. Safe over threads; pickled without the pixels.
+    """
+
+    def __init__(self, source: Source, cache_bytes: float = 0):
+        self._source, self._cache_bytes = source, cache_bytes
+        self._start_empty()
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+        """Raises NoImages after a hundred unreadable images in a row."""
+        tried = [(index + step) % len(self) for step in range(min(_PATIENCE, len(self)))]
+        for candidate in tried:
+            photo = self._read(candidate)
+            if photo is not None:
+                return photo, -1 if candidate == index else index
+        names = ", ".join(self._source.name(bad) for bad in tried[:3])
+        raise NoImages(f"{len(tried)} images in a row cannot be read: {names}, …")
+
+    def __getstate__(self) -> tuple[Source, float]:
+        return self._source, self._cache_bytes
+
+    def __setstate__(self, state: tuple[Source, float]) -> None:
+        self._source, self._cache_bytes = state
+        self._start_empty()
+
+    def _start_empty(self) -> None:
+        self._kept: dict[int, np.ndarray | None] = {}
+        self._room = self._cache_bytes
+        self._lock = threading.Lock()
+
+    def _read(self, index: int) -> np.ndarray | None:
+        """None for an image that cannot be read."""
+        if index in self._kept:
+            return self._kept[index]
+        photo = decode(self._source, index)
+        size = 0 if photo is None else photo.nbytes
+        with self._lock:
+            if index not in self._kept and size <= self._room:
+                self._room -= size
+                self._kept[index] = photo
+        return photo
+
+
+def decode(source: Source, index: int) -> np.ndarray | None:
+    """The image as uint8 RGB `[H, W, 3]`, upright; None where it cannot be read."""
+    try:
+        return read_image(source[index]).rgb
+    except Exception:  # damage leads a decoder to errors of any kind, IndexError and struct.error
+        return None

@@ -1,0 +1,67 @@
+"""How a training example is cut from a photo."""
+
+import dataclasses
+
+import numpy as np
+
+Example = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class CropRecipe:
+    """A random crop, flipped half of the time, at a random rate level.
+
+    size: side of the crop, pixels. levels: number of rate levels, one drawn for each crop.
+    half_size_probability: how often the crop is cut twice as large and averaged 2x2, which shows
+    the model sharper detail and takes the traces of earlier compression away.
+    """
+
+    size: int
+    levels: int
+    half_size_probability: float = 0.0
+
+    def __call__(self, photo: np.ndarray, rng: np.random.Generator) -> Example:
+        """Photo uint8 `[H, W, 3]` -> an example, of arrays without a batch's axis.
+
+        {"image": uint8 `[size, size, 3]`, "level": float32 `[]`, "noise": uint32 `[]`}. The last
+        is the seed of the example's quantisation noise, which then depends on no device, host or
+        place in the batch.
+        """
+        image = pad_to(photo, self.size)
+        halved = rng.random() < self.half_size_probability
+        side = 2 * self.size if halved and min(image.shape[:2]) >= 2 * self.size else self.size
+        top = rng.integers(image.shape[0] - side + 1)
+        left = rng.integers(image.shape[1] - side + 1)
+        image = image[top : top + side, left : left + side]
+        if side > self.size:
+            image = _average_2x2(image)
+        if rng.random() < 0.5:
+            image = image[:, ::-1]
+        return {
+            "image": np.ascontiguousarray(image),
+            "level": np.asarray(rng.integers(self.levels), np.float32),
+            "noise": np.asarray(rng.integers(2**32), np.uint32),
+        }
+
+
+def pad_to(photo: np.ndarray, size: int) -> np.ndarray:
+    """`photo` mirrored at its right and bottom edges until both sides are at least `size`."""
+    height, width = photo.shape[:2]
+    if height >= size and width >= size:
+        return photo
+    below, right = max(0, size - height), max(0, size - width)
+    return np.pad(photo, ((0, below), (0, right), (0, 0)), "symmetric")
+
+
+def centre_crop(photo: np.ndarray, size: int) -> np.ndarray:
+    """The middle uint8 `[size, size, 3]` of a photo, mirrored first where it is smaller."""
+    photo = pad_to(photo, size)
+    top, left = (photo.shape[0] - size) // 2, (photo.shape[1] - size) // 2
+    return photo[top : top + size, left : left + size]
+
+
+def _average_2x2(image: np.ndarray) -> np.ndarray:
+    """uint8 `[2H, 2W, 3]` -> uint8 `[H, W, 3]`, rounded."""
+    pairs = image.astype(np.uint16)
+    total = pairs[0::2, 0::2] + pairs[1::2, 0::2] + pairs[0::2, 1::2] + pairs[1::2, 1::2]
+    return ((total + 2) // 4).astype(np.uint8)

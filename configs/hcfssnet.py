@@ -1,55 +1,83 @@
-"""Experiments with HCFSSNet, one variable-rate model for all rates.
+"""Experiments with HCFSSNet: `configs/hcfssnet.py:VARIANT[,lambda=L][,metric=ms-ssim]`.
 
-    python -m train.main --config configs/hcfssnet.py:tiny --workdir runs/tiny \\
-        --config.data.path=photos.tar
+    python -m train.main --config configs/hcfssnet.py:tiny --workdir runs/tiny --config.data.path=PHOTOS
     python -m train.export runs/tiny hcfssnet-tiny.safetensors
 
-`tiny` trains on two CPU cores: about 35 minutes to 36 % fewer bits than JPEG on Kodak, which are the
-weights that come with the library (see their card). `small` and `base` want an accelerator and
-have not been trained yet. A run prints bpp and PSNR on held-out images at three of the rate levels.
-Every field can be overridden: `--config.batch_size=8 --config.steps=100000`.
+| variant | for | hardware | to expect |
+|---|---|---|---|
+| `tiny` | the weights that come with the library, and trying things out | two CPU cores | see the weights' card |
+| `small` | use | one GPU or TPU chip | not trained yet |
+| `base` | paper scale (N=128, M=320) | a pod slice, see docs/pods.md | not trained yet |
+
+One run learns all rates (8 levels, lambda .0018 to .05). `base,lambda=0.013` learns one, as papers do; theirs are
+.0025, .0035, .0067, .013, .025 and .05. `metric=ms-ssim` minimises 1 - MS-SSIM instead of the squared error; its
+lambdas are CompressAI's, 2.4 to 60.5. PHOTOS is a directory or a tar of images, or what `train.pack` made of them.
+Every field can be overridden: `--config.batch_size=64 --config.mesh.fsdp=4`.
 """
+
+import math
 
 import ml_collections
 
-# Geometric from 0.0018 to 0.05, the span of the usual MSE curves.
-_LOWEST_LAMBDA, _HIGHEST_LAMBDA, _LEVELS = 0.0018, 0.05, 8
+_LEVELS = 8
+# Lowest and highest lambda; geometric in between.
+_LAMBDAS = {"mse": (0.0018, 0.05), "ms-ssim": (2.4, 60.5)}
+# An MS-SSIM lambda of about the same rate is so many times one of the squared error (CompressAI's two lists).
+_MS_SSIM_SCALE = 1300.0
 
-# Per variant: crop side in pixels, batch size, steps, peak learning rate.
+# Per variant: crop side in pixels, batch size, steps, peak learning rate, dtype of the transforms.
 _SIZES = {
-    "tiny": (128, 4, 9_000, 1e-3),
-    "small": (256, 8, 600_000, 3e-4),
-    "base": (256, 8, 2_000_000, 1e-4),
+    "tiny": (128, 4, 9_000, 1e-3, "float32"),
+    "small": (256, 8, 600_000, 3e-4, "bfloat16"),
+    "base": (256, 16, 2_000_000, 1e-4, "bfloat16"),
 }
 
 
 def get_config(variant: str = "tiny") -> ml_collections.ConfigDict:
-    """The experiment `variant`: tiny, small or base. Raises ValueError for any other name."""
-    if variant not in _SIZES:
-        raise ValueError(f"hcfssnet has no variant {variant!r}: use one of {', '.join(_SIZES)}")
-    crop, batch_size, steps, peak = _SIZES[variant]
-    ratio = (_HIGHEST_LAMBDA / _LOWEST_LAMBDA) ** (1 / (_LEVELS - 1))
+    """The experiment `variant`. Raises ValueError, which says what there is, for one that does not exist."""
+    size, options = _parse(variant)
+    metric = options.get("metric", "mse")
+    crop, batch_size, steps, peak, dtype = _SIZES[size]
+    if metric == "ms-ssim":
+        crop = max(crop, 192)  # its coarsest scale needs 161 pixels
     config = ml_collections.ConfigDict()
 
     config.model = ml_collections.ConfigDict()
-    config.model.name = f"hcfssnet-{variant}"
+    config.model.name = f"hcfssnet-{size}"
     config.model.overrides = ml_collections.ConfigDict()  # fields of the model's own config
+    config.init_from = ""  # weights to start from: a name that comes with the library, or a file
 
+    config.metric = metric  # the distortion: "mse" or "ms-ssim"
     # Weight of the distortion for each rate level; an image draws one level, uniformly.
-    config.lambdas = tuple(round(_LOWEST_LAMBDA * ratio**level, 6) for level in range(_LEVELS))
+    config.lambdas = _lambdas(metric)
     config.balance = 0.5  # an image of a level counts lambda^-balance: all weigh about alike
+    if "lambda" in options:
+        only = float(options["lambda"])
+        config.lambdas = (only,)
+        config.model.overrides.levels = 1
+        config.model.overrides.gain_start = (_gain_start(only, metric),) * 2
 
     config.data = ml_collections.ConfigDict()
-    config.data.path = ""  # a tar of images or a directory, searched recursively
-    config.data.held_out = 14  # the last images by name, kept for validation
-    config.data.memory_gib = 16.0  # refuse to decode more than this into memory
+    config.data.path = ""  # a directory of images (searched recursively), a tar, or ArrayRecord
+    config.data.held_out = 14  # images kept for validation, spread evenly over the names
     config.data.half_size_probability = 0.25  # of a crop twice as large, averaged 2x2
+    config.data.cache_gib = 8.0  # memory of a host for decoded images; the rest is decoded anew
+    config.data.workers = 0  # processes that decode; 0 decodes in threads of the trainer
+    config.data.threads = 2  # that decode, in the trainer or in each worker
     config.data.prefetch = 8  # batches made ahead of the step
 
     config.crop = crop  # pixels, a multiple of 64
     config.batch_size = batch_size  # images, over all devices
+    config.accumulate = 1  # parts of the batch that a device takes one after the other
     config.steps = steps
     config.seed = 0
+
+    config.mesh = ml_collections.ConfigDict()
+    config.mesh.data = -1  # devices along the axis that only deals out the batch; -1 for the rest
+    config.mesh.fsdp = 1  # devices that share the parameters and the optimiser's state
+    config.sharding = ((".*", "fsdp"),)  # (regular expression of names, "fsdp" or "replicated")
+    config.dtype = dtype  # of the transforms: "float32" or "bfloat16"
+    config.remat = size == "base"  # compute each block again on the way back: less memory
 
     config.learning_rate = peak
     config.warmup_steps = min(1_000, steps // 45)
@@ -63,6 +91,44 @@ def get_config(variant: str = "tiny") -> ml_collections.ConfigDict:
     config.log_every = 50  # steps
     config.eval_every = 5_000  # steps; 0 for never
     config.eval_crop = 256  # pixels, a multiple of 64
-    config.eval_levels = (0, 3, 7)
+    config.eval_levels = (0, 3, 7) if len(config.lambdas) == _LEVELS else (0,)
+    config.eval_files = 2  # held-out images that are also coded to real files, and shown
     config.checkpoint_minutes = 10.0
+    config.keep = 2  # newest checkpoints; the best by validation is kept beside them
     return config
+
+
+def _parse(variant: str) -> tuple[str, dict[str, str]]:
+    size, *rest = variant.split(",")
+    options = dict(option.partition("=")[::2] for option in rest)
+    if size not in _SIZES:
+        raise ValueError(f"hcfssnet has no variant {size!r}: use one of {', '.join(_SIZES)}")
+    if unknown := sorted(set(options) - {"lambda", "metric"}):
+        raise ValueError(f"unknown option {unknown[0]!r}: there are lambda=L and metric=ms-ssim")
+    if options.get("metric", "mse") not in _LAMBDAS:
+        raise ValueError(f"metric={options['metric']}: use one of {', '.join(_LAMBDAS)}")
+    if "lambda" in options and not _is_positive(options["lambda"]):
+        raise ValueError(f"lambda={options['lambda']} is not a positive number")
+    return size, options
+
+
+def _is_positive(text: str) -> bool:
+    try:
+        return 0 < float(text) < float("inf")
+    except ValueError:
+        return False
+
+
+def _lambdas(metric: str) -> tuple[float, ...]:
+    lowest, highest = _LAMBDAS[metric]
+    ratio = (highest / lowest) ** (1 / (_LEVELS - 1))
+    return tuple(round(lowest * ratio**level, 6) for level in range(_LEVELS))
+
+
+def _gain_start(weight: float, metric: str) -> float:
+    """Logarithm of the inverse of the best step of an orthonormal transform at this lambda.
+
+    See `gain_start` of the model: the step whose slope of rate against error is lambda.
+    """
+    weight = weight / _MS_SSIM_SCALE if metric == "ms-ssim" else weight
+    return round(-0.5 * math.log(18 / (weight * math.log(2))) + math.log(255), 3)

@@ -1,7 +1,7 @@
 """Checkpoints: the training state and the position in the data, saved together by orbax."""
 
 import os
-import time
+import shutil
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -10,26 +10,23 @@ import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
-from train.errors import WrongCheckpoint
+from train.errors import CannotSave, WrongCheckpoint
+
+_STORAGE_ERRORS = (OSError, ValueError, RuntimeError)  # tensorstore's own have no type of theirs
 
 
 class Checkpoints:
-    """The checkpoints of one working directory, the latest two kept.
+    """The checkpoints in one directory, the latest `keep` of them; a half-written one does not count.
 
-    every_minutes: how often `save_if_due` saves, in minutes of wall clock.
+    All hosts of a run make the same calls. `save` returns as soon as the state is copied; the files are written
+    meanwhile, and appear under their name when they are whole.
     """
 
-    def __init__(self, workdir: str | os.PathLike[str], every_minutes: float = 10.0):
-        directory = Path(workdir).absolute() / "checkpoints"
-        options = ocp.CheckpointManagerOptions(
-            max_to_keep=2,
-            # On CPU a saved array may share its memory with the state, which the next step reuses.
-            enable_async_checkpointing=jax.default_backend() != "cpu",
-        )
-        self._manager = ocp.CheckpointManager(directory, options=options)
-        self._directory = directory
-        self._seconds = 60.0 * every_minutes
-        self._saved_at = time.monotonic()
+    def __init__(self, directory: str | os.PathLike[str], keep: int = 2):
+        self._directory = Path(directory).absolute()
+        self._clear_half_written()
+        options = ocp.CheckpointManagerOptions(max_to_keep=keep)
+        self._manager = ocp.CheckpointManager(self._directory, options=options)
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -46,26 +43,43 @@ class Checkpoints:
         """The step of the newest whole checkpoint, None where there is none."""
         return self._manager.latest_step()
 
-    def save_if_due(self, step: int, state: Any, data: dict[str, Any]) -> bool:
-        """Save when the interval since the last save has passed; whether it had."""
-        due = time.monotonic() - self._saved_at >= self._seconds
-        if due:
-            self.save(step, state, data)
-        return due
-
     def save(self, step: int, state: Any, data: dict[str, Any]) -> None:
-        """Save the state and the data's position as of after `step` steps."""
-        if step != self.latest_step():
-            parts = ocp.args.Composite(
-                state=ocp.args.StandardSave(state), data=ocp.args.JsonSave(data)
-            )
+        """Begin to save the state and what goes with it, plain values, as of after `step` steps.
+
+        Raises CannotSave where the save before this one failed, or this one at once.
+        """
+        self.wait()
+        if step == self.latest_step():
+            return
+        if jax.default_backend() == "cpu":
+            # There a saved array may share its memory with the state, which the next step reuses.
+            state = jax.tree.map(jnp.copy, state)
+        parts = ocp.args.Composite(state=ocp.args.StandardSave(state), data=ocp.args.JsonSave(data))
+        try:
             self._manager.save(step, args=parts)
-        self._saved_at = time.monotonic()
+        except _STORAGE_ERRORS as error:
+            raise self._cannot_save(error) from error
+
+    def wait(self) -> None:
+        """Until all that was saved is on the disk. Raises CannotSave where it is not."""
+        try:
+            self._manager.wait_until_finished()
+            self._manager.check_for_errors()
+        except _STORAGE_ERRORS as error:
+            raise self._cannot_save(error) from error
+
+    def read_data(self) -> dict[str, Any] | None:
+        """What goes with the newest state; None where there is no checkpoint."""
+        step = self.latest_step()
+        if step is None:
+            return None
+        parts = ocp.args.Composite(data=ocp.args.JsonRestore())
+        return self._manager.restore(step, args=parts)["data"]
 
     def restore(self, like: Any) -> tuple[Any, dict[str, Any]]:
-        """(state, data position) of the newest checkpoint, as saved, to the bit.
+        """(state, what goes with it) of the newest checkpoint, as saved, to the bit.
 
-        like: the state's shapes, dtypes and shardings (`jax.ShapeDtypeStruct`s).
+        like: the state's shapes, dtypes and shardings (`jax.ShapeDtypeStruct`s); those of another mesh will do.
         Raises WrongCheckpoint where there is none or where it is of another shape.
         """
         step = self.latest_step()
@@ -83,3 +97,16 @@ class Checkpoints:
             ) from error
         # What was read may lie in memory that is not JAX's own, which a step must not reuse.
         return jax.tree.map(jnp.copy, saved["state"]), saved["data"]
+
+    def _cannot_save(self, error: Exception) -> CannotSave:
+        self._clear_half_written()
+        reason = str(error).splitlines()[0].rsplit(": ", 1)[-1]
+        return CannotSave(
+            f"a checkpoint could not be written to {self._directory} ({reason}): is the disk full?"
+        )
+
+    def _clear_half_written(self) -> None:
+        """What a kill or a full disk left behind only takes room."""
+        if jax.process_index() == 0:
+            for left in self._directory.glob("*.orbax-checkpoint-tmp"):
+                shutil.rmtree(left, ignore_errors=True)

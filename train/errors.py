@@ -21,5 +21,9 @@ class WrongCheckpoint(TrainingError):
     """The working directory belongs to another experiment, or holds no checkpoint at all."""
 
 
+class CannotSave(TrainingError):
+    """A checkpoint could not be written: the disk is full, or gone."""
+
+
 class Diverged(TrainingError):
     """Too many steps in a row had a non-finite gradient."""

@@ -1,29 +1,31 @@
-"""From the fields of an experiment to the objects of a run, with every fault named at the start."""
+"""From the fields of an experiment to the objects of a run."""
 
-import dataclasses
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
+import numpy as np
+from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from hcfss_jax.errors import HcfError
 from hcfss_jax.models import create_model
-from hcfss_jax.whole_file import write_whole
+from hcfss_jax.weights import load_package
 from train.errors import BadConfig, WrongCheckpoint
-from train.flat import FlatLayout
-from train.state import TrainState, init_state
-
-Identity = dict[str, Any]
+from train.gradient import make_gradient
+from train.loss import Loss
+from train.mesh import place
+from train.optimiser import make_optimiser
+from train.packing import Packing
+from train.state import TrainState, init_state, state_shardings
+from train.step import StepFn, make_step
 
 
 def build_model(config: ConfigDict) -> Any:
-    """The model that the experiment names, with its overrides. Raises BadConfig."""
-    return create(config.model.name, config.model.overrides.to_dict())
+    """The model that the experiment names, to be trained as it says. Raises BadConfig."""
+    fields = config.model.overrides.to_dict()
+    return create(config.model.name, {**fields, "dtype": config.dtype, "remat": config.remat})
 
 
 def create(name: str, fields: Mapping[str, Any]) -> Any:
@@ -37,111 +39,66 @@ def create(name: str, fields: Mapping[str, Any]) -> Any:
 def init_params(model: Any, seed: int) -> Any:
     """Random initial parameters; the same for the same seed on the same version of JAX."""
     # JAX's default generator takes three times as long to compile for a thousand parameters.
-    keys = jax.random.split(jax.random.key(seed, impl="unsafe_rbg"), 2)
+    key = jax.random.key(seed, impl="unsafe_rbg")
     x, level = jnp.zeros((1, 64, 64, 3)), jnp.zeros((1,))
-    return model.init({"params": keys[0], "noise": keys[1]}, x, level)["params"]
-
-
-def layout_of(model: Any) -> FlatLayout:
-    """Where each of the model's parameters lies in the vector; nothing is computed."""
-    return FlatLayout.of(jax.eval_shape(lambda: init_params(model, 0)))
-
-
-def fresh_state(
-    seed: int, model: Any, layout: FlatLayout, optimiser: optax.GradientTransformation
-) -> TrainState:
-    """The state of a run before its first step."""
-    params = jax.jit(lambda: layout.ravel(init_params(model, seed)))()
-    return init_state(params, optimiser)
-
-
-def state_like(
-    layout: FlatLayout,
-    optimiser: optax.GradientTransformation,
-    sharding: jax.sharding.Sharding,
-) -> TrainState:
-    """The shapes of a run's state on the devices of `sharding`; nothing is computed."""
-    return jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
-        jax.eval_shape(lambda: init_state(jnp.zeros(sum(layout.sizes)), optimiser)),
-    )
-
-
-def check_config(config: ConfigDict, model_config: Any, devices: int) -> None:
-    """Raise BadConfig, which names the field, for values that would fail later."""
-    levels = model_config.levels
-    checks = {
-        "crop": (config.crop > 0 and config.crop % 64 == 0, "must be a multiple of 64"),
-        "eval_crop": (
-            config.eval_crop > 0 and config.eval_crop % 64 == 0,
-            "must be a multiple of 64",
-        ),
-        "batch_size": (
-            config.batch_size > 0 and config.batch_size % devices == 0,
-            f"must be a positive multiple of the number of devices, {devices}",
-        ),
-        "steps": (config.steps > 0, "must be positive"),
-        "lambdas": (
-            len(config.lambdas) == levels,
-            f"must hold one value for each of the model's {levels} levels",
-        ),
-        "eval_levels": (
-            all(0 <= level < levels for level in config.eval_levels),
-            f"must lie in 0..{levels - 1}",
-        ),
-        "schedule": (config.schedule in ("cosine", "wsd"), "must be 'cosine' or 'wsd'"),
-        "log_every": (config.log_every > 0, "must be positive"),
-        "ema_decay": (0.0 <= config.ema_decay < 1.0, "must lie in [0, 1)"),
-    }
-    for field, (holds, rule) in checks.items():
-        if not holds:
-            raise BadConfig(f"config.{field}={config[field]!r} {rule}")
-    if config.data.held_out < 1 and config.eval_every:
-        raise BadConfig("config.data.held_out=0 leaves nothing to validate on: set eval_every=0")
-
-
-def identity(name: str, model: Any, layout: FlatLayout) -> Identity:
-    """What makes a checkpoint this model's: name, configuration and parameters, as in JSON."""
-    values = {"name": name, "config": dataclasses.asdict(model.config), "layout": layout.digest}
-    return json.loads(json.dumps(values))
-
-
-def claim_workdir(
-    workdir: Path, config: ConfigDict, model_identity: Identity, command: str
-) -> None:
-    """Write config.json, once it is sure that the directory is not another model's run.
-
-    Raises WrongCheckpoint where it is.
-    """
-    workdir.mkdir(parents=True, exist_ok=True)
-    if (workdir / "config.json").exists():
-        before = read_workdir(workdir)["model"]
-        if before != model_identity:
-            raise WrongCheckpoint(
-                f"{workdir} holds a run of {before['name']} with "
-                f"{_difference(before, model_identity)}: "
-                "choose another --workdir, or delete this one to start over"
-            )
-    record = {"model": model_identity, "command": command, "config": config.to_dict()}
-    write_whole(workdir / "config.json", (json.dumps(record, indent=1) + "\n").encode())
-
-
-def read_workdir(workdir: Path) -> dict[str, Any]:
-    """config.json of a run: model, command and config. Raises WrongCheckpoint without one."""
-    try:
-        return json.loads((workdir / "config.json").read_text())
-    except FileNotFoundError as error:
-        raise WrongCheckpoint(f"{workdir} is not the directory of a run: no config.json") from error
-
-
-def _difference(before: Identity, now: Identity) -> str:
-    """The model's fields that differ, as `field=before (now value)`."""
-    old, new = before["config"], now["config"]
-    fields = [
-        f"{name}={old.get(name)!r} (now {new.get(name)!r})"
-        for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name)
+    return model.init({"params": key}, x, level, jax.random.split(jax.random.key(seed), 1))[
+        "params"
     ]
-    if before["name"] != now["name"]:
-        fields.append(f"another name (now {now['name']})")
-    return ", ".join(fields) or "parameters of other names or shapes (older code?)"
+
+
+def packing_of(model: Any, config: ConfigDict) -> Packing:
+    """Where each of the model's parameters lies in the vectors; nothing is computed."""
+    return Packing.of(jax.eval_shape(lambda: init_params(model, 0)), config.sharding)
+
+
+def build_loss(config: ConfigDict) -> Loss:
+    """What the experiment minimises."""
+    return Loss(tuple(config.lambdas), config.metric, config.balance)
+
+
+def build_step(config: ConfigDict, model: Any, packing: Packing, mesh: Mesh) -> StepFn:
+    """The compiled training step of the experiment on `mesh`."""
+    gradient = make_gradient(model, packing, build_loss(config), mesh, config.accumulate)
+    return make_step(gradient, packing, make_optimiser(config), config.ema_decay, mesh)
+
+
+def fresh_state(config: ConfigDict, model: Any, packing: Packing, mesh: Mesh) -> TrainState:
+    """The state of a run before its first step, over the devices of all hosts.
+
+    Raises WrongCheckpoint where the weights that it shall start from are those of another model.
+    """
+    if config.init_from:
+        vectors = packing.pack(_loaded_params(config.init_from, packing))
+    else:
+        # On one device: how the generator's numbers fall depends on how they are dealt out.
+        vectors = jax.jit(lambda: packing.pack(init_params(model, config.seed)))()
+    optimiser = make_optimiser(config)
+    placed = place(jax.tree.map(np.asarray, vectors), packing.shardings(mesh))
+    shardings = state_shardings(packing, optimiser, mesh)
+    return jax.jit(lambda p: init_state(p, optimiser), out_shardings=shardings)(placed)
+
+
+def parameters(vectors: Any, packing: Packing, mesh: Mesh) -> Any:
+    """The parameters as the model takes them, numpy arrays on every host. All hosts must call it."""
+    whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+    gathered = jax.jit(lambda v: v, out_shardings=whole)(vectors)
+    return jax.tree.map(np.asarray, packing.unpack(jax.tree.map(np.asarray, gathered)))
+
+
+def _loaded_params(name_or_path: str, packing: Packing) -> Any:
+    try:
+        package = load_package(name_or_path)
+    except (HcfError, OSError) as error:
+        raise BadConfig(f"config.init_from={name_or_path!r}: {error}") from error
+    given = Packing.of(package.params)
+    here = dict(zip(packing.names, packing.shapes, strict=True))
+    there = dict(zip(given.names, given.shapes, strict=True))
+    if here != there:
+        odd = sorted(
+            name for name in here.keys() | there.keys() if here.get(name) != there.get(name)
+        )
+        raise WrongCheckpoint(
+            f"config.init_from={name_or_path!r} holds {package.name}, which differs from this model in "
+            f"{len(odd)} parameters, such as {odd[0]}: {there.get(odd[0])} there, {here.get(odd[0])} here"
+        )
+    return package.params

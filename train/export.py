@@ -5,37 +5,44 @@ import sys
 from pathlib import Path
 
 import jax
-import numpy as np
 from ml_collections import ConfigDict
 
 from hcfss_jax.weights import WeightPackage, make_package, save_package
 from train.checkpoints import Checkpoints
 from train.errors import TrainingError, WrongCheckpoint
-from train.experiment import create, layout_of, read_workdir, state_like
+from train.experiment import create, packing_of, parameters
+from train.mesh import make_mesh
 from train.optimiser import make_optimiser
-from train.step import make_mesh, replicated
+from train.state import state_like
+from train.workdir import read_workdir
 
 
-def export(workdir: Path, dtype: str = "bfloat16") -> WeightPackage:
+def export(workdir: Path, dtype: str = "bfloat16", best: bool = False) -> WeightPackage:
     """The package of the averaged parameters in the newest checkpoint of `workdir`.
 
-    dtype: of the stored parameters. Raises WrongCheckpoint where there is no run.
+    dtype: of the stored parameters. best: those of the best validation instead. Raises WrongCheckpoint where there is
+    no such run.
     """
     record = read_workdir(workdir)
     config = ConfigDict(record["config"])
     model = create(record["model"]["name"], record["model"]["config"])
-    layout = layout_of(model)
-    if record["model"]["layout"] != layout.digest:
+    packing = packing_of(model, config)
+    if record["model"]["packing"] != packing.digest:
         raise WrongCheckpoint(
             f"{workdir} was trained by code whose parameters have other names or shapes: "
             "export it with that code"
         )
-    whole = replicated(make_mesh(jax.devices()[:1]))  # whatever it was trained on
-    with Checkpoints(workdir) as checkpoints:
-        state, _ = checkpoints.restore(state_like(layout, make_optimiser(config), whole))
-    experiment = {**record["config"], "data": {**record["config"]["data"], "path": ""}}
-    meta = {"steps": int(state.step), "experiment": experiment}  # paths are nobody else's business
-    params = jax.tree.map(np.asarray, layout.unravel(state.ema))
+    mesh = make_mesh(devices=jax.devices()[:1])  # whatever it was trained on
+    with Checkpoints(workdir / ("best" if best else "checkpoints")) as checkpoints:
+        state, _ = checkpoints.restore(state_like(packing, make_optimiser(config), mesh))
+    # Paths are nobody else's business.
+    experiment = {
+        **record["config"],
+        "data": {**record["config"]["data"], "path": ""},
+        "init_from": Path(config.init_from).name,
+    }
+    meta = {"steps": int(state.step), "experiment": experiment}
+    params = parameters(state.ema, packing, mesh)
     return make_package(model, record["model"]["name"], params, meta, dtype)
 
 
@@ -45,9 +52,10 @@ def main() -> None:
     parser.add_argument("workdir", type=Path, help="directory of the run")
     parser.add_argument("out", type=Path, help="file to write, NAME.safetensors")
     parser.add_argument("--dtype", default="bfloat16", choices=("bfloat16", "float32"))
+    parser.add_argument("--best", action="store_true", help="of the best validation, not the last")
     args = parser.parse_args()
     try:
-        package = export(args.workdir, args.dtype)
+        package = export(args.workdir, args.dtype, args.best)
         save_package(args.out, package, args.dtype)
     except (TrainingError, OSError) as error:
         sys.exit(f"train.export: {error}")

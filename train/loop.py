@@ -1,163 +1,152 @@
-"""The training loop: resume, step, report, validate, save."""
+"""The training loop: step, report, validate, save."""
 
 import dataclasses
-from collections.abc import Callable
-from pathlib import Path
+import enum
+import time
 from typing import Any
 
 import jax
 import numpy as np
-import optax
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from train.checkpoints import Checkpoints
-from train.data import Batches, CropRecipe
-from train.errors import Diverged
-from train.experiment import (
-    build_model,
-    check_config,
-    claim_workdir,
-    fresh_state,
-    identity,
-    layout_of,
-    state_like,
-)
-from train.flat import FlatLayout
-from train.images import Photos, load_photos
+from train.errors import CannotSave, Diverged
+from train.gradient import Metrics
+from train.held_out import HeldOut
 from train.interrupt import Interrupt
-from train.optimiser import make_optimiser
-from train.report import Report
+from train.mesh import place_batch
+from train.profile import Profile
+from train.report import Report, Silence
 from train.state import TrainState
-from train.step import Metrics, StepFn, batch_sharding, make_mesh, make_step, replicated
-from train.validate import make_validation
+from train.step import StepFn
+from train.stream import Stream
 
 
-def train(config: ConfigDict, workdir: Path, command: str = "") -> int | None:
-    """Train until `config.steps`, going on from the newest checkpoint that `workdir` holds.
+class Request(enum.IntEnum):
+    """What a host asks of all at a step; the largest counts. Their clocks differ, and a signal may reach only one."""
 
-    Returns None at the end, or the number of the signal that stopped the run after its state was
-    saved. Raises the errors of `train.errors`.
-    """
-    mesh = make_mesh()
-    model = build_model(config)
-    check_config(config, model.config, mesh.size)
-    training, held_out = _photos(config)
-    layout = layout_of(model)
-    claim_workdir(workdir, config, identity(config.model.name, model, layout), command)
-
-    recipe = CropRecipe(config.crop, len(config.lambdas), config.data.half_size_probability)
-    batches = Batches(training, recipe, config.batch_size, config.seed, config.data.prefetch)
-    optimiser = make_optimiser(config)
-    validate = None
-    if config.eval_every:
-        validate = make_validation(
-            model, layout, held_out, config.eval_crop, config.eval_levels, config.lambdas
-        )
-    with Checkpoints(workdir, config.checkpoint_minutes) as checkpoints, Interrupt() as interrupt:
-        state = _first_state(config.seed, model, layout, optimiser, mesh, checkpoints, batches)
-        start = int(state.step)
-        print(f"{state.params.size:,} parameters, from step {start}", flush=True)
-        run = Run(
-            config=config,
-            step_fn=make_step(
-                model,
-                layout,
-                optimiser,
-                config.lambdas,
-                config.balance,
-                config.ema_decay,
-                config.seed,
-                mesh,
-            ),
-            place=lambda batch: jax.device_put(batch, batch_sharding(mesh)),
-            batches=batches,
-            validate=validate,
-            checkpoints=checkpoints,
-            report=Report(workdir, start, config.steps, config.batch_size),
-            interrupt=interrupt,
-        )
-        return run.go(state, start)
+    NOTHING = 0
+    SAVE = 1
+    STOP = 2
 
 
 @dataclasses.dataclass
-class Run:
-    """The parts of one run, and the loop over them."""
+class Loop:
+    """The parts of a run, and the loop over them. All hosts of a run take the same turns at the same steps.
+
+    data_digest: of the images to train on, saved with the position in them.
+    """
 
     config: ConfigDict
     step_fn: StepFn
-    place: Callable[[Any], Any]
-    batches: Batches
-    validate: Callable[[Any], dict[str, float]] | None
+    mesh: Mesh
+    stream: Stream
+    held_out: HeldOut | None
     checkpoints: Checkpoints
-    report: Report
+    best: Checkpoints
+    report: Report | Silence
     interrupt: Interrupt
+    profile: Profile
+    data_digest: str
 
-    def go(self, state: TrainState, start: int) -> int | None:
-        """Step from `start` to the end; save there and when interrupted. As `train` returns."""
+    def go(self, state: TrainState, start: int) -> bool:
+        """Step from `start` to the end; save there and when interrupted. Whether it was."""
+        self._saved_at = time.monotonic()
+        self._told: set[str] = set()
         pending: list[Metrics] = []
-        step = start
-        while step < self.config.steps and not self.interrupt:
-            state, metrics = self.step_fn(state, self.place(next(self.batches)))
+        step, before, request = start, None, Request.NOTHING
+        while step < self.config.steps and request != Request.STOP:
+            self.profile.before(step)
+            state, metrics = self.step_fn(state, place_batch(self._next_batch(), self.mesh))
             step += 1
             pending.append(metrics)
-            self._wait_for(pending[-2:][0])
+            request = self._settle(before or metrics)
+            before = metrics
             self.report.step_done()
             if step % self.config.log_every == 0 or step == self.config.steps:
                 self.report.training(step, _means(pending))
+                self._name_unreadable()
                 pending.clear()
-            if self.validate and (step % self.config.eval_every == 0 or step == self.config.steps):
-                self.report.validation(step, self.validate(state.ema))
-            if self.checkpoints.save_if_due(step, state, self.batches.state()):
-                self.report.restart_clock(step)
-        self.checkpoints.save(step, state, self.batches.state())
+            if self.held_out and (step % self.config.eval_every == 0 or step == self.config.steps):
+                self._validate(step, state)
+            if request == Request.SAVE:
+                self._save(step, state)
+        self.profile.stop()
+        self._save(step, state, last=True)
         self.report.close()
-        return self.interrupt.signal
+        return request == Request.STOP
 
-    def _wait_for(self, metrics: Metrics) -> None:
-        """Let the device be one step behind and no more, so that a signal is soon obeyed."""
+    def _next_batch(self) -> dict[str, np.ndarray]:
+        """This host's images, with what it asks for."""
+        batch = next(self.stream)
+        due = time.monotonic() - self._saved_at >= 60.0 * self.config.checkpoint_minutes
+        asks = Request.STOP if self.interrupt else Request.SAVE if due else Request.NOTHING
+        return {**batch, "request": np.full(len(batch["level"]), asks, np.int32)}
+
+    def _settle(self, metrics: Metrics) -> Request:
+        """Let the devices be one step behind and no more; what was asked for in the step that is done."""
         skipped = int(metrics["skipped_in_a_row"])
         if skipped >= self.config.stop_after_skips:
             raise Diverged(
-                f"the last {skipped} steps had a non-finite gradient: go on from the last "
-                "checkpoint with a lower config.learning_rate or config.clip"
+                f"the last {skipped} steps had a non-finite gradient: see where the loss rose in metrics.jsonl, and go "
+                "on from the last checkpoint with a lower config.learning_rate or config.clip"
             )
+        return Request(int(metrics["request"]))
 
+    def _validate(self, step: int, state: TrainState) -> None:
+        """Figures on held-out images; the best state by their loss is kept."""
+        assert self.held_out
+        figures, picture = self.held_out(state.ema, step)
+        self.report.validation(step, figures)
+        if picture is not None:
+            self.report.picture(step, picture)
+        least = (self.best.read_data() or {}).get("loss", float("inf"))
+        if figures["loss"] < least:
+            self._write(self.best, step, state, {"loss": figures["loss"]})
+        self.report.restart_clock(step)
 
-def _photos(config: ConfigDict) -> tuple[Photos, Photos]:
-    """(training, held out), with a line on what was read and what could not be."""
-    photos = load_photos(config.data.path, config.data.memory_gib)
-    training, held_out = photos.split(config.data.held_out)
-    small = sum(min(image.shape[:2]) < config.crop for image in training.images)
-    print(f"{len(training)} images to train on, {len(held_out)} held out", flush=True)
-    if small:
-        print(f"{small} images are smaller than a crop and are mirrored at their edges")
-    if photos.unreadable:
-        names = ", ".join(photos.unreadable[:10])
-        print(f"{len(photos.unreadable)} images cannot be read and are left out: {names}")
-    return training, held_out
+    def _save(self, step: int, state: TrainState, last: bool = False) -> None:
+        self._write(self.checkpoints, step, state, {}, last)
+        if last:
+            self.best.wait()
+        self._saved_at = time.monotonic()
 
+    def _write(
+        self,
+        checkpoints: Checkpoints,
+        step: int,
+        state: TrainState,
+        more: dict[str, Any],
+        last: bool = False,
+    ) -> None:
+        """Save; a run goes on where that fails, as the next time it may not, but for the last."""
+        data = {"examples": self.stream.position, "digest": self.data_digest, **more}
+        try:
+            checkpoints.wait()
+        except CannotSave as error:
+            self.report.note(f"warning: {error} The run goes on.")
+        try:
+            checkpoints.save(step, state, data)
+            if last:
+                checkpoints.wait()
+        except CannotSave as error:
+            if last:
+                raise
+            self.report.note(f"warning: {error} The run goes on.")
 
-def _first_state(
-    seed: int,
-    model: Any,
-    layout: FlatLayout,
-    optimiser: optax.GradientTransformation,
-    mesh: Mesh,
-    checkpoints: Checkpoints,
-    batches: Batches,
-) -> TrainState:
-    """The newest checkpoint's state, the batches set to follow it; a fresh one without any."""
-    whole = replicated(mesh)
-    if checkpoints.latest_step() is None:
-        return jax.device_put(fresh_state(seed, model, layout, optimiser), whole)
-    state, position = checkpoints.restore(state_like(layout, optimiser, whole))
-    batches.restore(position)
-    return state
+    def _name_unreadable(self) -> None:
+        """Each image that cannot be read, once."""
+        for name in sorted(self.stream.unreadable.keys() - self._told):
+            self._told.add(name)
+            self.report.note(
+                f"{name} cannot be read, another takes its place ({len(self._told)} such images)"
+            )
 
 
 def _means(pending: list[Metrics]) -> dict[str, float]:
     """Means over the steps since the last report; of the counts, the latest."""
     fetched = jax.device_get(pending)
-    means = {name: float(np.mean([m[name] for m in fetched])) for name in fetched[0]}
-    return means | {"skipped": float(fetched[-1]["skipped"])}
+    names = fetched[0].keys() - {"request"}
+    means = {name: float(np.mean([m[name] for m in fetched])) for name in sorted(names)}
+    return means | {name: float(fetched[-1][name]) for name in ("skipped", "skipped_in_a_row")}

@@ -1,32 +1,55 @@
-"""The rate-distortion loss of one model over all rate levels."""
+"""The rate-distortion loss of one model over all its rate levels."""
 
-from collections.abc import Sequence
-from typing import Any
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 
+from hcfss_jax import metrics
 
-def rate_distortion_loss(
-    out: Any, x: jax.Array, lambdas: jax.Array, importance: jax.Array | float = 1.0
-) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Mean over the batch of importance * (bpp + lambda * 255^2 * MSE) (Balle et al. 2018, section 2).
+Distortion = Literal["mse", "ms-ssim"]
 
-    out: a model's output, `x_hat` `[B, H, W, 3]`, `bits_y` and `bits_z` `[B]`.
-    x: `[B, H, W, 3]` in [0, 1]. lambdas: `[B]`, the distortion weight of each image's rate level.
-    importance: `[B]`, what each image counts.
-    Returns the loss and its parts, means over the batch: bpp, bpp_z and psnr (dB, unrounded).
+
+@dataclasses.dataclass(frozen=True)
+class Loss:
+    """Mean over a batch of importance * (bpp + lambda * distortion) (Ballé et al. 2018, section 2).
+
+    lambdas: the weight of the distortion at each rate level. distortion: "mse" is 255^2 times the mean squared error
+    (CompressAI's scale), "ms-ssim" is 1 - MS-SSIM. balance: see `level_importance`.
     """
-    pixels = x.shape[1] * x.shape[2]
-    bpp = (out.bits_y + out.bits_z) / pixels
-    mse = mean_squared_error(out.x_hat, x)
-    loss = jnp.mean(importance * (bpp + lambdas * 255.0**2 * mse))
-    return loss, {
-        "loss": loss,
-        "bpp": jnp.mean(bpp),
-        "bpp_z": jnp.mean(out.bits_z) / pixels,
-        "psnr": jnp.mean(psnr(mse)),
-    }
+
+    lambdas: Sequence[float]
+    distortion: Distortion = "mse"
+    balance: float = 0.0
+
+    def __call__(
+        self, out: Any, x: jax.Array, level: jax.Array
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """The loss and its parts, means over the batch: bpp, bpp_z and psnr (dB,
+        unrounded), with ms_ssim_db where that is minimised.
+
+        out: a model's output, `x_hat` `[B, H, W, 3]`, `bits_y` and `bits_z` `[B]`.
+        x: `[B, H, W, 3]` in [0, 1]. level: `[B]`, whole numbers.
+        """
+        pixels = x.shape[1] * x.shape[2]
+        level = level.astype(jnp.int32)
+        bpp = (out.bits_y + out.bits_z) / pixels
+        distortion, quality = self.measure(out.x_hat, x)
+        importance = level_importance(self.lambdas, self.balance)[level]
+        weight = jnp.asarray(self.lambdas, jnp.float32)[level]
+        loss = jnp.mean(importance * (bpp + weight * distortion))
+        return loss, {
+            "loss": loss,
+            "bpp": jnp.mean(bpp),
+            "bpp_z": jnp.mean(out.bits_z) / pixels,
+            **{name: jnp.mean(value) for name, value in quality.items()},
+        }
+
+    def measure(self, x_hat: jax.Array, x: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """Of each image the distortion, and how good it is in dB: two `[B, H, W, 3]` -> `[B]` each."""
+        return _MEASURES[self.distortion](x_hat, x)
 
 
 def level_importance(lambdas: Sequence[float], balance: float) -> jax.Array:
@@ -47,3 +70,22 @@ def mean_squared_error(x_hat: jax.Array, x: jax.Array) -> jax.Array:
 def psnr(mse: jax.Array) -> jax.Array:
     """Peak signal to noise ratio in dB for images in [0, 1]; at most 100 dB."""
     return -10.0 * jnp.log10(jnp.maximum(mse, 1e-10))
+
+
+_Measure = Callable[[jax.Array, jax.Array], tuple[jax.Array, dict[str, jax.Array]]]
+
+
+def _by_mse(x_hat: jax.Array, x: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+    mse = mean_squared_error(x_hat, x)
+    return 255.0**2 * mse, {"psnr": psnr(mse)}
+
+
+def _by_ms_ssim(x_hat: jax.Array, x: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+    distance = 1.0 - metrics.ms_ssim_of(x_hat, x)
+    return distance, {
+        "psnr": psnr(mean_squared_error(x_hat, x)),
+        "ms_ssim_db": -10.0 * jnp.log10(jnp.maximum(distance, 1e-10)),
+    }
+
+
+_MEASURES: dict[str, _Measure] = {"mse": _by_mse, "ms-ssim": _by_ms_ssim}

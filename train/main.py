@@ -1,7 +1,7 @@
 """Train a model: `python -m train.main --config configs/hcfssnet.py:tiny --workdir runs/tiny`.
 
 The same command goes on with a run that was stopped or killed. Fields of the experiment are
-overridden as `--config.batch_size=4`.
+overridden as `--config.batch_size=4`. On many hosts the same command runs on each; see docs/pods.md.
 """
 
 import shlex
@@ -12,11 +12,17 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from hcfss_jax.jax_settings import prepare_jax
+from train.distributed import join
 from train.errors import TrainingError
-from train.loop import train
+from train.run import train
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment, FILE.py:VARIANT.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run: checkpoints and metrics.")
+_PROFILE = flags.DEFINE_integer("profile", 0, "Steps to trace into WORKDIR/profile.", 0)
+_COORDINATOR = flags.DEFINE_string("coordinator", "", "HOST:PORT of process 0, for plain hosts.")
+_PROCESSES = flags.DEFINE_integer("processes", 0, "With --coordinator: how many there are.")
+_PROCESS_ID = flags.DEFINE_integer("process_id", -1, "With --coordinator: which one this is.")
+_STOPPED = 143  # as a shell reports SIGTERM
 
 
 def parse_flags(argv: list[str]) -> list[str]:
@@ -34,19 +40,20 @@ def parse_flags(argv: list[str]) -> list[str]:
 
 
 def main(argv: list[str]) -> None:
-    """Run the experiment; exits with 1 and the reason where it cannot, 128 + N after signal N."""
+    """Run the experiment; exits with 1 and the reason where it cannot, 143 after a signal to stop."""
     if len(argv) > 1:
         sys.exit(f"train.main: unexpected argument {argv[1]!r}")
     prepare_jax()
     workdir = Path(_WORKDIR.value or "")  # absl has seen to it that it is given
     command = shlex.join(["python", "-m", "train.main", *sys.argv[1:]])
     try:
-        stopped_by = train(_CONFIG.value, workdir, command)
+        join(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)
+        stopped = train(_CONFIG.value, workdir, command, _PROFILE.value)
     except TrainingError as error:
         sys.exit(f"train.main: {error}")
-    if stopped_by is not None:
-        print(f"stopped by signal {stopped_by} and saved: the same command goes on from here")
-        sys.exit(128 + stopped_by)
+    if stopped:
+        print("stopped by a signal and saved: the same command goes on from here")
+        sys.exit(_STOPPED)
 
 
 if __name__ == "__main__":

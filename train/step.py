@@ -1,69 +1,39 @@
 """One training step, compiled once, over all devices of a mesh."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh
 
-from train.flat import FlatLayout
-from train.loss import level_importance, rate_distortion_loss
-from train.state import TrainState
+from train.gradient import Batch, GradientFn, Metrics
+from train.mesh import batch_sharding, replicated
+from train.packing import Packing, Vectors
+from train.state import TrainState, state_shardings
 
-Metrics = dict[str, jax.Array]
-StepFn = Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, Metrics]]
-
-
-def make_mesh(devices: Sequence[Any] | None = None) -> Mesh:
-    """A mesh with the one axis `data` over `devices` (all of them by default)."""
-    return Mesh(np.array(jax.devices() if devices is None else devices), ("data",))
-
-
-def replicated(mesh: Mesh) -> NamedSharding:
-    """Every device holds the whole array: the state."""
-    return NamedSharding(mesh, PartitionSpec())
-
-
-def batch_sharding(mesh: Mesh) -> NamedSharding:
-    """The first axis is dealt out over `data`: a batch."""
-    return NamedSharding(mesh, PartitionSpec("data"))
+StepFn = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 
 
 def make_step(
-    model: Any,
-    layout: FlatLayout,
+    gradient: GradientFn,
+    packing: Packing,
     optimiser: optax.GradientTransformation,
-    lambdas: Sequence[float],
-    balance: float,
     ema_decay: float,
-    seed: int,
     mesh: Mesh,
 ) -> StepFn:
     """The compiled (state, batch) -> (state, metrics); the given state's buffers are reused.
 
-    batch: {"image": uint8 `[B, H, W, 3]`, "level": float32 `[B]`, whole numbers}.
-    The noise is a function of (seed, step): nothing random outlives a step. A step whose loss or
-    gradient is not finite changes nothing but the counts.
+    batch: what `gradient` takes, and "request": int32 `[B]`, what the host that sent an image asks of all hosts. The
+    largest comes back as the metric of that name: by it they all decide alike, without a word beside the step.
+    Nothing random outlives a step. A step whose loss or gradient is not finite changes nothing but the counts.
     """
-    weights = jnp.asarray(lambdas, jnp.float32)
-    importance = level_importance(lambdas, balance)
 
-    def loss_fn(params: jax.Array, batch: dict[str, jax.Array], key: jax.Array) -> Any:
-        x = batch["image"].astype(jnp.float32) / 255.0
-        out = model.apply(
-            {"params": layout.unravel(params)}, x, batch["level"], rngs={"noise": key}
-        )
-        level = batch["level"].astype(jnp.int32)
-        return rate_distortion_loss(out, x, weights[level], importance[level])
-
-    def step(state: TrainState, batch: dict[str, jax.Array]) -> tuple[TrainState, Metrics]:
-        key = jax.random.fold_in(jax.random.key(seed), state.step)
-        (loss, metrics), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.params, batch, key)
-        norm = jnp.linalg.norm(grads)
-        finite = jnp.isfinite(norm) & jnp.isfinite(loss)
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        requests = batch.pop("request")
+        grads, metrics = gradient(state.params, batch)
+        norm = jnp.sqrt(sum(jnp.sum(jnp.square(part)) for part in grads.values()))
+        finite = jnp.isfinite(norm) & jnp.isfinite(metrics["loss"])
         updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         ema = average(state.ema, params, state.step, ema_decay)
@@ -81,18 +51,21 @@ def make_step(
             skipped_in_a_row=jnp.where(finite, 0, state.skipped_in_a_row + 1),
         )
         counts = {"skipped": state.skipped, "skipped_in_a_row": state.skipped_in_a_row}
-        return state, metrics | {"grad_norm": norm} | counts
+        return state, metrics | {"grad_norm": norm, "request": jnp.max(requests)} | counts
 
-    whole, dealt = replicated(mesh), batch_sharding(mesh)
+    states = state_shardings(packing, optimiser, mesh)
     return jax.jit(
-        step, in_shardings=(whole, dealt), out_shardings=(whole, whole), donate_argnums=0
+        step,
+        in_shardings=(states, batch_sharding(mesh)),
+        out_shardings=(states, replicated(mesh)),
+        donate_argnums=0,
     )
 
 
-def average(ema: jax.Array, params: jax.Array, step: jax.Array, decay: float) -> jax.Array:
+def average(ema: Vectors, params: Vectors, step: jax.Array, decay: float) -> Vectors:
     """The moving average after `step` (0-based); its decay grows from 0.1 to `decay`.
 
     So the random initial values are soon forgotten.
     """
     rate = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
-    return rate * ema + (1.0 - rate) * params
+    return jax.tree.map(lambda old, new: rate * old + (1.0 - rate) * new, ema, params)

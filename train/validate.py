@@ -6,56 +6,65 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, PartitionSpec
 
-from train.data import centre_crop
-from train.flat import FlatLayout
-from train.images import Photos
-from train.loss import mean_squared_error, psnr
+from train.loss import Loss
+from train.mesh import BATCH_AXES, batch_sharding, place, replicated
+from train.packing import Packing, Vectors, gather
 
-_BATCH = 2  # small, for a CPU; every shape is compiled once
+_PER_DEVICE = 2  # images at a time, small enough for a CPU
+Figures = dict[str, float]
 
 
 def make_validation(
-    model: Any,
-    layout: FlatLayout,
-    photos: Photos,
-    crop: int,
-    levels: Sequence[int],
-    lambdas: Sequence[float],
-) -> Callable[[jax.Array], dict[str, float]]:
-    """The function params `[n]` -> figures, each the mean over the photos' centre crops.
+    model: Any, packing: Packing, loss: Loss, crops: np.ndarray, levels: Sequence[int], mesh: Mesh
+) -> Callable[[Vectors], Figures]:
+    """The function of parameters -> figures, each the mean over `crops`, uint8 `[N, s, s, 3]`.
 
-    For each level: `bpp_L`, estimated bits per pixel, and `psnr_L`, dB on rounded and clipped
-    pixels. `loss` is the mean over the levels of bpp + lambda * 255^2 * MSE.
+    For each level: `bpp_L`, estimated bits per pixel, and `psnr_L`, dB on rounded and clipped pixels (with
+    `ms_ssim_db_L`, where that is trained for). `loss` is the mean over the levels of bpp + lambda * distortion. Each
+    image counts once, on however many devices. All hosts hold all crops, and call it together.
     """
-    images = np.stack([centre_crop(photo, crop) for photo in photos.images])
 
-    @jax.jit
-    def measure(
-        params: jax.Array, image: jax.Array, level: jax.Array
-    ) -> tuple[jax.Array, jax.Array]:
+    def on_a_device(shards: Vectors, image: jax.Array, level: jax.Array) -> dict[str, jax.Array]:
         x = image.astype(jnp.float32) / 255.0
-        out = model.apply({"params": layout.unravel(params)}, x, level, method="evaluate")
+        params = {"params": packing.unpack(gather(shards))}
+        out = model.apply(params, x, level, method="evaluate")
         shown = jnp.round(jnp.clip(out.x_hat, 0.0, 1.0) * 255.0) / 255.0
-        return (out.bits_y + out.bits_z) / crop**2, mean_squared_error(shown, x)
+        distortion, quality = loss.measure(shown, x)
+        bpp = (out.bits_y + out.bits_z) / (x.shape[1] * x.shape[2])
+        return {"bpp": bpp, "distortion": distortion, **quality}
 
-    def at_level(params: jax.Array, level: int) -> tuple[np.ndarray, np.ndarray]:
+    dealt = PartitionSpec(BATCH_AXES)
+    measure = jax.jit(
+        jax.shard_map(
+            on_a_device,
+            mesh=mesh,
+            in_specs=(packing.specs, dealt, dealt),
+            out_specs=dealt,
+            check_vma=False,
+        ),
+        out_shardings=replicated(mesh),
+    )
+    count, at_a_time = len(crops), _PER_DEVICE * mesh.size
+
+    def at_level(params: Vectors, level: int) -> dict[str, np.ndarray]:
+        """Each figure of each image, `[N]`."""
         parts = []
-        for start in range(0, len(images), _BATCH):
-            chosen = np.arange(start, start + _BATCH) % len(images)
-            whole = np.full(_BATCH, level, np.float32)
-            parts.append(measure(params, images[chosen], whole))
-        bpp, mse = (np.concatenate(column)[: len(images)] for column in zip(*parts, strict=True))
-        return bpp, mse
+        for start in range(0, count, at_a_time):
+            chosen = np.arange(start, start + at_a_time) % count  # the last are only there to fill
+            batch = crops[chosen], np.full(at_a_time, level, np.float32)
+            image, levels_ = place(batch, (batch_sharding(mesh),) * 2)
+            parts.append(jax.device_get(measure(params, image, levels_)))
+        return {name: np.concatenate([p[name] for p in parts])[:count] for name in parts[0]}
 
-    def validate(params: jax.Array) -> dict[str, float]:
-        figures: dict[str, float] = {}
+    def validate(params: Vectors) -> Figures:
+        figures: Figures = {}
         losses = []
         for level in levels:
-            bpp, mse = at_level(params, level)
-            losses.append(np.mean(bpp + lambdas[level] * 255.0**2 * mse))
-            figures[f"bpp_{level}"] = float(np.mean(bpp))
-            figures[f"psnr_{level}"] = float(np.mean(psnr(jnp.asarray(mse))))
+            values = at_level(params, level)
+            losses.append(values["bpp"] + loss.lambdas[level] * values.pop("distortion"))
+            figures |= {f"{name}_{level}": float(np.mean(v)) for name, v in values.items()}
         return {"loss": float(np.mean(losses)), **figures}
 
     return validate

@@ -1,5 +1,7 @@
 """A small experiment on generated photos, which every test of training may change."""
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from PIL import Image
 
 from configs.hcfssnet import get_config
 from tests.train.stand_in import create_stand_in
+from train.profile import Profile
 
 
 @pytest.fixture(scope="session")
@@ -40,26 +43,23 @@ def config(photo_dir: Path, monkeypatch: pytest.MonkeyPatch) -> ConfigDict:
     config.warmup_steps = 2
     config.log_every = 2
     config.eval_every = 3
+    config.eval_files = 0  # the stand-in cannot code
     return config
 
 
 @pytest.fixture
-def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Call with N to have SIGTERM arrive during the N-th step of the next run."""
-    import os
-    import signal
+def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Call with N to have SIGTERM arrive before the N-th step of the next run."""
 
-    from train.report import Report
+    def arm(step: int) -> None:
+        taken = 0
 
-    def arm(steps: int) -> None:
-        done = 0
-
-        def step_done(self: Report) -> None:
-            nonlocal done
-            done += 1
-            if done == steps:
+        def before(self: Profile, _: int) -> None:
+            nonlocal taken
+            taken += 1
+            if taken == step:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-        monkeypatch.setattr(Report, "step_done", step_done)
+        monkeypatch.setattr(Profile, "before", before)
 
     return arm

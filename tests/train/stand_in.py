@@ -10,6 +10,8 @@ import numpy as np
 
 from hcfss_jax.coding import Tables, tables_from_pmfs
 
+NAME = "stand-in"
+
 
 @dataclasses.dataclass(frozen=True)
 class StandInConfig:
@@ -37,9 +39,11 @@ class StandIn(nn.Module):
         self.synthesis = nn.ConvTranspose(3, (8, 8), (8, 8))
         self.gain = self.param("gain", nn.initializers.ones, (self.config.levels,))
 
-    def __call__(self, x: jax.Array, level: jax.Array) -> Output:
-        noise = self.make_rng("noise")
-        return self._pass(x, level, lambda y: y + jax.random.uniform(noise, y.shape) - 0.5)
+    def __call__(self, x: jax.Array, level: jax.Array, keys: jax.Array) -> Output:
+        def add_noise(y: jax.Array) -> jax.Array:
+            return y + jax.vmap(lambda key: jax.random.uniform(key, y.shape[1:]))(keys) - 0.5
+
+        return self._pass(x, level, add_noise)
 
     def evaluate(self, x: jax.Array, level: jax.Array) -> Output:
         return self._pass(x, level, jnp.round)
@@ -55,8 +59,10 @@ class StandIn(nn.Module):
         return Output(self.synthesis(y / gain), bits, 0.1 * bits)
 
 
-def create_stand_in(name: str, **overrides: Any) -> StandIn:
+def create_stand_in(
+    name: str, dtype: str = "float32", remat: bool = False, **overrides: Any
+) -> StandIn:
     """In place of `create_model`. Raises ValueError for an unknown name."""
-    if name != "stand-in":
+    if name != NAME:
         raise ValueError(f"no model is called {name!r}")
     return StandIn(StandInConfig(**overrides))

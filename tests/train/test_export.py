@@ -10,11 +10,12 @@ from ml_collections import ConfigDict
 from hcfss_jax.weights import load_package, save_package
 from train.checkpoints import Checkpoints
 from train.errors import WrongCheckpoint
-from train.experiment import build_model, layout_of, state_like
+from train.experiment import build_model, packing_of
 from train.export import export
-from train.loop import train
+from train.mesh import make_mesh
 from train.optimiser import make_optimiser
-from train.step import make_mesh, replicated
+from train.run import train
+from train.state import state_like
 
 
 def test_the_package_holds_the_averaged_parameters_and_their_origin(
@@ -25,12 +26,12 @@ def test_the_package_holds_the_averaged_parameters_and_their_origin(
     save_package(tmp_path / "out.safetensors", package, "float32")
     package = load_package(tmp_path / "out.safetensors")
 
-    layout = layout_of(build_model(config))
-    like = state_like(layout, make_optimiser(config), replicated(make_mesh()))
-    with Checkpoints(tmp_path) as checkpoints:
+    packing = packing_of(build_model(config), config)
+    like = state_like(packing, make_optimiser(config), make_mesh())
+    with Checkpoints(tmp_path / "checkpoints") as checkpoints:
         state, _ = checkpoints.restore(like)
-    jax.tree.map(np.testing.assert_array_equal, package.params, layout.unravel(state.ema))
-    assert not np.array_equal(state.ema, state.params)
+    jax.tree.map(np.testing.assert_array_equal, package.params, packing.unpack(state.ema))
+    assert not np.array_equal(state.ema["fsdp"], state.params["fsdp"])
     assert package.name == "stand-in" and package.config == {"width": 4, "levels": 8}
     assert package.meta["steps"] == 6
     assert package.meta["experiment"]["batch_size"] == config.batch_size
@@ -44,7 +45,6 @@ def test_a_directory_without_a_run_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_without_a_checkpoint_is_refused(config: ConfigDict, tmp_path: Path) -> None:
     train(config, tmp_path)
-    for folder in (tmp_path / "checkpoints").iterdir():
-        folder.rename(tmp_path / f"away{folder.name}")
+    (tmp_path / "checkpoints").rename(tmp_path / "away")
     with pytest.raises(WrongCheckpoint, match="no checkpoint"):
         export(tmp_path)

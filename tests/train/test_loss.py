@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from train.loss import level_importance, psnr, rate_distortion_loss
+from train.loss import Loss, level_importance, psnr
 
 
 class _Output(NamedTuple):
@@ -19,12 +19,14 @@ def test_the_loss_is_bpp_plus_lambda_times_the_squared_error_of_8_bit_pixels() -
     rng = np.random.default_rng(0)
     x, x_hat = rng.uniform(size=(2, 3, 8, 4, 3))
     bits_y, bits_z, lambdas = rng.uniform(1, 9, (3, 3))
+    level = np.array([2, 0, 1])
     wanted = np.mean(
-        (bits_y + bits_z) / 32 + lambdas * np.mean((255 * x - 255 * x_hat) ** 2, axis=(1, 2, 3))
+        (bits_y + bits_z) / 32
+        + lambdas[level] * np.mean((255 * x - 255 * x_hat) ** 2, axis=(1, 2, 3))
     )
     out = _Output(*(jnp.asarray(v, jnp.float32) for v in (x_hat, bits_y, bits_z)))
-    loss, parts = rate_distortion_loss(
-        out, jnp.asarray(x, jnp.float32), jnp.asarray(lambdas, jnp.float32)
+    loss, parts = Loss(lambdas.tolist())(
+        out, jnp.asarray(x, jnp.float32), jnp.asarray(level, jnp.float32)
     )
     # float32 sums of 96 terms against float64.
     assert float(loss) == pytest.approx(wanted, rel=1e-5)

@@ -13,7 +13,7 @@ _ROOT = Path(__file__).parents[2]
     ("flag", "says"),
     [
         ("--config.nosuch=1", "the experiment has no field \"'nosuch'\""),
-        ("--config.data.path=nowhere", "there is nothing at data.path='nowhere'"),
+        ("--config.data.path=nowhere", "there is nothing at 'nowhere'"),
     ],
 )
 def test_a_fault_is_one_line_and_no_traceback(flag: str, says: str, tmp_path: Path) -> None:

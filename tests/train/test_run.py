@@ -1,7 +1,6 @@
 """Whole runs: their products, stopping and resuming, and the errors before the first step."""
 
 import json
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,16 +11,17 @@ from ml_collections import ConfigDict
 
 from train.checkpoints import Checkpoints
 from train.errors import BadConfig, Diverged, NoImages, WrongCheckpoint
-from train.experiment import build_model, layout_of, state_like
-from train.loop import train
+from train.experiment import build_model, packing_of
+from train.mesh import make_mesh
 from train.optimiser import make_optimiser
-from train.step import make_mesh, replicated
+from train.run import train
+from train.state import state_like
 
 
-def _saved(config: ConfigDict, workdir: Path):
-    layout = layout_of(build_model(config))
-    like = state_like(layout, make_optimiser(config), replicated(make_mesh()))
-    with Checkpoints(workdir) as checkpoints:
+def _saved(config: ConfigDict, workdir: Path, kind: str = "checkpoints"):
+    packing = packing_of(build_model(config), config)
+    like = state_like(packing, make_optimiser(config), make_mesh())
+    with Checkpoints(workdir / kind) as checkpoints:
         state, position = checkpoints.restore(like)
     return jax.tree.map(np.array, state), position
 
@@ -31,14 +31,14 @@ def _lines(workdir: Path) -> list[dict]:
 
 
 def test_a_run_that_was_stopped_and_resumed_equals_one_that_was_not(
-    config: ConfigDict, tmp_path: Path, stop_after: Callable[[int], None]
+    config: ConfigDict, tmp_path: Path, stop_at: Callable[[int], None]
 ) -> None:
     config.checkpoint_minutes = 1e9
-    assert train(config, tmp_path / "whole") is None
-    stop_after(3)
-    assert train(config, tmp_path / "stopped") == signal.SIGTERM
-    assert int(_saved(config, tmp_path / "stopped")[0].step) == 3
-    assert train(config, tmp_path / "stopped") is None
+    assert not train(config, tmp_path / "whole")
+    stop_at(2)
+    assert train(config, tmp_path / "stopped")
+    assert int(_saved(config, tmp_path / "stopped")[0].step) == 3  # it had been begun
+    assert not train(config, tmp_path / "stopped")
     whole, whole_position = _saved(config, tmp_path / "whole")
     resumed, resumed_position = _saved(config, tmp_path / "stopped")
     assert int(whole.step) == 6
@@ -71,9 +71,9 @@ def test_the_two_newest_checkpoints_are_kept(config: ConfigDict, tmp_path: Path)
 
 
 def test_a_killed_run_repeats_the_figures_after_its_checkpoint_once(
-    config: ConfigDict, tmp_path: Path, stop_after: Callable[[int], None]
+    config: ConfigDict, tmp_path: Path, stop_at: Callable[[int], None]
 ) -> None:
-    stop_after(3)
+    stop_at(2)
     train(config, tmp_path)
     with (tmp_path / "metrics.jsonl").open("a") as file:  # a kill after step 4, mid-write
         file.write('{"kind": "train", "step": 4, "loss": 0.0}\n{"kind": "tr')
@@ -85,7 +85,7 @@ def test_a_killed_run_repeats_the_figures_after_its_checkpoint_once(
 def test_a_finished_run_started_again_takes_no_step(config: ConfigDict, tmp_path: Path) -> None:
     train(config, tmp_path)
     before = _saved(config, tmp_path)[0]
-    assert train(config, tmp_path) is None
+    assert not train(config, tmp_path)
     jax.tree.map(np.testing.assert_array_equal, _saved(config, tmp_path)[0], before)
 
 
@@ -108,10 +108,21 @@ def test_another_model_does_not_resume_here(config: ConfigDict, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("field", "value", "says"),
     [
-        ("crop", 100, "crop=100 must be a multiple of 64"),
+        ("crop", 100, "crop=100 must be a positive multiple of 64"),
         ("eval_crop", 0, "eval_crop=0 must be"),
-        ("batch_size", 0, "positive multiple of the number of devices"),
-        ("lambdas", (0.1,), "one value for each of the model's 8 levels"),
+        ("batch_size", 0, "positive multiple of devices times accumulate, 1"),
+        (
+            "accumulate",
+            3,
+            "batch_size=2 must be a positive multiple of devices times accumulate, 3",
+        ),
+        ("data.path", "", "data.path='' must be a directory"),
+        ("mesh.fsdp", 5, "mesh.fsdp=5 must divide the 1 devices"),
+        ("dtype", "float16", "'float32' or 'bfloat16'"),
+        ("metric", "ssim", "'mse' or 'ms-ssim'"),
+        ("metric", "ms-ssim", "192 pixels"),
+        ("sharding", (("kernel", "fsdp"),), "no rule matches 'analysis/bias'"),
+        ("lambdas", (0.1,), "one positive value for each of the model's 8 levels"),
         ("eval_levels", (8,), r"must lie in 0\.\.7"),
         ("schedule", "step", "'cosine' or 'wsd'"),
         ("steps", 0, "steps=0 must be positive"),
@@ -121,8 +132,9 @@ def test_another_model_does_not_resume_here(config: ConfigDict, tmp_path: Path) 
 def test_a_bad_field_is_named_before_anything_is_written(
     config: ConfigDict, tmp_path: Path, field: str, value: object, says: str
 ) -> None:
+    owner, _, name = field.rpartition(".")
     with config.ignore_type():
-        config[field] = value
+        (config[owner] if owner else config)[name] = value
     with pytest.raises(BadConfig, match=says):
         train(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -1,0 +1,68 @@
+"""Runs of the stand-in in processes of their own: on fake devices, on several hosts, to be killed."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.train.stand_in import NAME
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(
+    workdir: Path, photos: Path, *flags: str, devices: int = 1, hosts: int = 1
+) -> list[subprocess.Popen]:
+    """A run on `hosts` processes of `devices` fake devices each; `flags` go on to `train.main`."""
+    workdir.mkdir(parents=True, exist_ok=True)
+    coordinator = f"localhost:{_free_port()}"
+    processes = []
+    for host in range(hosts):
+        command = [sys.executable, "-m", "tests.train.launch", f"--workdir={workdir}", *_EXPERIMENT]
+        command += [f"--config.data.path={photos}", *flags]
+        if hosts > 1:
+            command += [f"--coordinator={coordinator}", f"--processes={hosts}"]
+            command += [f"--process_id={host}"]
+        environment = os.environ | {
+            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+            "PYTHONWARNINGS": "ignore",
+        }
+        with (workdir / f"host{host}.log").open("ab") as log:
+            processes.append(
+                subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+            )
+    return processes
+
+
+def finish(processes: list[subprocess.Popen], workdir: Path) -> None:
+    """Wait for a run; its last words come with the failure where it fails."""
+    codes = [process.wait(timeout=120) for process in processes]
+    words = "\n".join(log.read_text()[-2000:] for log in workdir.glob("host*.log"))
+    assert not any(codes), f"exit codes {codes}\n{words}"
+
+
+def lines(workdir: Path, kind: str = "train") -> list[dict]:
+    """The whole lines of metrics.jsonl of one kind."""
+    path = workdir / "metrics.jsonl"
+    text = path.read_text() if path.exists() else ""
+    written = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+    return [line for line in written if line["kind"] == kind]
+
+
+_EXPERIMENT = (
+    "--config=configs/hcfssnet.py:tiny",
+    f"--config.model.name={NAME}",
+    "--config.crop=64",
+    "--config.eval_every=0",
+    "--config.data.held_out=0",
+    "--config.warmup_steps=2",
+    "--config.log_every=1",
+)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]

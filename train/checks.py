@@ -1,0 +1,63 @@
+"""What can be known to fail before anything is compiled or written."""
+
+from typing import Any
+
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from hcfss_jax.metrics import MS_SSIM_SMALLEST_SIDE
+from train.errors import BadConfig
+from train.packing import MULTIPLE
+
+
+def check_config(config: ConfigDict, model_config: Any, mesh: Mesh) -> None:
+    """Raise BadConfig, which names the field, for values that would fail later."""
+    devices, levels = mesh.size, model_config.levels
+    deal = devices * max(1, config.accumulate)
+    multiple_of_64 = "must be a positive multiple of 64"
+    checks = {
+        "data.path": (bool(config.data.path), "must be a directory, a tar or ArrayRecord files"),
+        "data.workers": (config.data.workers >= 0, "must not be negative"),
+        "data.threads": (config.data.threads > 0, "must be positive"),
+        "data.prefetch": (config.data.prefetch > 0, "must be positive"),
+        "data.held_out": (
+            config.data.held_out > 0 or not config.eval_every,
+            "leaves nothing to validate on: hold some images out, or set eval_every=0",
+        ),
+        "crop": (config.crop > 0 and config.crop % 64 == 0, multiple_of_64),
+        "eval_crop": (config.eval_crop > 0 and config.eval_crop % 64 == 0, multiple_of_64),
+        "metric": (config.metric in ("mse", "ms-ssim"), "must be 'mse' or 'ms-ssim'"),
+        "accumulate": (config.accumulate > 0, "must be positive"),
+        "batch_size": (
+            config.batch_size > 0 and config.batch_size % deal == 0,
+            f"must be a positive multiple of devices times accumulate, {deal}",
+        ),
+        "mesh.fsdp": (MULTIPLE % mesh.shape["fsdp"] == 0, f"must divide {MULTIPLE}"),
+        "dtype": (config.dtype in ("float32", "bfloat16"), "must be 'float32' or 'bfloat16'"),
+        "steps": (config.steps > 0, "must be positive"),
+        "lambdas": (
+            len(config.lambdas) == levels and all(weight > 0 for weight in config.lambdas),
+            f"must hold one positive value for each of the model's {levels} levels",
+        ),
+        "eval_levels": (
+            all(0 <= level < levels for level in config.eval_levels),
+            f"must lie in 0..{levels - 1}",
+        ),
+        "schedule": (config.schedule in ("cosine", "wsd"), "must be 'cosine' or 'wsd'"),
+        "log_every": (config.log_every > 0, "must be positive"),
+        "eval_every": (config.eval_every >= 0, "must not be negative: 0 is never"),
+        "keep": (config.keep > 0, "must be positive"),
+        "ema_decay": (0.0 <= config.ema_decay < 1.0, "must lie in [0, 1)"),
+    }
+    for field, (holds, rule) in checks.items():
+        if not holds:
+            raise BadConfig(f"config.{field}={_value(config, field)!r} {rule}")
+    side = min(config.crop, config.eval_crop)
+    if config.metric == "ms-ssim" and side < MS_SSIM_SMALLEST_SIDE:
+        raise BadConfig(f"metric='ms-ssim' needs crops of 192 pixels or more, not {side}")
+
+
+def _value(config: ConfigDict, field: str) -> Any:
+    for name in field.split("."):
+        config = config[name]
+    return config

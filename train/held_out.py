@@ -1,0 +1,57 @@
+"""The held-out images of a run: estimated rate and distortion of all, real files of a few."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from train.errors import NoImages
+from train.experiment import build_loss, parameters
+from train.packing import Packing, Vectors
+from train.photos import decode
+from train.real_files import code_files, save_picture
+from train.recipe import centre_crop
+from train.sources import Source
+from train.validate import Figures, make_validation
+
+HeldOut = Callable[[Vectors, int], tuple[Figures, np.ndarray | None]]
+
+
+def make_held_out(
+    config: ConfigDict, model: Any, packing: Packing, source: Source, mesh: Mesh, workdir: Path
+) -> HeldOut:
+    """The function (parameters, step) -> (figures, picture), which all hosts call together.
+
+    The first host also codes the first `config.eval_files` images to real files at each level, shows them in
+    pictures/STEP.png beside the originals, and returns that picture. Raises NoImages where no image can be read.
+    """
+    crops = _centre_crops(source, config.eval_crop)
+    loss = build_loss(config)
+    validate = make_validation(model, packing, loss, crops, config.eval_levels, mesh)
+    shown = crops[: config.eval_files]
+
+    def held_out(ema: Vectors, step: int) -> tuple[Figures, np.ndarray | None]:
+        figures = validate(ema)
+        if not len(shown):
+            return figures, None
+        params = parameters(ema, packing, mesh)
+        if jax.process_index():
+            return figures, None
+        real = code_files(config.model.name, model, params, shown, config.eval_levels)
+        save_picture(workdir / "pictures" / f"{step:08d}.png", real.picture)
+        return {**figures, **real.figures}, real.picture
+
+    return held_out
+
+
+def _centre_crops(source: Source, side: int) -> np.ndarray:
+    """uint8 `[N, side, side, 3]` of those images that can be read."""
+    photos = (decode(source, index) for index in range(len(source)))
+    crops = [centre_crop(photo, side) for photo in photos if photo is not None]
+    if not crops:
+        raise NoImages(f"none of the {len(source)} held-out images can be read")
+    return np.stack(crops)

@@ -1,0 +1,60 @@
+"""Where a run's figures come from: the code, the packages and the devices of each of its starts."""
+
+import json
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+
+_ROOT = Path(__file__).parents[1]
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "pillow")
+
+
+def record_start(workdir: Path, step: int, command: str) -> None:
+    """Add a line to starts.jsonl, and keep what differs from the commit as uncommitted-STEP.patch."""
+    difference = _git("diff", "HEAD")
+    start = {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "step": step,
+        "command": command,
+        "commit": _git("rev-parse", "HEAD").strip() or None,
+        "uncommitted": bool(difference),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "python": platform.python_version(),
+        **_devices(),
+    }
+    workdir.mkdir(parents=True, exist_ok=True)
+    with (workdir / "starts.jsonl").open("a") as file:
+        file.write(json.dumps(start) + "\n")
+    if difference:
+        (workdir / f"uncommitted-{step}.patch").write_text(difference)
+
+
+def _devices() -> dict[str, Any]:
+    return {
+        "device": jax.devices()[0].device_kind,
+        "devices": jax.device_count(),
+        "hosts": jax.process_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git(*arguments: str) -> str:
+    """What git prints of the checkout; nothing where it is none."""
+    command = ["git", "-C", str(_ROOT), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout

@@ -1,0 +1,131 @@
+"""A run from its experiment: what is checked, what is resumed, and the loop."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from train.checkpoints import Checkpoints
+from train.checks import check_config
+from train.crop_check import check_crop
+from train.experiment import build_model, build_step, fresh_state, packing_of
+from train.held_out import make_held_out
+from train.interrupt import Interrupt
+from train.loop import Loop
+from train.mesh import make_mesh
+from train.optimiser import make_optimiser
+from train.packing import Packing
+from train.profile import Profile
+from train.provenance import record_start
+from train.recipe import CropRecipe
+from train.report import Report, Silence
+from train.sources import Source, open_source, split
+from train.state import TrainState, state_like
+from train.stream import Stream
+from train.utilisation import flops_per_image, peak_flops
+from train.workdir import check_workdir, claim_workdir, identity
+
+
+def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0) -> bool:
+    """Train until `config.steps`, going on from the newest checkpoint that `workdir` holds.
+
+    All hosts of a run call it alike, with a `workdir` that all of them see.
+    profile: steps to trace into `workdir`/profile. Returns whether a signal stopped the run, after its state was saved.
+    Raises the errors of `train.errors`; what can be known to be wrong, before anything is written.
+    """
+    first_host = jax.process_index() == 0
+    mesh = make_mesh(config.mesh.data, config.mesh.fsdp)
+    model = build_model(config)
+    check_config(config, model.config, mesh)
+    training, held_out = _sources(config, first_host)
+    packing = packing_of(model, config)
+    identity_ = identity(config.model.name, model, packing)
+    check_workdir(workdir, identity_)
+
+    with (
+        Interrupt() as interrupt,
+        Checkpoints(workdir / "checkpoints", config.keep) as checkpoints,
+        Checkpoints(workdir / "best", 1) as best,
+    ):
+        state, examples = _first_state(config, model, packing, mesh, checkpoints, training.digest)
+        start = int(state.step)
+        if first_host:
+            claim_workdir(workdir, config, identity_, command)
+            record_start(workdir, start, command)
+            print(f"{packing.parameter_count:,} parameters, from step {start}", flush=True)
+        with _stream(config, training, examples) as stream:
+            loop = Loop(
+                config=config,
+                step_fn=build_step(config, model, packing, mesh),
+                mesh=mesh,
+                stream=stream,
+                held_out=make_held_out(config, model, packing, held_out, mesh, workdir)
+                if config.eval_every
+                else None,
+                checkpoints=checkpoints,
+                best=best,
+                report=_report(config, model, packing, mesh, workdir, start)
+                if first_host
+                else Silence(),
+                interrupt=interrupt,
+                profile=Profile(workdir / "profile", start, profile),
+                data_digest=training.digest,
+            )
+            return loop.go(state, start)
+
+
+def _sources(config: ConfigDict, tell: bool) -> tuple[Source, Source]:
+    """(training, held out), with a line on what there is."""
+    training, held_out = split(open_source(config.data.path), config.data.held_out)
+    mirrored = check_crop(training, config.crop)
+    if tell:
+        print(f"{len(training)} images to train on, {len(held_out)} held out", flush=True)
+        if mirrored:
+            print(mirrored, flush=True)
+    return training, held_out
+
+
+def _first_state(
+    config: ConfigDict,
+    model: Any,
+    packing: Packing,
+    mesh: Mesh,
+    checkpoints: Checkpoints,
+    digest: str,
+) -> tuple[TrainState, int]:
+    """The newest checkpoint's state and how many examples it has seen; a fresh one without any."""
+    if checkpoints.latest_step() is None:
+        return fresh_state(config, model, packing, mesh), 0
+    state, data = checkpoints.restore(state_like(packing, make_optimiser(config), mesh))
+    if data["digest"] != digest and jax.process_index() == 0:
+        print("these are not the images that the run began with: their order starts anew here")
+    return state, data["examples"]
+
+
+def _stream(config: ConfigDict, source: Source, examples: int) -> Stream:
+    data = config.data
+    return Stream(
+        source,
+        CropRecipe(config.crop, len(config.lambdas), data.half_size_probability),
+        config.batch_size,
+        config.seed,
+        position=examples,
+        host=jax.process_index(),
+        hosts=jax.process_count(),
+        workers=data.workers,
+        threads=data.threads,
+        cache_gib=data.cache_gib,
+        prefetch=data.prefetch,
+    )
+
+
+def _report(
+    config: ConfigDict, model: Any, packing: Packing, mesh: Mesh, workdir: Path, start: int
+) -> Report:
+    peak = peak_flops(mesh.devices.flat[0].device_kind)
+    share = None
+    if peak:
+        share = flops_per_image(model, packing.like(), config.crop) / (peak * mesh.size)
+    return Report(workdir, start, config.steps, config.batch_size, share)

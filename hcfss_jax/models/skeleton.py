@@ -63,6 +63,11 @@ class CompressionModel(nn.Module):
     """
 
     config: Any
+    """What the model is. It travels with the weights; the other two may change between runs with the same weights."""
+    dtype: str = "float32"
+    """What g_a and g_s compute in: "float32", or "bfloat16" for accelerators. All else is float32."""
+    remat: bool = False
+    """Keep only the input of each block for the gradient, and compute its inside again: less memory, more work."""
 
     def analyse(self, x: jax.Array, level: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Image to (y, z), not yet quantised."""

@@ -150,7 +150,7 @@ def check_parameters(package: WeightPackage, model: Any) -> None:
 
     key = jax.random.key(0)
     x, level = np.zeros((1, 64, 64, 3), np.float32), np.zeros((1,), np.float32)
-    wanted = _flatten(jax.eval_shape(model.init, {"params": key, "noise": key}, x, level)["params"])
+    wanted = _flatten(jax.eval_shape(model.init, key, x, level, key[None])["params"])
     found = _flatten(package.params)
     wrong = [
         f"{name}: {_shape(found, name)} where the model has {_shape(wanted, name)}"

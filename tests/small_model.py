@@ -32,7 +32,7 @@ def small_params(seed: int = 0):
     """Random weights, scaled so that latents have a few bits each."""
     key = jax.random.key(seed)
     x, level = jnp.zeros((1, 64, 64, 3)), jnp.zeros(1)
-    shapes = jax.eval_shape(small_model().init, {"params": key, "noise": key}, x, level)["params"]
+    shapes = jax.eval_shape(small_model().init, key, x, level, key[None])["params"]
     rng = np.random.default_rng(seed)
 
     def draw(path, leaf):

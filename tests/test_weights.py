@@ -36,7 +36,7 @@ class _Model(nn.Module):
     config: _Config = _Config()
 
     @nn.compact
-    def __call__(self, x: jax.Array, level: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, level: jax.Array, keys: jax.Array) -> jax.Array:
         for i, width in enumerate(self.config.widths):
             x = nn.Dense(width, name=f"layer{i}")(x)
         return x
@@ -50,7 +50,8 @@ class _Model(nn.Module):
 @pytest.fixture(scope="module")
 def params() -> dict[str, Any]:
     images = jnp.zeros((1, 64, 64, 3))
-    return _Model().init(jax.random.key(0), images, jnp.zeros(1))["params"]
+    key = jax.random.key(0)
+    return _Model().init(key, images, jnp.zeros(1), key[None])["params"]
 
 
 @pytest.fixture

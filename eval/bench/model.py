@@ -92,7 +92,7 @@ def _codec(name: str, model: Any) -> tuple[Codec, str]:
 def _shapes(model: Any) -> Any:
     x = jax.ShapeDtypeStruct((1, _STRIDE, _STRIDE, 3), jnp.float32)
     key, level = jax.random.key(0), jax.ShapeDtypeStruct((1,), jnp.float32)
-    return jax.eval_shape(model.init, {"params": key, "noise": key}, x, level)
+    return jax.eval_shape(model.init, key, x, level, key[None])
 
 
 def _draw(leaf: jax.ShapeDtypeStruct) -> np.ndarray:

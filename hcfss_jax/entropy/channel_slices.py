@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from hcfss_jax.entropy.steps import Decoded, Prediction
 from hcfss_jax.layers.convolution import conv
 from hcfss_jax.layers.fstam import FSTAM
+from hcfss_jax.layers.remat import remat_if
 
 
 class ParameterNet(nn.Module):
@@ -41,10 +42,11 @@ class ChannelSlices(nn.Module):
     mlp_ratio: int = 4
     afmm_groups: int = 2
     afmm_hidden: int = 16
+    remat: bool = False
 
     def setup(self) -> None:
         def attention() -> FSTAM:
-            return FSTAM(
+            return remat_if(self.remat, FSTAM)(
                 self.dim,
                 self.dim,
                 self.head_dim,

@@ -58,13 +58,16 @@ def run_steps(
     return decoded, records
 
 
-def noise_and_straight_through(key: jax.Array, parts: Sequence[jax.Array]) -> Quantise:
-    """The quantiser of training (Minnen and Singh 2020, section 3.3); records bits `[B]`."""
+def noise_and_straight_through(keys: jax.Array, parts: Sequence[jax.Array]) -> Quantise:
+    """The quantiser of training (Minnen and Singh 2020, section 3.3); records bits `[B]`.
+
+    keys: `[B]`, one for the noise of each image.
+    """
 
     def quantise(step: int, prediction: Prediction) -> tuple[jax.Array, jax.Array]:
         mean, log_scale, _ = prediction
         centred = parts[step] - mean
-        noisy = add_uniform_noise(jax.random.fold_in(key, step), centred)
+        noisy = add_uniform_noise(jax.vmap(jax.random.fold_in, (0, None))(keys, step), centred)
         bits = jnp.sum(gaussian_bits(noisy, log_scale), axis=(1, 2, 3))
         return round_straight_through(centred) + mean, bits
 

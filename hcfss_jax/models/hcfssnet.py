@@ -24,6 +24,7 @@ from hcfss_jax.entropy.factorised import FactorisedPrior
 from hcfss_jax.layers.convolution import ISOMETRY, Initializer, SubPixelConv, conv
 from hcfss_jax.layers.gain import RateGain
 from hcfss_jax.layers.hybrid import HybridBlock
+from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
 from hcfss_jax.layers.vfss import VFSS
 from hcfss_jax.layers.wavelet_start import forward_start, inverse_start, packet
@@ -59,8 +60,6 @@ class HCFSSNetConfig:
     gain_start: tuple[float, float] = (0.7, 2.4)
     """Logarithms at which the gains of y start, for the first and last level: about the inverse of the best step of an
     orthonormal transform at lambda .0018 and .05, sqrt(18 / (lambda ln 2)) / 255."""
-    dtype: str = "float32"
-    """Of g_a and g_s; "bfloat16" for accelerators. All else is float32."""
 
 
 VARIANTS = {
@@ -117,10 +116,10 @@ class HCFSSNet(CompressionModel):
         return self.config.hyper_channels
 
     def setup(self) -> None:
-        c = self.config
+        c, remat = self.config, self.remat
         channels = sum(c.slices)
-        self.g_a, self.g_s = Analysis(c), Synthesis(c)
-        self.h_a, self.h_s = HyperAnalysis(c), HyperSynthesis(c)
+        self.g_a, self.g_s = Analysis(c, self.dtype, remat), Synthesis(c, self.dtype, remat)
+        self.h_a, self.h_s = HyperAnalysis(c, remat), HyperSynthesis(c, remat)
         self.prior = FactorisedPrior(c.hyper_channels)
         self.slices = ChannelSlices(
             c.slices,
@@ -130,6 +129,7 @@ class HCFSSNet(CompressionModel):
             c.mlp_ratio,
             c.afmm_groups,
             c.afmm_hidden,
+            remat,
         )
         first, last = c.gain_start
         self.gain_y = RateGain(c.levels, channels, (first, last))
@@ -138,7 +138,7 @@ class HCFSSNet(CompressionModel):
         self.inverse_gain_z = RateGain(c.levels, c.hyper_channels)
 
 
-def _hybrid(c: HCFSSNetConfig, name: str, dtype: str | None = None) -> HybridBlock:
+def _hybrid(c: HCFSSNetConfig, name: str, remat: bool, dtype: str | None = None) -> HybridBlock:
     """A hybrid block whose second path is VFSS; call inside the `nn.compact` method that owns it."""
     vfss = VFSS(
         c.state_size,
@@ -151,7 +151,7 @@ def _hybrid(c: HCFSSNetConfig, name: str, dtype: str | None = None) -> HybridBlo
         dtype,
         parent=None,
     )
-    return HybridBlock(vfss, dtype, name=name)
+    return remat_if(remat, HybridBlock)(vfss, dtype, name=name)
 
 
 def _linear_starts(
@@ -166,18 +166,18 @@ class Analysis(nn.Module):
     """g_a: `[B, H, W, 3]` to `[B, H / 16, W / 16, M]`."""
 
     config: HCFSSNetConfig
+    dtype: str
+    remat: bool
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         c, (*starts, last) = self.config, _linear_starts(self.config, forward_start)
+        down = remat_if(self.remat, ResidualBlockWithStride)
         for i, (width, blocks) in enumerate(zip(c.widths, c.blocks, strict=True)):
-            down = ResidualBlockWithStride(
-                width, c.skip_kernels[0], c.dtype, starts[i], name=f"down{i + 1}"
-            )
-            x = down(x)
+            x = down(width, c.skip_kernels[0], self.dtype, starts[i], name=f"down{i + 1}")(x)
             for j in range(blocks):
-                x = _hybrid(c, f"stage{i + 1}_block{j + 1}", c.dtype)(x)
-        out = conv(sum(c.slices), stride=2, dtype=c.dtype, kernel_init=last, name="out")
+                x = _hybrid(c, f"stage{i + 1}_block{j + 1}", self.remat, self.dtype)(x)
+        out = conv(sum(c.slices), stride=2, dtype=self.dtype, kernel_init=last, name="out")
         return out(x)
 
 
@@ -185,32 +185,34 @@ class Synthesis(nn.Module):
     """g_s: `[B, H / 16, W / 16, M]` to `[B, H, W, 3]`, the mirror of g_a."""
 
     config: HCFSSNetConfig
+    dtype: str
+    remat: bool
 
     @nn.compact
     def __call__(self, y: jax.Array) -> jax.Array:
         c, x = self.config, y
         last, *starts = _linear_starts(c, inverse_start)
+        up = remat_if(self.remat, ResidualBlockUpsample)
         for i, (width, blocks) in reversed(list(enumerate(zip(c.widths, c.blocks, strict=True)))):
-            up = ResidualBlockUpsample(
-                width, c.skip_kernels[1], c.dtype, starts[i], name=f"up{i + 1}"
-            )
-            x = up(x)
+            x = up(width, c.skip_kernels[1], self.dtype, starts[i], name=f"up{i + 1}")(x)
             for j in range(blocks):
-                x = _hybrid(c, f"stage{i + 1}_block{j + 1}", c.dtype)(x)
-        return SubPixelConv(3, dtype=c.dtype, kernel_init=last, name="out")(x)
+                x = _hybrid(c, f"stage{i + 1}_block{j + 1}", self.remat, self.dtype)(x)
+        return SubPixelConv(3, dtype=self.dtype, kernel_init=last, name="out")(x)
 
 
 class HyperAnalysis(nn.Module):
     """h_a: y `[B, h, w, M]` to `[B, h / 4, w / 4, C_z]`, float32."""
 
     config: HCFSSNetConfig
+    remat: bool
 
     @nn.compact
     def __call__(self, y: jax.Array) -> jax.Array:
         c = self.config
-        x = ResidualBlockWithStride(c.hyper_width, c.skip_kernels[0], name="down")(y)
+        down = remat_if(self.remat, ResidualBlockWithStride)
+        x = down(c.hyper_width, c.skip_kernels[0], name="down")(y)
         for j in range(c.hyper_blocks):
-            x = _hybrid(c, f"block{j + 1}")(x)
+            x = _hybrid(c, f"block{j + 1}", self.remat)(x)
         return conv(c.hyper_channels, stride=2, name="out")(x)
 
 
@@ -221,13 +223,15 @@ class HyperSynthesis(nn.Module):
     """
 
     config: HCFSSNetConfig
+    remat: bool
 
     @nn.compact
     def __call__(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
         c = self.config
-        x = ResidualBlockUpsample(c.hyper_width, c.skip_kernels[1], name="up")(z)
+        up = remat_if(self.remat, ResidualBlockUpsample)
+        x = up(c.hyper_width, c.skip_kernels[1], name="up")(z)
         for j in range(c.hyper_blocks):
-            x = _hybrid(c, f"block{j + 1}")(x)
+            x = _hybrid(c, f"block{j + 1}", self.remat)(x)
         x = nn.gelu(SubPixelConv(c.hyper_width, name="sub_pixel")(x))
         mean, scale = jnp.split(conv(2 * sum(c.slices), 1, name="out")(x), 2, axis=-1)
         return mean, scale

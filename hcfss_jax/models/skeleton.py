@@ -63,6 +63,11 @@ class CompressionModel(nn.Module):
     """
 
     config: Any
+    """What the model is. It travels with the weights; the other two may change between runs with the same weights."""
+    dtype: str = "float32"
+    """What g_a and g_s compute in: "float32", or "bfloat16" for accelerators. All else is float32."""
+    remat: bool = False
+    """Keep only the input of each block for the gradient, and compute its inside again: less memory, more work."""
 
     def analyse(self, x: jax.Array, level: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Image to (y, z), not yet quantised."""
@@ -94,12 +99,16 @@ class CompressionModel(nn.Module):
         """y in the parts that the steps code."""
         return self.slices.split(y)
 
-    def __call__(self, x: jax.Array, level: jax.Array) -> Output:
-        """The pass of training; wants an rng named "noise"."""
+    def __call__(self, x: jax.Array, level: jax.Array, keys: jax.Array) -> Output:
+        """The pass of training.
+
+        keys: `[B]`, as `jax.random.split` makes them. An image's noise is a function of its key alone, and so depends
+        neither on the rest of the batch nor on how the batch is dealt out to devices.
+        """
         y, z = self.analyse(x, level)
-        key_y, key_z = jax.random.split(self.make_rng("noise"))
-        bits_z = self.prior.bits(add_uniform_noise(key_z, z))
-        quantise = noise_and_straight_through(key_y, self.split(y))
+        keys_y, keys_z = jnp.unstack(jax.vmap(jax.random.split)(keys), axis=1)
+        bits_z = self.prior.bits(add_uniform_noise(keys_z, z))
+        quantise = noise_and_straight_through(keys_y, self.split(y))
         return self._decode(round_straight_through(z), bits_z, quantise, level)
 
     def evaluate(self, x: jax.Array, level: jax.Array) -> Output:

@@ -9,6 +9,13 @@ def round_straight_through(x: jax.Array) -> jax.Array:
     return x + jax.lax.stop_gradient(jnp.round(x) - x)
 
 
-def add_uniform_noise(key: jax.Array, x: jax.Array) -> jax.Array:
-    """x + U(-1/2, 1/2), the differentiable stand-in for rounding of Ballé et al. 2017 (section 3)."""
-    return x + jax.random.uniform(key, x.shape, x.dtype, -0.5, 0.5)
+def add_uniform_noise(keys: jax.Array, x: jax.Array) -> jax.Array:
+    """x + U(-1/2, 1/2), the differentiable stand-in for rounding of Ballé et al. 2017 (section 3).
+
+    keys: `[B]`; the noise of x[i] is drawn from keys[i] alone. x: `[B, ...]`.
+    """
+
+    def noise(key: jax.Array) -> jax.Array:
+        return jax.random.uniform(key, x.shape[1:], x.dtype, -0.5, 0.5)
+
+    return x + jax.vmap(noise)(keys)

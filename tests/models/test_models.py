@@ -10,17 +10,21 @@ import pytest
 from hcfss_jax.entropy import rounding, run_steps
 from hcfss_jax.errors import UnknownModel
 from hcfss_jax.models import create_model, model_names
-from tests.small_model import photo, small_model, small_params
+from tests.small_model import FIELDS, NAME, photo, small_model, small_params
 
 LEVELS = jnp.asarray([0.0, 6.5])
 BATCH = jnp.asarray(np.stack([photo(64, 128, seed) for seed in (0, 1)]) / 255.0, jnp.float32)
+KEYS = jax.random.split(jax.random.key(0), 2)
+
+# On CPU, and nowhere else, XLA drops the barriers around what is computed again, and merges it with the first time.
+KEEP_REMAT = {"xla_disable_hlo_passes": "cse_barrier_expander"}
 
 
 @functools.cache
 def parameter_count(name: str) -> int:
     model, key = create_model(name), jax.random.key(0)
     x, level = jnp.zeros((1, 64, 64, 3)), jnp.zeros(1)
-    shapes = jax.eval_shape(model.init, {"params": key, "noise": key}, x, level)
+    shapes = jax.eval_shape(model.init, key, x, level, key[None])
     return sum(leaf.size for leaf in jax.tree.leaves(shapes))
 
 
@@ -37,6 +41,8 @@ def test_an_unknown_name_and_an_unknown_field_are_refused_with_the_known_ones():
         create_model("hcfssnet-huge")
     with pytest.raises(ValueError, match="'width'.*widths"):
         create_model("hcfssnet-tiny", width=3)
+    with pytest.raises(ValueError, match="bfloat16.*'float16'"):
+        create_model("hcfssnet-tiny", dtype="float16")
 
 
 @functools.cache
@@ -52,26 +58,69 @@ def test_a_pass_keeps_the_picture_s_shape_and_counts_bits_of_each_image():
     assert out.bits_y[1] > out.bits_y[0]  # a higher level, the same kind of picture
 
 
+@functools.cache
+def training_pass():
+    """(params, images, levels, keys) to the output of the pass of training."""
+    return jax.jit(lambda params, *batch: small_model().apply({"params": params}, *batch))
+
+
 def test_training_rounds_the_same_latent_but_counts_the_rate_of_a_noisy_one():
     """Straight-through rounding gives the picture of evaluation; only the rate is a proxy."""
-    run = jax.jit(lambda p, k: small_model().apply({"params": p}, BATCH, LEVELS, rngs={"noise": k}))
-    trained, out = run(small_params(), jax.random.key(0)), evaluated()
+    first, second = (jax.random.split(jax.random.key(seed), 2) for seed in (0, 1))
+    trained = training_pass()(small_params(), BATCH, LEVELS, first)
+    out = evaluated()
     np.testing.assert_allclose(trained.x_hat, out.x_hat, atol=2e-3)
     assert np.all(np.abs(trained.bits_y / out.bits_y - 1) < 0.2)
-    assert np.all(trained.bits_y != run(small_params(), jax.random.key(1)).bits_y)
+    again = training_pass()(small_params(), BATCH, LEVELS, second)
+    assert np.all(trained.bits_y != again.bits_y)
+
+
+def test_what_training_makes_of_an_image_depends_on_its_own_key_and_not_on_its_batch():
+    """So that a batch may be ordered, cut and dealt out to devices in any way."""
+    images = jnp.asarray(np.stack([photo(64, 64, seed) for seed in range(4)]) / 255.0, jnp.float32)
+    levels, keys = jnp.arange(4.0), jax.random.split(jax.random.key(0), 4)
+    run, params = training_pass(), small_params()
+    together = run(params, images, levels, keys)
+    alone = [run(params, images[i : i + 1], levels[i : i + 1], keys[i : i + 1]) for i in range(4)]
+    order = jnp.asarray([2, 0, 3, 1])
+    permuted = run(params, images[order], levels[order], keys[order])
+    for whole, mixed, *parts in zip(together, permuted, *alone, strict=True):
+        # Sums of floats in another order; other noise would move the bits by percents.
+        np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(mixed, whole[order], rtol=1e-4, atol=1e-4)
+
+
+@functools.cache
+def gradient_program(remat: bool):
+    """(params, keys) to a rate-distortion loss and its gradient, compiled."""
+    model = create_model(NAME, remat=remat, **FIELDS)
+
+    def loss(params, keys):
+        out = model.apply({"params": params}, BATCH, LEVELS, keys)
+        return jnp.mean((out.x_hat - BATCH) ** 2) * 1e4 + jnp.mean(out.bits_y + out.bits_z)
+
+    program = jax.jit(jax.value_and_grad(loss)).lower(small_params(), KEYS)
+    return program.compile(compiler_options=KEEP_REMAT)
 
 
 def test_every_parameter_learns_from_the_rate_distortion_loss():
-    def loss(params):
-        out = small_model().apply(
-            {"params": params}, BATCH, LEVELS, rngs={"noise": jax.random.key(0)}
-        )
-        return jnp.mean((out.x_hat - BATCH) ** 2) * 1e4 + jnp.mean(out.bits_y + out.bits_z)
-
-    gradients = jax.jit(jax.grad(loss))(small_params())
+    _, gradients = gradient_program(remat=False)(small_params(), KEYS)
     for path, gradient in jax.tree_util.tree_leaves_with_path(gradients):
         assert np.all(np.isfinite(gradient)), jax.tree_util.keystr(path)
         assert np.any(gradient != 0), jax.tree_util.keystr(path)
+
+
+def test_rematerialised_blocks_take_less_memory_and_give_the_same_gradients():
+    plain, remat = (gradient_program(remat=remat) for remat in (False, True))
+    (value, gradients), (value2, gradients2) = (p(small_params(), KEYS) for p in (plain, remat))
+    assert float(value2) == pytest.approx(float(value), rel=1e-6)
+
+    def agree(found, wanted):  # but for sums of floats in another order
+        assert np.max(np.abs(found - wanted)) < 1e-3 * np.max(np.abs(wanted))
+
+    jax.tree.map(agree, gradients2, gradients)
+    plain, remat = (p.memory_analysis().temp_size_in_bytes for p in (plain, remat))
+    assert remat < 0.7 * plain
 
 
 def test_a_slice_is_predicted_from_those_before_it_and_from_no_other():

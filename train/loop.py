@@ -64,6 +64,8 @@ class Loop:
             request = self._settle(before or metrics)
             before = metrics
             self.report.step_done()
+            if step == start + 1:
+                self.report.compiled(step)
             if step % self.config.log_every == 0 or step == self.config.steps:
                 self.report.training(step, _means(pending))
                 self._name_unreadable()

@@ -8,12 +8,13 @@ import shlex
 import sys
 from pathlib import Path
 
-from absl import app, flags, logging
+from absl import app, flags
 from ml_collections import config_flags
 
 from hcfss_jax.jax_settings import prepare_jax
 from train.distributed import join
 from train.errors import TrainingError
+from train.flags import parse_flags
 from train.run import train
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment, FILE.py:VARIANT.")
@@ -25,24 +26,9 @@ _PROCESS_ID = flags.DEFINE_integer("process_id", -1, "With --coordinator: which 
 _STOPPED = 143  # as a shell reports SIGTERM
 
 
-def parse_flags(argv: list[str]) -> list[str]:
-    """What is left of `argv` after the flags; exits with the reason for a bad field or file."""
-    try:
-        rest = app.parse_flags_with_usage(argv)
-    except (AttributeError, KeyError) as error:
-        sys.exit(f"train.main: the experiment has no field {error}")
-    except (TypeError, ValueError, OSError) as error:
-        sys.exit(f"train.main: the experiment cannot be loaded: {error}")
-    if flags.FLAGS["verbosity"].using_default_value:
-        # orbax tells a page at each checkpoint; `--verbosity=0` brings it back.
-        logging.set_verbosity(logging.WARNING)
-    return rest
-
-
 def main(argv: list[str]) -> None:
     """Run the experiment; exits with 1 and the reason where it cannot, 143 after a signal to stop."""
-    if len(argv) > 1:
-        sys.exit(f"train.main: unexpected argument {argv[1]!r}")
+    del argv
     prepare_jax()
     workdir = Path(_WORKDIR.value or "")  # absl has seen to it that it is given
     command = shlex.join(["python", "-m", "train.main", *sys.argv[1:]])
@@ -58,4 +44,4 @@ def main(argv: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["config", "workdir"])
-    app.run(main, flags_parser=parse_flags)
+    app.run(main, flags_parser=lambda argv: parse_flags("train.main", argv))

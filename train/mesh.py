@@ -32,7 +32,7 @@ def make_mesh(data: int = -1, fsdp: int = 1, devices: Sequence[Any] | None = Non
             f"config.mesh.data={data} times fsdp={fsdp} must be the {len(devices)} devices: "
             "-1 takes all"
         )
-    grid = mesh_utils.create_device_mesh((rows, fsdp), devices)
+    grid = mesh_utils.create_device_mesh((rows, fsdp), devices, allow_split_physical_axes=True)
     return Mesh(grid, BATCH_AXES)
 
 

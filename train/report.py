@@ -44,6 +44,12 @@ class Report:
         """Move the progress bar by one step."""
         self._bar.update()
 
+    def compiled(self, step: int) -> None:
+        """The first step is done, which was compiled before."""
+        seconds = time.monotonic() - self._marked_at
+        self.note(f"compiled the step, and took it, in {seconds:.0f} s")
+        self.restart_clock(step)
+
     def training(self, step: int, metrics: dict[str, float]) -> None:
         """Record the means since the last call, and how fast the steps went."""
         seconds = (time.monotonic() - self._marked_at) / max(1, step - self._marked_step)

@@ -1,7 +1,5 @@
 """One training step, compiled once, over all devices of a mesh."""
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 import optax
@@ -12,7 +10,7 @@ from train.mesh import batch_sharding, replicated
 from train.packing import Packing, Vectors
 from train.state import TrainState, state_shardings
 
-StepFn = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+StepFn = jax.stages.Wrapped  # (TrainState, Batch) -> (TrainState, Metrics)
 
 
 def make_step(

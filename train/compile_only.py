@@ -1,0 +1,170 @@
+"""Compile the training step for a TPU slice that is not there, and say whether it fits.
+
+    python -m train.compile_only --config configs/hcfssnet.py:base --topology v5e:16x16 --per_chip 4,8,16
+
+Needs libtpu (`pip install hcfss-jax[pod]`), which compiles on any Linux machine, and no TPU. For each
+number of images a chip it prints the memory of a chip, its arithmetic, and everything that is sent between chips.
+"""
+
+import dataclasses
+import os
+import sys
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from absl import app, flags
+from jax.sharding import Mesh
+from ml_collections import ConfigDict, config_flags
+
+from train.checks import check_config
+from train.collectives import collectives
+from train.errors import BadConfig, TrainingError
+from train.experiment import build_model, build_step, packing_of
+from train.flags import parse_flags
+from train.mesh import batch_sharding, make_mesh
+from train.optimiser import make_optimiser
+from train.state import state_like
+from train.utilisation import flops_per_image, peak_flops
+
+_CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment, FILE.py:VARIANT.")
+_TOPOLOGY = flags.DEFINE_string("topology", "v5e:16x16", "KIND:SHAPE of the slice, as v5p:4x4x4.")
+_PER_CHIP = flags.DEFINE_list("per_chip", [], "Images a chip; several to try each.")
+
+_MEMORY_GB = {"v4": 32, "v5e": 16, "v5p": 95, "v6e": 32}  # of a chip; the maker's data sheets
+
+
+@dataclasses.dataclass(frozen=True)
+class Compiled:
+    """A step compiled for one chip of many.
+
+    seconds: that tracing and compiling took. state, temporary: bytes of a chip for the arrays that outlive a step, and
+    for those that do not. flops, traffic: operations and bytes of memory of a chip and step, as XLA counts them, loop
+    bodies once. sent: see `collectives`.
+    """
+
+    seconds: float
+    state: int
+    temporary: int
+    flops: float
+    traffic: float
+    sent: dict[str, tuple[int, int]]
+
+
+def compile_step(config: ConfigDict, mesh: Mesh) -> Compiled:
+    """Compile the experiment's step for `mesh`, whose devices need not exist.
+
+    Raises BadConfig, and what XLA raises where it does not fit.
+    """
+    model = build_model(config)
+    check_config(config, model.config, mesh)
+    packing = packing_of(model, config)
+    state = state_like(packing, make_optimiser(config), mesh)
+    start = time.monotonic()
+    step = build_step(config, model, packing, mesh)
+    compiled: Any = step.lower(state, _batch_like(config, mesh)).compile()
+    seconds = time.monotonic() - start
+    memory, cost = compiled.memory_analysis(), compiled.cost_analysis() or {}
+    return Compiled(
+        seconds,
+        memory.argument_size_in_bytes,
+        memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes,
+        cost.get("flops", 0.0),
+        cost.get("bytes accessed", 0.0),
+        collectives(compiled.as_text()),
+    )
+
+
+def topology_devices(topology: str) -> Any:
+    """The devices of a TPU slice that is only named.
+
+    Raises BadConfig where libtpu is missing or knows no such slice.
+    """
+    from jax.experimental import topologies
+
+    # It only compiles: it neither asks for a TPU around nor minds others that do.
+    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
+    os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
+    try:
+        return topologies.get_topology_desc(platform="tpu", topology_name=topology).devices
+    except Exception as error:  # libtpu's own have no common type
+        raise BadConfig(
+            f"--topology={topology}: {str(error).splitlines()[0]} (libtpu comes with the extra 'pod')"
+        ) from error
+
+
+def main(argv: list[str]) -> None:
+    """Print a line for each number of images a chip; exits with 1 and the reason where none can be compiled."""
+    del argv
+    config, kind = _CONFIG.value, _TOPOLOGY.value.partition(":")[0]
+    config.data.path = "none"  # is read
+    try:
+        devices = topology_devices(_TOPOLOGY.value)
+        mesh = make_mesh(config.mesh.data, config.mesh.fsdp, devices)
+        _describe(config, mesh)
+        for per_chip in _PER_CHIP.value or [str(-(-config.batch_size // mesh.size))]:
+            config.batch_size = int(per_chip) * mesh.size
+            _try(config, mesh, _MEMORY_GB.get(kind))
+    except (TrainingError, ValueError) as error:
+        sys.exit(f"train.compile_only: {error}")
+
+
+def _try(config: ConfigDict, mesh: Mesh, memory_gb: float | None) -> None:
+    per_chip = config.batch_size // mesh.size
+    try:
+        found = compile_step(config, mesh)
+    except jax.errors.JaxRuntimeError as error:
+        print(
+            f"{per_chip} images a chip: does not fit: {str(error).splitlines()[0][:200]}",
+            flush=True,
+        )
+        return
+    total = found.state + found.temporary
+    of = f" of {memory_gb} GB" if memory_gb else ""
+    print(
+        f"{per_chip} images a chip, {config.batch_size} in all: {total / 1e9:.2f} GB{of} "
+        f"({found.state / 1e9:.2f} state, {found.temporary / 1e9:.2f} activations and gradients); "
+        f"compiled in {found.seconds:.0f} s"
+    )
+    print(
+        f"  XLA counts {found.flops / 1e12:.2f} TFLOP and {found.traffic / 1e9:.1f} GB a chip and step"
+    )
+    for name, (count, size) in sorted(found.sent.items()):
+        print(f"  {name}: {count}, {size / 1e6:.2f} MB", flush=True)
+
+
+def _describe(config: ConfigDict, mesh: Mesh) -> None:
+    model = build_model(config)
+    packing = packing_of(model, config)
+    flops = flops_per_image(model, packing.like(), config.crop)
+    kind = mesh.devices.flat[0].device_kind
+    print(
+        f"{config.model.name}, {packing.parameter_count:,} parameters, crops of {config.crop} pixels, "
+        f"{config.dtype}{', blocks computed again' if config.remat else ''}; "
+        f"{mesh.size} chips ({kind}), data {mesh.shape['data']} x fsdp {mesh.shape['fsdp']}"
+    )
+    peak = peak_flops(kind)
+    least = f", {1e3 * flops / peak:.1f} ms at a chip's peak" if peak else ""
+    print(f"training on an image takes {flops / 1e9:.0f} GFLOP{least}", flush=True)
+
+
+def _batch_like(config: ConfigDict, mesh: Mesh) -> dict[str, jax.ShapeDtypeStruct]:
+    """The shapes of a batch; nothing is loaded."""
+    size, side = config.batch_size, config.crop
+    shapes = {
+        "image": ((size, side, side, 3), jnp.uint8),
+        "level": ((size,), jnp.float32),
+        "noise": ((size,), jnp.uint32),
+        "request": ((size,), jnp.int32),
+    }
+    sharding = batch_sharding(mesh)
+    return {
+        name: jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
+        for name, (shape, dtype) in shapes.items()
+    }
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(["config"])
+    app.run(main, flags_parser=lambda argv: parse_flags("train.compile_only", argv))

@@ -1,0 +1,21 @@
+"""The flags of the training programs: `--config FILE.py:VARIANT`, `--config.FIELD=VALUE` and their own."""
+
+import sys
+
+from absl import app, flags, logging
+
+
+def parse_flags(program: str, argv: list[str]) -> list[str]:
+    """The program's name alone; exits with the reason for a bad field, file or argument."""
+    try:
+        rest = app.parse_flags_with_usage(argv)
+    except (AttributeError, KeyError) as error:
+        sys.exit(f"{program}: the experiment has no field {error}")
+    except (TypeError, ValueError, OSError) as error:
+        sys.exit(f"{program}: the experiment cannot be loaded: {error}")
+    if len(rest) > 1:
+        sys.exit(f"{program}: unexpected argument {rest[1]!r}")
+    if flags.FLAGS["verbosity"].using_default_value:
+        # orbax tells a page at each checkpoint; `--verbosity=0` brings it back.
+        logging.set_verbosity(logging.WARNING)
+    return rest

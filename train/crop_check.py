@@ -15,8 +15,7 @@ def smaller_than(source: Source, side: int, sample: int = 256) -> tuple[int, int
     read do not count.
     """
     sides = [
-        _shorter_side(source[int(index)])
-        for index in spread(len(source), min(sample, len(source)))
+        _shorter_side(source[int(index)]) for index in spread(len(source), min(sample, len(source)))
     ]
     known = [shorter for shorter in sides if shorter is not None]
     return sum(shorter < side for shorter in known), len(known)

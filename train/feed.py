@@ -16,7 +16,7 @@ from train.recipe import CropRecipe
 from train.sources import Source, Subset, open_source, spread
 from train.stream import Stream
 
-_CACHED_IMAGES = 256  # so many are decoded before the cached state is measured
+_CACHED_IMAGES = 1024  # so many are decoded before the cached state is measured
 _PREFETCH = 8
 
 

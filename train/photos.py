@@ -28,12 +28,13 @@ class Photos:
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
         """Raises NoImages after a hundred unreadable images in a row."""
-        for step in range(min(_PATIENCE, len(self))):
+        patience = min(_PATIENCE, len(self))
+        for step in range(patience):
             photo = self._read((index + step) % len(self))
             if photo is not None:
                 return photo, index if step else -1
         raise NoImages(
-            f"{step + 1} images in a row cannot be read, from {self._source.name(index)}"
+            f"{patience} images in a row cannot be read, from {self._source.name(index)}"
         )
 
     def __getstate__(self) -> tuple[Source, float]:

@@ -13,10 +13,6 @@ class NoImages(TrainingError):
     """The data path holds no image that can be read, or too few to hold some out."""
 
 
-class DataTooLarge(TrainingError):
-    """The decoded images would not fit in the memory that the experiment allows."""
-
-
 class WrongCheckpoint(TrainingError):
     """The working directory belongs to another experiment, or holds no checkpoint at all."""
 

@@ -28,13 +28,14 @@ class Photos:
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
         """Raises NoImages after a hundred unreadable images in a row."""
-        tried = [(index + step) % len(self) for step in range(min(_PATIENCE, len(self)))]
-        for candidate in tried:
-            photo = self._read(candidate)
+        patience = min(_PATIENCE, len(self))
+        for step in range(patience):
+            photo = self._read((index + step) % len(self))
             if photo is not None:
-                return photo, -1 if candidate == index else index
-        names = ", ".join(self._source.name(bad) for bad in tried[:3])
-        raise NoImages(f"{len(tried)} images in a row cannot be read: {names}, …")
+                return photo, index if step else -1
+        raise NoImages(
+            f"{patience} images in a row cannot be read, from {self._source.name(index)}"
+        )
 
     def __getstate__(self) -> tuple[Source, float]:
         return self._source, self._cache_bytes

@@ -24,6 +24,12 @@ def shard_path(name: str | os.PathLike[str], index: int, count: int) -> Path:
     return Path(f"{os.fspath(name)}-{index:05d}-of-{count:05d}{SUFFIX}")
 
 
+def shards_named(name: str | os.PathLike[str]) -> list[Path]:
+    """Whatever lies there of sets called `name`, sorted; whole or not."""
+    pattern = f"{glob.escape(os.fspath(name))}-?????-of-?????{SUFFIX}"
+    return [Path(found) for found in sorted(glob.glob(pattern))]
+
+
 def find_shards(path: Path) -> list[Path]:
     """The shards that `path` means, sorted; none where it means something else.
 
@@ -32,9 +38,7 @@ def find_shards(path: Path) -> list[Path]:
     """
     if path.name.endswith(SUFFIX):
         return [path] if path.is_file() else []
-    start = glob.escape(str(path))
-    pattern = f"{start}/*{SUFFIX}" if path.is_dir() else f"{start}-?????-of-?????{SUFFIX}"
-    shards = [Path(found) for found in sorted(glob.glob(pattern))]
+    shards = sorted(path.glob("*" + SUFFIX)) if path.is_dir() else shards_named(path)
     _check_whole(shards)
     return shards
 

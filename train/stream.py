@@ -50,7 +50,7 @@ class Stream(Iterator[Batch]):
         advance. Raises NoImages for an empty source, BadConfig if the hosts cannot share a batch.
         """
         import absl.flags
-        import grain
+        import grain.multiprocessing
 
         if not len(source):
             raise NoImages("there are no images to train on")
@@ -72,7 +72,9 @@ class Stream(Iterator[Batch]):
         )
         if workers:
             absl.flags.FLAGS.mark_as_parsed()  # grain reads flags of its own, in any program
-            options = grain.MultiprocessingOptions(workers, per_worker_buffer_size=2)
+            options = grain.multiprocessing.MultiprocessingOptions(
+                workers, per_worker_buffer_size=2
+            )
             batches = batches.mp_prefetch(options, worker_init_fn=_depend_on_trainer)
         self._batches = iter(batches)
 

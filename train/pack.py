@@ -1,0 +1,114 @@
+"""Pack images into ArrayRecord shards: `python -m train.pack SRC OUT --shards 8`.
+
+SRC is a directory or a tar. The files' bytes are kept as they are, in the order of their names;
+what cannot be decoded is named and left out. Training then reads OUT as its data path.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+
+from tqdm import tqdm
+
+from train.errors import NoImages, TrainingError
+from train.photos import decode
+from train.shards import SUFFIX, shard_path, shards_named
+from train.sources import Source, Subset, open_source
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Pack; exits with 1 and the reason where nothing could be packed."""
+    args = _parse(argv)
+    name = str(args.out).removesuffix(SUFFIX)
+    old = shards_named(name)
+    if old and not args.force:
+        sys.exit(f"train.pack: {old[0]} exists: give --force to replace it, or another OUT")
+    try:
+        source = open_source(args.src)
+        readable = find_readable(source)
+        write_shards(readable, name, args.shards, replaced=old)
+    except (TrainingError, OSError, RuntimeError) as error:
+        sys.exit(f"train.pack: {error}")
+    left_out = len(source) - len(readable)
+    print(f"{len(readable)} images in {args.shards} shards: {name}; {left_out} could not be read")
+
+
+def find_readable(source: Source) -> Subset:
+    """The images that decode, tried on all cores; the others are named on standard error.
+
+    Raises NoImages if none does.
+    """
+
+    def readable(index: int) -> bool:
+        return decode(source, index) is not None
+
+    kept = []
+    with ThreadPool(os.cpu_count()) as pool:
+        results = pool.imap(readable, range(len(source)), chunksize=8)
+        for index, good in enumerate(tqdm(results, "checking", len(source), disable=None)):
+            if good:
+                kept.append(index)
+            else:
+                tqdm.write(f"cannot be read: {source.name(index)}", file=sys.stderr)
+    if not kept:
+        raise NoImages(f"none of the {len(source)} images can be read")
+    return Subset(source, kept)
+
+
+def write_shards(source: Source, name: str, count: int, replaced: Sequence[Path] = ()) -> None:
+    """Write `count` shards of about equal numbers in place of those in `replaced`.
+
+    They are written under other names and moved when all are whole; after an error nothing of
+    them stays. Raises NoImages for more shards than images, and what writing raises.
+    """
+    if not 1 <= count <= len(source):
+        raise NoImages(f"{len(source)} images cannot fill {count} shards: change --shards")
+    paths = [shard_path(name, shard, count) for shard in range(count)]
+    partial = [path.with_name(f".{path.name}.{os.getpid()}.partial") for path in paths]
+    paths[0].parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with tqdm(desc="packing", total=len(source), disable=None) as progress:
+            for shard, path in enumerate(partial):
+                first, end = (k * len(source) // count for k in (shard, shard + 1))
+                _write_shard(path, source, range(first, end), progress)
+        for path in replaced:
+            path.unlink()
+        for whole, path in zip(partial, paths, strict=True):
+            os.replace(whole, path)
+    finally:
+        for path in partial:
+            path.unlink(missing_ok=True)
+
+
+def _write_shard(path: Path, source: Source, indices: range, progress: tqdm) -> None:
+    from array_record.python.array_record_module import ArrayRecordWriter
+
+    # Images are compressed already, and a group of one can be read alone.
+    writer = ArrayRecordWriter(str(path), "group_size:1,uncompressed")
+    try:
+        for index in indices:
+            writer.write(source[index])
+            progress.update()
+    finally:
+        writer.close()
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="train.pack", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("src", type=Path, metavar="SRC", help="a directory or a tar of images")
+    parser.add_argument("out", type=Path, metavar="OUT", help="the shards' common name")
+    parser.add_argument("--shards", type=int, default=1, help="files to write (%(default)s)")
+    parser.add_argument("--force", action="store_true", help="replace shards of that name")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    # A polite kill unwinds as Ctrl-C does, so neither leaves half a file behind.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    main()

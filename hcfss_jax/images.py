@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from hcfss_jax.bit_depth import bits_a_channel
 from hcfss_jax.errors import HcfError, ImageTooLarge, UnsupportedImage
 
 ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
@@ -44,9 +45,10 @@ def read_image(source: ImageSource) -> Planes:
 
     The orientation of EXIF is applied, palettes become colours, CMYK becomes sRGB (by its own
     profile, where it has one), and of an animation the first frame counts. Raises
-    UnsupportedImage for what is no image, a damaged one, and more than eight bits a channel;
-    ImageTooLarge for a file that would decode to more pixels than Pillow thinks safe; and OSError
-    for a path or a file that cannot be read.
+    UnsupportedImage for what is no image, a damaged one, and more than eight bits a channel (of
+    an AVIF or a JPEG 2000 that Pillow has opened this can no longer be told: it is taken with the
+    eight that Pillow leaves); ImageTooLarge for a file that would decode to more pixels than
+    Pillow thinks safe; and OSError for a path or a file that cannot be read.
     """
     if isinstance(source, Image.Image):
         with _decoding():
@@ -55,6 +57,7 @@ def read_image(source: ImageSource) -> Planes:
         return _take_apart(_from_array(source))
     data = _read(source)
     with _decoding(), Image.open(io.BytesIO(data)) as image:
+        _refuse_deep(bits_a_channel(image.format, data) > 8, image)
         return _take_apart(image)
 
 
@@ -171,6 +174,10 @@ def _check_eight_bits(image: Image.Image) -> None:
         deep = deep or bool(_DEEP_RAW_MODE.search(str(raw_mode)))
         # Portable pixmaps say the largest value instead; bitmaps (P1) have none.
         deep = deep or (decoder.startswith("ppm") and bool(more) and more[-1] > 255)
+    _refuse_deep(deep, image)
+
+
+def _refuse_deep(deep: bool, image: Image.Image) -> None:
     if deep:
         raise UnsupportedImage(
             f"more than 8 bits a channel (mode {image.mode}): convert it to 8 bits first"

@@ -74,7 +74,7 @@ class Codec:
 
         Raises:
           UnsupportedImage: what Pillow cannot read, or more than 8 bits a channel.
-          ImageTooLarge: more than MAX_PIXELS.
+          ImageTooLarge: more than MAX_PIXELS, or a side longer than the format holds.
           InvalidQuality: outside the range.
         """
         return self.encode(image, quality).data
@@ -160,6 +160,10 @@ class Codec:
         if height * width > MAX_PIXELS:
             raise ImageTooLarge(
                 f"{width}x{height} pixels, more than {MAX_PIXELS}: cut the image into parts"
+            )
+        if max(height, width) > coding.LARGEST_SIDE:
+            raise ImageTooLarge(
+                f"{width}x{height} pixels, a side above {coding.LARGEST_SIDE}: cut the image into parts"
             )
         if not 1 <= quality <= self.levels:
             raise InvalidQuality(f"quality {quality}: {self.name} offers 1 to {self.levels}")

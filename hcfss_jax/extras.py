@@ -9,9 +9,7 @@ from PIL import Image
 
 from hcfss_jax.coding import Extra
 from hcfss_jax.errors import CorruptSection
-from hcfss_jax.images import Planes
-
-LARGEST_PROFILE = 1 << 24  # bytes; a colour profile takes some kilobytes
+from hcfss_jax.images import LARGEST_PROFILE, Planes
 
 
 def from_planes(planes: Planes) -> dict[int, bytes]:

@@ -18,6 +18,8 @@ from hcfss_jax.errors import HcfError, ImageTooLarge, UnsupportedImage
 
 ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
 
+LARGEST_PROFILE = 1 << 24  # bytes that a file may keep; a colour profile takes some kilobytes
+
 _GREY_MODES = frozenset({"1", "L", "LA", "La"})
 # Pillow cuts these raw modes of sixteen bits a channel down to eight, in silence. ("BGR;16",
 # without an order of bytes, is another thing: sixteen bits a pixel.)
@@ -30,7 +32,7 @@ class Planes:
 
     rgb: uint8 `[H, W, 3]`. alpha: uint8 `[H, W]`, or None for an opaque image. grey: whether it
     came without colour; then the three channels of `rgb` are equal. icc: the colour profile that
-    describes the pixels. notes: what was left out of the source, in words for its owner.
+    describes the pixels, at most LARGEST_PROFILE bytes. notes: what was left out of the source, in words for its owner.
     """
 
     rgb: np.ndarray
@@ -129,6 +131,9 @@ def _take_apart(image: Image.Image) -> Planes:
     if upright.mode == "CMYK":
         # The profile of the inks does not describe the RGB that they are turned into.
         upright, icc = _cmyk_to_rgb(upright, icc), None
+    if icc and len(icc) > LARGEST_PROFILE:
+        notes.append(f"has a colour profile of {len(icc):,} bytes: it is left out")
+        icc = None
     alpha = _alpha_of(upright)
     return Planes(np.array(_convert(upright, "RGB")), alpha, grey, icc, tuple(notes))
 

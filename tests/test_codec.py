@@ -20,7 +20,7 @@ from hcfss_jax.errors import (
     UnsupportedImage,
     WrongWeights,
 )
-from hcfss_jax.images import to_pil
+from hcfss_jax.images import LARGEST_PROFILE, read_image, to_pil
 from hcfss_jax.weights import WeightPackage
 from tests.small_model import photo, small_package
 
@@ -95,6 +95,21 @@ def test_a_colour_profile_travels_along():
     source.info["icc_profile"] = b"a profile" * 30
     decoded = codec().decompress(codec().compress(source))
     assert decoded.info["icc_profile"] == source.info["icc_profile"]
+
+
+def test_a_profile_that_no_file_can_hold_is_left_out_and_that_is_noted():
+    source = Image.fromarray(photo(8, 8))
+    for size, kept in ((LARGEST_PROFILE, True), (LARGEST_PROFILE + 1, False)):
+        source.info["icc_profile"] = bytes(size)
+        assert bool(read_image(source).notes) is not kept
+        decoded = codec().decompress(codec().compress(source))
+        assert ("icc_profile" in decoded.info) is kept
+
+
+def test_a_side_that_the_format_cannot_hold_is_too_large():
+    strip = np.zeros((1, coding.LARGEST_SIDE + 1, 3), np.uint8)
+    with pytest.raises(ImageTooLarge, match="16777217x1"):
+        codec().compress(strip)
 
 
 def test_target_bpp_gives_the_best_quality_within_the_budget():

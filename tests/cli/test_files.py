@@ -11,16 +11,18 @@ import pytest
 from PIL import Image
 
 from hcfss_jax.cli import main, runtime
-from hcfss_jax.errors import NotAnHcfFile
+from hcfss_jax.errors import InvalidQuality, NotAnHcfFile
 
 
 class FakeCodec:
     """Lossless and quick, with the interface of the real one: files need no model."""
 
-    name, levels = "fake", 8
-
     def __init__(self) -> None:
         self.asked: list[Any] = []
+
+    def check_quality(self, quality: float) -> None:
+        if quality > 8:
+            raise InvalidQuality(f"quality {quality:g}: fake offers 1 to 8")
 
     def compress(self, image: Image.Image, quality: float) -> bytes:
         self.asked.append(quality)
@@ -216,7 +218,8 @@ def test_a_quality_that_the_model_lacks_is_refused_once(codec, here, capsys):
     photo("a.png")
     photo("b.png")
     assert main(["compress", "a.png", "b.png", "--quality", "9"]) == 1
-    assert capsys.readouterr().err == ("hcfss: quality 9 is outside of what fake offers: 1 to 8\n")
+    assert capsys.readouterr().err == "hcfss: quality 9: fake offers 1 to 8\n"
+    assert not codec.asked
 
 
 @pytest.mark.parametrize(

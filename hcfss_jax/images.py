@@ -92,10 +92,9 @@ def _read(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
 def _decoding() -> Iterator[None]:
     """Names what goes wrong with a picture: decoders meet damage with whatever exception is near."""
     try:
-        with warnings.catch_warnings():
-            # Of odd metadata, which is nothing to the pixels, and of half the size that is refused:
-            # a codec for photos meets such panoramas.
-            warnings.simplefilter("ignore")
+        # Pillow warns of odd metadata, which is nothing to the pixels, and from half of the size
+        # that it refuses: a codec for photos meets such panoramas.
+        with warnings.catch_warnings(action="ignore"):
             yield
     except (HcfError, MemoryError):
         raise

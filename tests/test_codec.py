@@ -107,6 +107,14 @@ def test_colour_modes_come_back_as_they_were(mode):
         np.testing.assert_array_equal(decoded.getchannel("A"), source.getchannel("A"))
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_large_picture_with_alpha_comes_back_without_a_warning(monkeypatch):
+    """Large for Pillow, that is, which warns from half of the size that it refuses."""
+    source = Image.fromarray(np.dstack([photo(20, 30), photo(20, 30)[..., 0]]))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20 * 30 - 1)
+    assert codec().decompress(codec().compress(source)).mode == "RGBA"
+
+
 def test_a_colour_profile_travels_along():
     source = Image.fromarray(photo(8, 8))
     source.info["icc_profile"] = b"a profile" * 30

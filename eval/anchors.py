@@ -6,20 +6,19 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image
 
+from hcfss_jax.cli.jpeg import jpeg
+
 JPEG_QUALITIES = (3, 5, 8, 12, 18, 25, 35, 45, 55, 65, 75, 85, 92, 95)
 WEBP_QUALITIES = (0, 2, 5, 10, 20, 35, 50, 65, 80, 90, 95)
 
 Encoder = Callable[[Image.Image, int], bytes]
 
 
-def jpeg(image: Image.Image, quality: int) -> bytes:
-    """Baseline JPEG with 4:2:0 chroma and optimised Huffman tables; quality 1 to 95."""
-    return _save(image, "JPEG", quality=quality, subsampling="4:2:0", optimize=True)
-
-
 def webp(image: Image.Image, quality: int) -> bytes:
     """Lossy WebP at its slowest and best setting; quality 0 to 100."""
-    return _save(image, "WEBP", quality=quality, method=6)
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=quality, method=6)
+    return buffer.getvalue()
 
 
 # Name -> how to encode, and the qualities that span the rates of learned codecs.
@@ -37,9 +36,3 @@ def curve(name: str, pixels: np.ndarray) -> Iterator[tuple[int, bytes, np.ndarra
         data = encode(image, quality)
         with Image.open(io.BytesIO(data)) as decoded:
             yield quality, data, np.asarray(decoded.convert("RGB"))
-
-
-def _save(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()

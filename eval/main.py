@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -28,6 +29,7 @@ from hcfss_jax.codec import Codec, load
 from hcfss_jax.errors import HcfError
 from hcfss_jax.images import read_image
 from hcfss_jax.jax_settings import prepare_jax
+from hcfss_jax.whole_file import write_whole
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,16 +37,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     prepare_jax()
     try:
-        codec = load(args.weights)
-        files = find_images(args.data)[: args.limit]
-        points = evaluate(codec, files, args.qualities, args.anchors)
+        return _run(args)
     except (HcfError, OSError) as error:
         print(f"eval.main: {error}", file=sys.stderr)
         return 1
+
+
+def _run(args: argparse.Namespace) -> int:
+    # What cannot work is found out before the hours that it would cost.
+    if args.out:
+        _check_writable(args.out)
+    codec = load(args.weights)
+    for quality in args.qualities:
+        codec.check_quality(quality)
+    files = find_images(args.data)[: args.limit]
+    points = evaluate(codec, files, args.qualities, args.anchors)
     report = make_report(codec, points)
     print_report(report, codec.name)
     if args.out:
-        args.out.write_text(json.dumps(report, indent=1) + "\n")
+        write_whole(args.out, (json.dumps(report, indent=1) + "\n").encode())
         print(f"all {len(points)} points: {args.out}")
     return int(report["exact"]["equal"] < report["exact"]["checked"])
 
@@ -68,7 +79,7 @@ def evaluate(
         pixels = np.ascontiguousarray(read_image(file).rgb)
         if pixels.shape not in seen:
             seen.add(pixels.shape)
-            warm_up(codec, pixels, qualities[0])
+            warm_up(codec, pixels, qualities)
         points += [measure(codec, file.name, pixels, quality) for quality in qualities]
         points += measure_anchors(anchors, file.name, pixels)
     return points
@@ -107,6 +118,14 @@ def print_report(report: dict[str, Any], name: str) -> None:
             print(f"BD-rate against {rival}, mean {metric} at mean bpp: {told}")
 
 
+def _check_writable(path: Path) -> None:
+    """Makes the folder of a file to be. Raises OSError where no such file can be written."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: give --out the name of a file")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=path.parent).close()
+
+
 def _machine() -> dict[str, Any]:
     import jax
 
@@ -128,8 +147,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, help="where to write the JSON")
     parser.add_argument("--qualities", type=float, nargs="+", default=list(range(1, 9)))
     parser.add_argument("--anchors", nargs="*", choices=sorted(ANCHORS), default=sorted(ANCHORS))
-    parser.add_argument("--limit", type=int, help="only the first so many pictures")
+    parser.add_argument("--limit", type=_count, help="only the first so many pictures")
     return parser
+
+
+def _count(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ class Point:
     bytes: of the whole file. bpp: those, in bits a pixel. psnr: dB on decoded 8-bit pixels.
     ms_ssim: None for pictures too small for it. The rest is None for codecs that are not ours:
     estimated_bpp is what the model says its symbols cost; exact, whether the decoder made the
-    picture that the encoder promised, to the bit; the seconds are without compilation.
+    picture that the encoder promised, to the bit; the seconds are without compilation (but see `warm_up`).
     """
 
     codec: str
@@ -34,9 +34,14 @@ class Point:
     decode_seconds: float | None = None
 
 
-def warm_up(codec: Codec, pixels: np.ndarray, quality: float) -> None:
-    """Compile what pictures of this size need, so that it is not timed."""
-    codec.decompress(codec.encode(pixels, quality).data)
+def warm_up(codec: Codec, pixels: np.ndarray, qualities: Sequence[float]) -> None:
+    """Compile what pictures of this size need at these qualities, so that it is not timed.
+
+    The range coder is compiled for a few lengths of stream, and streams grow with the quality.
+    A later picture whose stream calls for another length than any here is timed with compilation.
+    """
+    for quality in qualities:
+        codec.decompress(codec.encode(pixels, quality).data)
 
 
 def measure(codec: Codec, image: str, pixels: np.ndarray, quality: float) -> Point:

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from flax.errors import FlaxError
@@ -21,7 +21,7 @@ from hcfss_jax.errors import (
 from hcfss_jax.images import ImageSource, Planes, read_image, to_pil
 from hcfss_jax.models import create_model
 from hcfss_jax.models.passes import CodingPasses
-from hcfss_jax.picture_stream import read_picture, write_picture
+from hcfss_jax.picture_stream import Written, read_picture, write_picture
 from hcfss_jax.weights import WeightPackage, check_parameters, load_package
 
 MAX_PIXELS = 2 * 89_478_485  # twice Pillow's warning, where Pillow itself refuses an image
@@ -32,7 +32,8 @@ DEFAULT_QUALITY = 4.0
 class Encoded:
     """A compressed picture and what is known of it.
 
-    data: the whole file. x_hat: uint8 `[H, W, 3]`, what the decoder will make of it, to the bit.
+    data: the whole file. x_hat: uint8 `[H, W, 3]`, what the decoder will make of it, to the bit;
+    of a grey picture, three times its one channel.
     estimated_bits: what the model says its symbols cost, in bits, without the file around them.
     """
 
@@ -74,20 +75,19 @@ class Codec:
 
         Raises:
           UnsupportedImage: what Pillow cannot read, or more than 8 bits a channel.
-          ImageTooLarge: more than MAX_PIXELS.
+          ImageTooLarge: more than MAX_PIXELS, or a side longer than the format holds.
           InvalidQuality: outside the range.
         """
-        return self.encode(image, quality).data
+        planes = read_image(image)
+        return self._write(planes, extras.from_planes(planes), quality)[0]
 
     def encode(self, image: ImageSource, quality: float = DEFAULT_QUALITY) -> Encoded:
         """`compress`, with the picture that the decoder will make and the model's estimate."""
         planes = read_image(image)
-        header = self._header(planes, quality)
+        data, written = self._write(planes, extras.from_planes(planes), quality)
         with self._fitting():
-            written = write_picture(self._passes, self._package.tables, planes.rgb, header.quality)
-        header = dataclasses.replace(header, symbols_crc=written.crc)
-        data = coding.pack(header, written.stream, extras.from_planes(planes))
-        return Encoded(data, written.x_hat, written.bits)
+            shown = to_pil(Planes(written.x_hat(), grey=planes.grey))
+            return Encoded(data, np.asarray(shown.convert("RGB")), written.bits())
 
     def decompress(self, data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
         """The bytes of an `.hcf` file to the image, in the colour mode in which it came.
@@ -109,24 +109,43 @@ class Codec:
           The file, and the quality found, in steps of the format.
 
         Raises:
-          InvalidQuality: even quality 1 takes more.
+          InvalidQuality: even quality 1 takes more, or `bpp` is no rate.
+          UnsupportedImage, ImageTooLarge: as `compress`.
         """
-        source = to_pil(read_image(image))
-        pixels = source.width * source.height
+        if not bpp > 0:
+            raise InvalidQuality(f"{bpp} bpp: a rate is more than 0 bits a pixel")
+        planes = read_image(image)
+        sections = extras.from_planes(planes)
+        pixels = planes.rgb.shape[0] * planes.rgb.shape[1]
         steps_of = coding.QUALITY_STEPS
-        best, low, high = self.compress(source, 1), 0, (self.levels - 1) * steps_of
+        best, low, high = self._write(planes, sections, 1)[0], 0, (self.levels - 1) * steps_of
         if 8 * len(best) > bpp * pixels:
             raise InvalidQuality(
                 f"{bpp} bpp is out of reach: quality 1 takes {8 * len(best) / pixels:.3f} bpp"
             )
         while low < high:
             middle = (low + high + 1) // 2
-            data = self.compress(source, 1 + middle / steps_of)
+            data = self._write(planes, sections, 1 + middle / steps_of)[0]
             if 8 * len(data) <= bpp * pixels:
                 best, low = data, middle
             else:
                 high = middle - 1
         return best, 1 + low / steps_of
+
+    def check_quality(self, quality: float) -> None:
+        """Raises InvalidQuality for a quality that this model does not offer."""
+        if not 1 <= quality <= self.levels:
+            raise InvalidQuality(f"quality {quality:g}: {self.name} offers 1 to {self.levels}")
+
+    def _write(
+        self, planes: Planes, sections: Mapping[int, bytes], quality: float
+    ) -> tuple[bytes, Written]:
+        """The file of an image and its extra sections; and the symbols in it."""
+        header = self._header(planes, quality)
+        with self._fitting():
+            written = write_picture(self._passes, self._package.tables, planes.rgb, header.quality)
+        header = dataclasses.replace(header, symbols_crc=written.crc)
+        return coding.pack(header, written.stream, sections), written
 
     def _read(self, header: coding.Header, stream: bytes) -> np.ndarray:
         """uint8 `[H, W, 3]`; DecodeMismatch where the symbols are not those that were written."""
@@ -161,8 +180,11 @@ class Codec:
             raise ImageTooLarge(
                 f"{width}x{height} pixels, more than {MAX_PIXELS}: cut the image into parts"
             )
-        if not 1 <= quality <= self.levels:
-            raise InvalidQuality(f"quality {quality}: {self.name} offers 1 to {self.levels}")
+        if max(height, width) > coding.LARGEST_SIDE:
+            raise ImageTooLarge(
+                f"{width}x{height} pixels, a side above {coding.LARGEST_SIDE}: cut the image into parts"
+            )
+        self.check_quality(quality)
         return coding.Header(
             model=self.name,
             fingerprint=self.fingerprint,

@@ -1,6 +1,7 @@
 """What an image carries beside its colours, as extra sections of a file: alpha and colour profile, lossless."""
 
 import io
+import warnings
 import zlib
 from collections.abc import Mapping
 
@@ -9,9 +10,7 @@ from PIL import Image
 
 from hcfss_jax.coding import Extra
 from hcfss_jax.errors import CorruptSection
-from hcfss_jax.images import Planes
-
-LARGEST_PROFILE = 1 << 24  # bytes; a colour profile takes some kilobytes
+from hcfss_jax.images import LARGEST_PROFILE, Planes
 
 
 def from_planes(planes: Planes) -> dict[int, bytes]:
@@ -39,7 +38,11 @@ def to_planes(rgb: np.ndarray, colour: str, extras: Mapping[int, bytes]) -> Plan
 
 def _alpha(png: bytes, height: int, width: int) -> np.ndarray:
     try:
-        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+        # Pillow warns from half of the size that the codec takes.
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(io.BytesIO(png), formats=["PNG"]) as image,
+        ):
             # Before a pixel is decoded: a forged header must not cost memory.
             if image.mode != "L" or image.size != (width, height):
                 raise CorruptSection(

@@ -1,18 +1,24 @@
 """Between what people hand over as an image and the planes that the codec works on."""
 
+import contextlib
 import dataclasses
 import io
 import os
 import re
 import warnings
+from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from hcfss_jax.errors import ImageTooLarge, UnsupportedImage
+from hcfss_jax.bit_depth import bits_a_channel
+from hcfss_jax.errors import HcfError, ImageTooLarge, UnsupportedImage
 
 ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
+
+LARGEST_PROFILE = 1 << 24  # bytes that a file may keep; a colour profile takes some kilobytes
 
 _GREY_MODES = frozenset({"1", "L", "LA", "La"})
 # Pillow cuts these raw modes of sixteen bits a channel down to eight, in silence. ("BGR;16",
@@ -26,7 +32,7 @@ class Planes:
 
     rgb: uint8 `[H, W, 3]`. alpha: uint8 `[H, W]`, or None for an opaque image. grey: whether it
     came without colour; then the three channels of `rgb` are equal. icc: the colour profile that
-    describes the pixels. notes: what was left out of the source, in words for its owner.
+    describes the pixels, at most LARGEST_PROFILE bytes. notes: what was left out of the source, in words for its owner.
     """
 
     rgb: np.ndarray
@@ -41,28 +47,20 @@ def read_image(source: ImageSource) -> Planes:
 
     The orientation of EXIF is applied, palettes become colours, CMYK becomes sRGB (by its own
     profile, where it has one), and of an animation the first frame counts. Raises
-    UnsupportedImage for what is no image and for more than eight bits a channel, ImageTooLarge
-    for a file that would decode to more pixels than Pillow thinks safe, and OSError for a path
-    that cannot be read.
+    UnsupportedImage for what is no image, a damaged one, and more than eight bits a channel (of
+    an AVIF or a JPEG 2000 that Pillow has opened this can no longer be told: it is taken with the
+    eight that Pillow leaves); ImageTooLarge for a file that would decode to more pixels than
+    Pillow thinks safe; and OSError for a path or a file that cannot be read.
     """
     if isinstance(source, Image.Image):
-        return _take_apart(source)
+        with _decoding():
+            return _take_apart(source)
     if isinstance(source, np.ndarray):
         return _take_apart(_from_array(source))
-    if isinstance(source, bytes):
-        source = io.BytesIO(source)
-    try:
-        with warnings.catch_warnings():
-            # Half of the size that is refused; a codec for photos meets such panoramas.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(source) as image:
-                return _take_apart(image)
-    except UnidentifiedImageError as error:
-        raise UnsupportedImage(
-            "not an image, or of a kind that Pillow cannot read: convert it to PNG or JPEG"
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise ImageTooLarge(f"{error}: cut the image into parts") from error
+    data = _read(source)
+    with _decoding(), Image.open(io.BytesIO(data)) as image:
+        _refuse_deep(bits_a_channel(image.format, data) > 8, image)
+        return _take_apart(image)
 
 
 def to_pil(planes: Planes) -> Image.Image:
@@ -78,6 +76,36 @@ def to_pil(planes: Planes) -> Image.Image:
     if planes.icc:
         image.info["icc_profile"] = planes.icc
     return image
+
+
+def _read(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    if isinstance(source, str | os.PathLike):
+        return Path(source).read_bytes()
+    if source.seekable():
+        source.seek(0)  # as Pillow does: a buffer just written is at its end
+    return source.read()
+
+
+@contextlib.contextmanager
+def _decoding() -> Iterator[None]:
+    """Names what goes wrong with a picture: decoders meet damage with whatever exception is near."""
+    try:
+        # Pillow warns of odd metadata, which is nothing to the pixels, and from half of the size
+        # that it refuses: a codec for photos meets such panoramas.
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    except (HcfError, MemoryError):
+        raise
+    except UnidentifiedImageError as error:
+        raise UnsupportedImage(
+            "not an image, or of a kind that Pillow cannot read: convert it to PNG or JPEG"
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise ImageTooLarge(f"{error}: cut the image into parts") from error
+    except Exception as error:
+        raise UnsupportedImage(f"a damaged image: {str(error) or type(error).__name__}") from error
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
@@ -96,21 +124,17 @@ def _take_apart(image: Image.Image) -> Planes:
     notes = []
     if (frames := getattr(image, "n_frames", 1)) > 1:
         notes.append(f"has {frames} frames or pages: only the first is kept")
-    upright = _upright(image)
+    upright = ImageOps.exif_transpose(image)
     grey = upright.mode in _GREY_MODES
     icc = upright.info.get("icc_profile") or None
     if upright.mode == "CMYK":
         # The profile of the inks does not describe the RGB that they are turned into.
         upright, icc = _cmyk_to_rgb(upright, icc), None
+    if icc and len(icc) > LARGEST_PROFILE:
+        notes.append(f"has a colour profile of {len(icc):,} bytes: it is left out")
+        icc = None
     alpha = _alpha_of(upright)
     return Planes(np.array(_convert(upright, "RGB")), alpha, grey, icc, tuple(notes))
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise UnsupportedImage(f"a damaged image: {error}") from error
 
 
 def _alpha_of(image: Image.Image) -> np.ndarray | None:
@@ -150,10 +174,14 @@ def _check_not_empty(width: int, height: int) -> None:
 def _check_eight_bits(image: Image.Image) -> None:
     deep = image.mode == "F" or image.mode.startswith("I")
     for decoder, _, _, args in getattr(image, "tile", ()):
-        raw_mode = args if isinstance(args, str) else str(args[0]) if args else ""
-        deep = deep or bool(_DEEP_RAW_MODE.search(raw_mode))
-        # Portable pixmaps say the largest value instead.
-        deep = deep or (decoder.startswith("ppm") and args[-1] > 255)
+        raw_mode, *more = args if isinstance(args, tuple) and args else (args,)
+        deep = deep or bool(_DEEP_RAW_MODE.search(str(raw_mode)))
+        # Portable pixmaps say the largest value instead; bitmaps (P1) have none.
+        deep = deep or (decoder.startswith("ppm") and bool(more) and more[-1] > 255)
+    _refuse_deep(deep, image)
+
+
+def _refuse_deep(deep: bool, image: Image.Image) -> None:
     if deep:
         raise UnsupportedImage(
             f"more than 8 bits a channel (mode {image.mode}): convert it to 8 bits first"

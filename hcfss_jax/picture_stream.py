@@ -6,7 +6,7 @@ shapes; it learns each step's symbols before it needs the next step's tables.
 
 import dataclasses
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -24,14 +24,14 @@ Tables = Mapping[str, coding.Tables]
 class Written:
     """A picture as symbols.
 
-    stream: what the range coder wrote. crc: CRC-32 of the symbols. x_hat: uint8 `[H, W, 3]`, what the decoder will make
-    of them. bits: what the model says they cost.
+    stream: what the range coder wrote. crc: CRC-32 of the symbols. x_hat: computes uint8 `[H, W, 3]`, what the decoder
+    will make of them. bits: computes what the model says they cost.
     """
 
     stream: bytes
     crc: int
-    x_hat: np.ndarray
-    bits: float
+    x_hat: Callable[[], np.ndarray]
+    bits: Callable[[], float]
 
 
 def write_picture(passes: CodingPasses, tables: Tables, rgb: np.ndarray, quality: float) -> Written:
@@ -48,9 +48,12 @@ def write_picture(passes: CodingPasses, tables: Tables, rgb: np.ndarray, quality
     )
     parts = [(z.ravel(), _z_index(z.shape), tables["z"])]
     parts += [(q, index, tables["y"]) for q, index, _ in records]
-    x_hat = passes.synthesise(decoded, level)[:height, :width]
-    bits = passes.bits_z(z) + sum(bits for _, _, bits in records)
-    return Written(coding.encode(parts), _crc([part[0] for part in parts]), x_hat, bits)
+    return Written(
+        coding.encode(parts),
+        _crc([part[0] for part in parts]),
+        x_hat=lambda: passes.synthesise(decoded, level)[:height, :width],
+        bits=lambda: passes.bits_z(z) + sum(bits for _, _, bits in records),
+    )
 
 
 def read_picture(

@@ -20,7 +20,8 @@ from hcfss_jax.errors import (
     UnsupportedImage,
     WrongWeights,
 )
-from hcfss_jax.images import to_pil
+from hcfss_jax.images import LARGEST_PROFILE, read_image, to_pil
+from hcfss_jax.models.passes import CodingPasses
 from hcfss_jax.weights import WeightPackage
 from tests.small_model import photo, small_package
 
@@ -43,6 +44,22 @@ def test_any_size_comes_back_as_the_encoder_said_to_the_bit(height, width):
     decoded = np.asarray(codec().decompress(encoded.data))
     assert decoded.shape == (height, width, 3)
     np.testing.assert_array_equal(decoded, encoded.x_hat)
+
+
+def test_a_grey_picture_too_comes_back_as_the_encoder_said():
+    source = Image.fromarray(photo(20, 30)).convert("L")
+    encoded = codec().encode(source)
+    decoded = codec().decompress(encoded.data)
+    assert decoded.mode == "L"
+    np.testing.assert_array_equal(decoded.convert("RGB"), encoded.x_hat)
+
+
+def test_compress_writes_what_encode_does_and_makes_no_picture(monkeypatch):
+    picture = photo(20, 30)
+    encoded = codec().encode(picture)
+    for spared in ("synthesise", "bits_z"):
+        monkeypatch.setattr(CodingPasses, spared, lambda *args: pytest.fail("not needed"))
+    assert codec().compress(picture) == encoded.data
 
 
 @pytest.mark.parametrize("quality", [1, 4.37, 8])
@@ -90,11 +107,34 @@ def test_colour_modes_come_back_as_they_were(mode):
         np.testing.assert_array_equal(decoded.getchannel("A"), source.getchannel("A"))
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_large_picture_with_alpha_comes_back_without_a_warning(monkeypatch):
+    """Large for Pillow, that is, which warns from half of the size that it refuses."""
+    source = Image.fromarray(np.dstack([photo(20, 30), photo(20, 30)[..., 0]]))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20 * 30 - 1)
+    assert codec().decompress(codec().compress(source)).mode == "RGBA"
+
+
 def test_a_colour_profile_travels_along():
     source = Image.fromarray(photo(8, 8))
     source.info["icc_profile"] = b"a profile" * 30
     decoded = codec().decompress(codec().compress(source))
     assert decoded.info["icc_profile"] == source.info["icc_profile"]
+
+
+def test_a_profile_that_no_file_can_hold_is_left_out_and_that_is_noted():
+    source = Image.fromarray(photo(8, 8))
+    for size, kept in ((LARGEST_PROFILE, True), (LARGEST_PROFILE + 1, False)):
+        source.info["icc_profile"] = bytes(size)
+        assert bool(read_image(source).notes) is not kept
+        decoded = codec().decompress(codec().compress(source))
+        assert ("icc_profile" in decoded.info) is kept
+
+
+def test_a_side_that_the_format_cannot_hold_is_too_large():
+    strip = np.zeros((1, coding.LARGEST_SIDE + 1, 3), np.uint8)
+    with pytest.raises(ImageTooLarge, match="16777217x1"):
+        codec().compress(strip)
 
 
 def test_target_bpp_gives_the_best_quality_within_the_budget():
@@ -107,6 +147,21 @@ def test_target_bpp_gives_the_best_quality_within_the_budget():
     assert 8 * len(codec().compress(picture, quality + step)) / (63 * 65) > budget
     with pytest.raises(InvalidQuality, match="out of reach"):
         codec().target_bpp(picture, 0.001)
+
+
+def test_target_bpp_reads_its_image_once(monkeypatch):
+    reads = []
+    monkeypatch.setattr(
+        "hcfss_jax.codec.read_image", lambda source: reads.append(source) or read_image(source)
+    )
+    codec().target_bpp(photo(8, 8), 100.0)
+    assert len(reads) == 1
+
+
+@pytest.mark.parametrize("bpp", [0, -1, float("nan")])
+def test_a_target_that_is_no_rate_is_refused(bpp):
+    with pytest.raises(InvalidQuality, match=f"{bpp} bpp"):
+        codec().target_bpp(photo(8, 8), bpp)
 
 
 @pytest.mark.parametrize("quality", [0.99, 8.01, -1, float("nan")])

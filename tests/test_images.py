@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from hcfss_jax.errors import ImageTooLarge, UnsupportedImage
+from hcfss_jax.errors import HcfError, ImageTooLarge, UnsupportedImage
 from hcfss_jax.images import Planes, read_image, to_pil
 
 
@@ -125,6 +125,11 @@ def test_more_than_eight_bits_a_channel_is_refused_not_cut_down():
             read_image(data)
 
 
+def test_a_bitmap_in_plain_text_is_an_image():
+    planes = read_image(b"P1\n# two by two\n2 2\n1 0\n0 1\n")
+    assert planes.grey and planes.rgb[..., 0].tolist() == [[0, 255], [255, 0]]
+
+
 def test_what_is_no_image_is_refused_by_name(tmp_path):
     text = tmp_path / "letter.png"
     text.write_text("Dear reader")
@@ -135,10 +140,65 @@ def test_what_is_no_image_is_refused_by_name(tmp_path):
         read_image(tmp_path / "absent.png")
 
 
-def test_a_file_that_ends_early_is_refused(rgb):
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    """One picture in many formats, where they can with the metadata that decoders stumble over."""
+    i, j = np.mgrid[:24, :40]
+    image = Image.fromarray(np.stack([i * 9, j * 6, i * j % 256], -1).astype(np.uint8))
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "a caption"
+    more = {"exif": exif.tobytes(), "icc_profile": b"a profile" * 9}
+    frames = {"save_all": True, "append_images": [image.rotate(90)]}
+    kinds = ("BMP", "PPM", "TGA", "ICO", "JPEG2000", "PCX", "SGI")
+    made = {kind: file_bytes(image, kind) for kind in kinds}
+    made |= {kind: file_bytes(image, kind, **more) for kind in ("PNG", "JPEG", "WEBP", "AVIF")}
+    made |= {
+        f"{kind}, frames": file_bytes(image, kind, **frames) for kind in ("GIF", "WEBP", "PNG")
+    }
+    made["PNG, palette"] = file_bytes(image.convert("P"), transparency=3)
+    made["JPEG, inks"] = file_bytes(image.convert("CMYK"), "JPEG", progressive=True)
+    for compression in (None, "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
+        made[f"TIFF, {compression}"] = file_bytes(image, "TIFF", compression=compression, **more)
+    made["TIFF, bilevel"] = file_bytes(image.convert("1"), "TIFF", compression="group4")
+    made["PBM, plain"] = b"P1\n# a comment\n8 3\n" + b"1 0 1 0 1 0 1 0\n" * 3
+    return made
+
+
+def damaged(whole: bytes, rng: np.random.Generator) -> bytes:
+    """Cut off somewhere, or with a few bytes changed, mostly in the head."""
+    if rng.random() < 0.4:
+        return whole[: rng.integers(len(whole))]
+    broken = bytearray(whole)
+    reach = min(len(whole), 200) if rng.random() < 0.7 else len(whole)
+    for position in rng.integers(reach, size=rng.integers(1, 5)):
+        broken[position] = rng.integers(256)
+    return bytes(broken)
+
+
+@pytest.mark.filterwarnings("error")
+def test_of_a_damaged_file_comes_a_picture_or_an_error_with_a_name(files):
+    rng = np.random.default_rng(0)
+    refused = dict.fromkeys(files, 0)
+    for kind, whole in files.items():
+        assert read_image(whole).rgb.size
+        for _ in range(30):
+            try:
+                planes = read_image(damaged(whole, rng))
+            except HcfError:
+                refused[kind] += 1
+            else:
+                assert planes.rgb.dtype == np.uint8 and planes.rgb.shape[2:] == (3,)
+    assert all(refused.values())
+
+
+def test_a_file_that_ends_early_is_refused_however_it_comes(tmp_path, rgb):
     whole = file_bytes(Image.fromarray(rgb).resize((64, 64)))
-    with pytest.raises(UnsupportedImage, match="damaged"):
-        read_image(whole[: len(whole) // 2])
+    half = whole[: len(whole) // 2]
+    path = tmp_path / "half.png"
+    path.write_bytes(half)
+    for source in (half, path, io.BytesIO(half), Image.open(path)):
+        with pytest.raises(UnsupportedImage, match="damaged"):
+            read_image(source)
 
 
 def test_a_file_that_would_fill_the_memory_is_refused(monkeypatch, rgb):

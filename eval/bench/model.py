@@ -11,7 +11,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -20,16 +20,16 @@ import numpy as np
 
 from eval.bench.multiply_adds import multiply_adds
 from hcfss_jax.codec import Codec
+from hcfss_jax.errors import HcfError
 from hcfss_jax.images import read_image
 from hcfss_jax.jax_settings import prepare_jax
 from hcfss_jax.models import create_model
+from hcfss_jax.models.skeleton import Z_STRIDE
 from hcfss_jax.weights import load_package, make_package, shipped_names
 
-_STRIDE = 64  # pixels; models take sides of its multiples
 
-
-def main() -> int:
-    """Print the figures; the exit code, 1 where the decoder disagrees with the encoder."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the figures; the exit code, 1 for failures and where the decoder disagrees with the encoder."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -37,11 +37,18 @@ def main() -> int:
     parser.add_argument("--image", required=True, help="a picture's file")
     parser.add_argument("--quality", type=float, default=4.0)
     parser.add_argument("--repeats", type=int, default=3, help="timed runs; the median is printed")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     prepare_jax()
+    try:
+        return _report(args)
+    except (HcfError, OSError) as error:
+        print(f"eval.bench.model: {error}", file=sys.stderr)
+        return 1
+
+
+def _report(args: argparse.Namespace) -> int:
     pixels = read_image(args.image).rgb
     height, width = pixels.shape[:2]
-
     model = create_model(args.model)
     work = _work(model, height, width)
     codec, origin = _codec(args.model, model)
@@ -72,7 +79,7 @@ def main() -> int:
 
 def _work(model: Any, height: int, width: int) -> int:
     """Multiply-adds of one pass from picture to picture, sides rounded up to whole strides."""
-    sides = (-(-side // _STRIDE) * _STRIDE for side in (height, width))
+    sides = (-(-side // Z_STRIDE) * Z_STRIDE for side in (height, width))
     x = jax.ShapeDtypeStruct((1, *sides, 3), jnp.float32)
     level = jax.ShapeDtypeStruct((1,), jnp.float32)
 
@@ -90,7 +97,7 @@ def _codec(name: str, model: Any) -> tuple[Codec, str]:
 
 
 def _shapes(model: Any) -> Any:
-    x = jax.ShapeDtypeStruct((1, _STRIDE, _STRIDE, 3), jnp.float32)
+    x = jax.ShapeDtypeStruct((1, Z_STRIDE, Z_STRIDE, 3), jnp.float32)
     key, level = jax.random.key(0), jax.ShapeDtypeStruct((1,), jnp.float32)
     return jax.eval_shape(model.init, key, x, level, key[None])
 

@@ -20,9 +20,10 @@ if hasattr(os, "sched_setaffinity"):  # before JAX starts its threads; Linux onl
 import numpy as np
 
 from hcfss_jax.coding import RangeDecoder, Tables, encode, gaussian_tables, symbol_bits
+from hcfss_jax.entropy import scale_table
 
 SYMBOLS = 32 * 48 * 320
-SCALES = np.geomspace(0.11, 256, 64)
+SCALES = scale_table()
 
 
 def main() -> None:

@@ -16,9 +16,10 @@ Work = Callable[[Job], tuple[bytes, str]]
 
 
 def run(jobs: list[Job], work: Work, force: bool) -> int:
-    """Make every target that can be made; the exit code: 0, or 1 where one was not.
+    """Make every target that can be made; the exit code: 0, or 1 where one failed.
 
-    Existing targets are kept unless `force`. Several jobs get a progress bar and a summary.
+    Existing targets are kept unless `force`, which is no failure: a batch that was broken off is
+    finished by giving its command again. Several jobs get a progress bar and a summary.
     """
     several = len(jobs) > 1
     written = kept = failed = size_in = size_out = 0
@@ -47,7 +48,7 @@ def run(jobs: list[Job], work: Work, force: bool) -> int:
             f"{count} {what}" for count, what in ((kept, "kept"), (failed, "failed")) if count
         ]
         print(", ".join(parts))
-    return int(kept + failed > 0)
+    return int(failed > 0)
 
 
 def complain(message: str) -> None:

@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 from hcfss_jax.cli import runtime
-from hcfss_jax.cli.side_by_side import jpeg_of_size, side_by_side
+from hcfss_jax.cli.jpeg import jpeg_of_size
+from hcfss_jax.cli.side_by_side import side_by_side
 from hcfss_jax.images import read_image
 from hcfss_jax.whole_file import write_whole
 

@@ -4,14 +4,12 @@ import argparse
 from pathlib import Path
 
 from hcfss_jax.cli.batch import complain, explain
+from hcfss_jax.coding import Extra, unpack
 from hcfss_jax.jax_settings import prepare_jax
 
 
 def info(args: argparse.Namespace) -> int:
     """Print what stands in a file's header; no weights are needed. The exit code."""
-    prepare_jax()
-    from hcfss_jax.coding import Extra, unpack
-
     try:
         data = Path(args.file).read_bytes()
         header, stream, extras = unpack(data)

@@ -1,6 +1,5 @@
 """Pictures beside each other, with captions, for eyes to compare."""
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,20 +25,3 @@ def side_by_side(panels: Sequence[tuple[np.ndarray, Sequence[str]]]) -> Image.Im
             draw.text((left, _MARGIN // 2 + row * _LINE), line, _INK, font)
         sheet.paste(Image.fromarray(pixels), (left, head))
     return sheet
-
-
-def jpeg_of_size(pixels: np.ndarray, size: int) -> tuple[bytes, int]:
-    """The JPEG (4:2:0, optimised) whose length is nearest to `size` bytes, and its quality."""
-    image = Image.fromarray(pixels)
-    low, high = 1, 95
-    while high - low > 1:  # lengths grow with quality
-        middle = (low + high) // 2
-        low, high = (middle, high) if len(_jpeg(image, middle)) < size else (low, middle)
-    candidates = [(_jpeg(image, quality), quality) for quality in (low, high)]
-    return min(candidates, key=lambda candidate: abs(len(candidate[0]) - size))
-
-
-def _jpeg(image: Image.Image, quality: int) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality, optimize=True, subsampling="4:2:0")
-    return buffer.getvalue()

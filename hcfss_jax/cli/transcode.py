@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from hcfss_jax.cli import batch, jobs, runtime
-from hcfss_jax.errors import InvalidQuality, UnknownModel, UnsupportedImage
+from hcfss_jax.errors import UnknownModel, UnsupportedImage
 from hcfss_jax.images import read_image, to_pil
 
 if TYPE_CHECKING:
@@ -26,10 +26,8 @@ def compress(args: argparse.Namespace) -> int:
     """Photos to `.hcf` files; the exit code."""
     todo = jobs.plan(args.paths, args.output, _to_hcf())
     codec = runtime.load_codec(args.model or runtime.DEFAULT_MODEL)
-    if args.target_bpp is None and not 1 <= args.quality <= codec.levels:
-        raise InvalidQuality(
-            f"quality {args.quality:g} is outside of what {codec.name} offers: 1 to {codec.levels}"
-        )
+    if args.target_bpp is None:
+        codec.check_quality(args.quality)
 
     def work(job: jobs.Job) -> tuple[bytes, str]:
         planes = read_image(job.source)

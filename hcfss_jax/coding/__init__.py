@@ -1,12 +1,18 @@
 """Integers to bytes: the range coder, its tables, and the file format. Knows of no model."""
 
-from hcfss_jax.coding.container import QUALITY_STEPS, Extra, Header, pack, unpack
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from hcfss_jax.coding.container import LARGEST_SIDE, QUALITY_STEPS, Extra, Header, pack, unpack
 from hcfss_jax.coding.escapes import symbol_bits
-from hcfss_jax.coding.range_coder import RangeDecoder, encode
-from hcfss_jax.coding.table_builder import gaussian_tables, tables_from_pmfs
 from hcfss_jax.coding.tables import Tables
 
+if TYPE_CHECKING:
+    from hcfss_jax.coding.range_coder import RangeDecoder, encode
+    from hcfss_jax.coding.table_builder import gaussian_tables, tables_from_pmfs
+
 __all__ = [
+    "LARGEST_SIDE",
     "QUALITY_STEPS",
     "Extra",
     "Header",
@@ -19,3 +25,17 @@ __all__ = [
     "tables_from_pmfs",
     "unpack",
 ]
+
+_HOMES = {
+    "RangeDecoder": "range_coder",
+    "encode": "range_coder",
+    "gaussian_tables": "table_builder",
+    "tables_from_pmfs": "table_builder",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What needs JAX or SciPy is imported when first used: `hcfss info` reads a header at once."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hcfss_jax.coding' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"hcfss_jax.coding.{_HOMES[name]}"), name)

@@ -11,16 +11,18 @@ import pytest
 from PIL import Image
 
 from hcfss_jax.cli import main, runtime
-from hcfss_jax.errors import NotAnHcfFile
+from hcfss_jax.errors import InvalidQuality, NotAnHcfFile
 
 
 class FakeCodec:
     """Lossless and quick, with the interface of the real one: files need no model."""
 
-    name, levels = "fake", 8
-
     def __init__(self) -> None:
         self.asked: list[Any] = []
+
+    def check_quality(self, quality: float) -> None:
+        if quality > 8:
+            raise InvalidQuality(f"quality {quality:g}: fake offers 1 to 8")
 
     def compress(self, image: Image.Image, quality: float) -> bytes:
         self.asked.append(quality)
@@ -113,11 +115,21 @@ def test_the_last_of_several_photos_is_never_taken_for_an_output(codec, here):
 def test_an_existing_output_is_kept_unless_forced(codec, here, capsys):
     photo("a.png")
     Path("a.hcf").write_text("precious")
-    assert main(["compress", "a.png"]) == 1
+    assert main(["compress", "a.png"]) == 0
     assert Path("a.hcf").read_text() == "precious"
     assert capsys.readouterr().err == "hcfss: a.hcf: exists and was kept: --force replaces it\n"
     assert main(["compress", "a.png", "--force"]) == 0
     assert Path("a.hcf").read_bytes().startswith(b"FAKE")
+
+
+def test_a_batch_given_again_does_the_rest_and_says_what_it_kept(codec, here, capsys):
+    photo("in/a.png")
+    photo("in/b.png")
+    Path("in/b.hcf").write_text("precious")
+    assert main(["compress", "in"]) == 0
+    assert Path("in/b.hcf").read_text() == "precious"
+    told = capsys.readouterr().out
+    assert told.startswith("1 written (") and told.endswith(", 1 kept\n")
 
 
 def test_a_bad_file_among_good_ones_is_told_of_and_passed_over(codec, here, capsys):
@@ -206,7 +218,8 @@ def test_a_quality_that_the_model_lacks_is_refused_once(codec, here, capsys):
     photo("a.png")
     photo("b.png")
     assert main(["compress", "a.png", "b.png", "--quality", "9"]) == 1
-    assert capsys.readouterr().err == ("hcfss: quality 9 is outside of what fake offers: 1 to 8\n")
+    assert capsys.readouterr().err == "hcfss: quality 9: fake offers 1 to 8\n"
+    assert not codec.asked
 
 
 @pytest.mark.parametrize(

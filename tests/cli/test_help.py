@@ -6,22 +6,34 @@ import sys
 import pytest
 
 from hcfss_jax.cli import main
+from hcfss_jax.coding import Header, pack
 
 
-def test_help_does_not_import_jax():
-    program = """
+def told_without(modules: set[str], *arguments: str) -> str:
+    """What a command prints, if it succeeds without importing these modules."""
+    program = f"""
 import sys
 from hcfss_jax.cli import main
 try:
-    main(["--help"])
+    code = main({arguments!r})
 except SystemExit as stopped:
-    assert stopped.code == 0
-heavy = {"jax", "flax", "numpy"} & set(sys.modules)
-assert not heavy, heavy
+    code = stopped.code
+heavy = {modules!r} & set(sys.modules)
+assert code == 0 and not heavy, (code, heavy)
 """
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert told.returncode == 0, told.stderr
-    assert "compress" in told.stdout
+    return told.stdout
+
+
+def test_help_does_not_import_jax():
+    assert "compress" in told_without({"jax", "flax", "numpy"}, "--help")
+
+
+def test_info_does_not_import_jax(tmp_path):
+    file = tmp_path / "a.hcf"
+    file.write_bytes(pack(Header("some-model", bytes(4), 100, 50, "rgb", 3.5), bytes(20)))
+    assert "some-model" in told_without({"jax", "flax", "scipy"}, "info", str(file))
 
 
 @pytest.mark.parametrize("arguments", [[], ["transmogrify"]])

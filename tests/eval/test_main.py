@@ -12,6 +12,7 @@ from PIL import Image
 import hcfss_jax
 from eval import anchors
 from eval.main import main
+from hcfss_jax.errors import InvalidQuality
 from hcfss_jax.images import read_image
 
 QUALITIES = ["12", "35", "65", "92"]  # among those at which JPEG is measured
@@ -32,9 +33,15 @@ class JpegInDisguise:
 
     name, fingerprint, parameter_count = "disguise", b"\1\2\3\4", 7
     padding = b""  # appended to every file
+    encoded = 0  # pictures
     promised_too_much = 0  # grey levels between the promised picture and the decoded one
 
+    def check_quality(self, quality: float) -> None:
+        if not 1 <= quality <= 95:
+            raise InvalidQuality(f"quality {quality:g}: {self.name} offers 1 to 95")
+
     def encode(self, image: np.ndarray, quality: float) -> Disguised:
+        self.encoded += 1
         coded = anchors.jpeg(Image.fromarray(image), int(quality)) + self.padding
         promised = np.asarray(self.decompress(coded)) ^ self.promised_too_much
         return Disguised(coded, promised, 8.0 * len(coded))
@@ -111,3 +118,38 @@ def test_pictures_too_small_for_ms_ssim_go_without_it(codec, tmp_path):
 def test_a_folder_without_pictures_is_named(codec, tmp_path, capsys):
     assert main(["--data", str(tmp_path)]) == 1
     assert "holds no picture" in capsys.readouterr().err
+
+
+def test_the_folder_of_the_report_is_made(codec, photos, tmp_path):
+    evaluate(photos, tmp_path / "results" / "new" / "out.json", "--limit", "1")
+    assert [path.name for path in (tmp_path / "results" / "new").iterdir()] == ["out.json"]
+
+
+@pytest.mark.parametrize("out", ["folder", "file/out.json"])
+def test_a_report_that_cannot_be_written_is_named_before_the_first_picture(
+    codec, photos, tmp_path, capsys, out
+):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    assert main(["--data", str(photos), "--out", str(tmp_path / out)]) == 1
+    assert str(tmp_path / out.split("/")[0]) in capsys.readouterr().err
+    assert not codec.encoded
+
+
+def test_a_quality_that_the_model_lacks_is_named_before_the_first_picture(codec, photos, capsys):
+    assert main(["--data", str(photos), "--qualities", "12", "96"]) == 1
+    assert "quality 96: disguise offers 1 to 95" in capsys.readouterr().err
+    assert not codec.encoded
+
+
+@pytest.mark.parametrize("limit", ["0", "-1"])
+def test_a_limit_that_leaves_no_picture_is_a_usage_error(codec, photos, capsys, limit):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--data", str(photos), "--limit", limit])
+    assert stopped.value.code == 2 and "--limit" in capsys.readouterr().err
+
+
+def test_every_quality_is_warmed_up_once_for_each_size(codec, photos, tmp_path):
+    """Two pictures of one size at four qualities: four runs before the eight that are timed."""
+    evaluate(photos, tmp_path / "out.json", "--anchors", "jpeg")
+    assert codec.encoded == 4 + 8

@@ -1,6 +1,7 @@
 """How close two pictures are: PSNR, SSIM and MS-SSIM on 8-bit pixels.
 
-All three take uint8 `[..., H, W, 3]` and return one float for each image, shape `[...]`.
+All three take uint8 `[..., H, W, 3]` and return one float for each image, shape `[...]`. `ms_ssim_of_floats` is the
+last of them for training, on float pixels and with a gradient.
 """
 
 import functools
@@ -10,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 from jax.typing import ArrayLike
+
+from hcfss_jax.ops import lower_bound
 
 _PEAK = 255.0
 _WINDOW, _SIGMA = 11, 1.5
@@ -50,7 +53,17 @@ def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     `psnr` does, and for a side under 161 pixels. Compiles once for each shape.
     """
     _check_pair(a, b, smallest_side=MS_SSIM_SMALLEST_SIDE)
-    return np.asarray(_ms_ssim(a, b))
+    return np.asarray(_ms_ssim(_float_planes(a), _float_planes(b), least=0.0))
+
+
+def ms_ssim_of_floats(a: Array, b: Array) -> Array:
+    """`ms_ssim` for training: float images `[..., H, W, 3]` in [0, 1] to float32 `[...]`.
+
+    Its gradient is finite everywhere. A contrast term counts at least 1e-4, where the power of 0 would
+    be infinitely steep, and may climb back from below. Raises ValueError as `ms_ssim` does.
+    """
+    _check_shapes(a, b, MS_SSIM_SMALLEST_SIDE)
+    return _ms_ssim(_PEAK * _float_planes(a), _PEAK * _float_planes(b), least=1e-4)
 
 
 @jax.jit
@@ -59,21 +72,21 @@ def _ssim(a: ArrayLike, b: ArrayLike) -> Array:
     return jnp.mean(luminance * contrast, axis=(-3, -2, -1))
 
 
-@jax.jit
-def _ms_ssim(a: ArrayLike, b: ArrayLike) -> Array:
-    x, y = _float_planes(a), _float_planes(b)
+@functools.partial(jax.jit, static_argnames="least")
+def _ms_ssim(x: Array, y: Array, least: float) -> Array:
+    """Of planes; the mean of each scale counts at least `least`, so that its fractional power exists."""
     score = jnp.ones(x.shape[:-2])
     for weight in _SCALE_WEIGHTS[:-1]:
         _, contrast = _similarity_maps(x, y)
-        score *= _plane_mean(contrast) ** weight
+        score *= lower_bound(_plane_mean(contrast), least) ** weight
         x, y = _halve(x), _halve(y)
     luminance, contrast = _similarity_maps(x, y)
-    score *= _plane_mean(luminance * contrast) ** _SCALE_WEIGHTS[-1]
+    score *= lower_bound(_plane_mean(luminance * contrast), least) ** _SCALE_WEIGHTS[-1]
     return jnp.mean(score, axis=-1)
 
 
 def _float_planes(image: ArrayLike) -> Array:
-    """uint8 `[..., H, W, 3]` -> float32 `[..., 3, H, W]`, so that sums run along memory."""
+    """Pixels `[..., H, W, 3]` -> float32 `[..., 3, H, W]`, so that sums run along memory."""
     return jnp.moveaxis(jnp.asarray(image, jnp.float32), -1, -3)
 
 
@@ -88,8 +101,8 @@ def _similarity_maps(x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _plane_mean(values: Array) -> Array:
-    """Mean over `[H, W]`, at least 0 so that fractional powers exist."""
-    return jnp.maximum(jnp.mean(values, axis=(-2, -1)), 0.0)
+    """Mean over `[H, W]`."""
+    return jnp.mean(values, axis=(-2, -1))
 
 
 def _blur(x: Array) -> Array:
@@ -129,6 +142,10 @@ def _check_pair(a: np.ndarray, b: np.ndarray, smallest_side: int = 1) -> None:
                 f"expected uint8 [..., H, W, 3], got {image.dtype} {list(image.shape)}: "
                 "convert to 8-bit RGB first"
             )
+    _check_shapes(a, b, smallest_side)
+
+
+def _check_shapes(a: np.ndarray | Array, b: np.ndarray | Array, smallest_side: int) -> None:
     if a.shape != b.shape:
         raise ValueError(f"the images differ in shape: {list(a.shape)} and {list(b.shape)}")
     if min(a.shape[-3:-1]) < smallest_side:

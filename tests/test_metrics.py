@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import hcfss_jax
 from hcfss_jax.images import read_image
-from hcfss_jax.metrics import MS_SSIM_SMALLEST_SIDE, ms_ssim, psnr, ssim
+from hcfss_jax.metrics import MS_SSIM_SMALLEST_SIDE, ms_ssim, ms_ssim_of_floats, psnr, ssim
 
 SHIPPED = Path(hcfss_jax.__file__).parent / "shipped"
 
@@ -103,6 +105,33 @@ def test_ms_ssim_takes_the_smallest_side_that_holds_five_scales():
     assert ms_ssim(flat, flat) == pytest.approx(1.0)
     with pytest.raises(ValueError, match=f"{side - 1}x{side}.*at least {side}"):
         ms_ssim(flat[:, :-1], flat[:, :-1])
+
+
+def test_ms_ssim_of_floats_is_that_of_their_8_bit_pixels(photo, noise):
+    pair = np.stack([photo, photo]), np.stack([disturbed(photo, noise, s) for s in (5, 60)])
+    scores = jax.jit(ms_ssim_of_floats)(*(jnp.float32(image / 255) for image in pair))
+    np.testing.assert_allclose(scores, ms_ssim(*pair), atol=1e-5)
+
+
+GREY = np.full((MS_SSIM_SMALLEST_SIDE, MS_SSIM_SMALLEST_SIDE, 3), 0.4, np.float32)
+BLACK = np.zeros_like(GREY)
+SLOPE = GREY * np.linspace(0, 1, MS_SSIM_SMALLEST_SIDE, dtype=np.float32)[:, None]
+loss_and_gradient = jax.jit(jax.value_and_grad(lambda a, b: 1 - ms_ssim_of_floats(a, b)))
+
+
+@pytest.mark.parametrize("image", [SLOPE, GREY, BLACK], ids=["slope", "flat", "black"])
+def test_a_loss_of_ms_ssim_is_at_its_least_and_level_between_equal_images(image):
+    loss, gradient = loss_and_gradient(image, image)
+    assert float(loss) == pytest.approx(0.0, abs=1e-5) and np.abs(gradient).max() < 1e-4
+
+
+@pytest.mark.parametrize("image, other", [(SLOPE, GREY), (GREY, SLOPE), (SLOPE, 0.4 - SLOPE)])
+def test_a_loss_of_ms_ssim_has_a_finite_gradient_that_leads_from_one_image_to_the_other(
+    image, other
+):
+    _, gradient = loss_and_gradient(image, other)
+    assert np.all(np.isfinite(gradient))
+    assert np.sum(gradient * (other - image)) < 0
 
 
 @pytest.mark.parametrize("metric", [psnr, ssim, ms_ssim])

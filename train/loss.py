@@ -81,7 +81,7 @@ def _by_mse(x_hat: jax.Array, x: jax.Array) -> tuple[jax.Array, dict[str, jax.Ar
 
 
 def _by_ms_ssim(x_hat: jax.Array, x: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
-    distance = 1.0 - metrics.ms_ssim_of(x_hat, x)
+    distance = 1.0 - metrics.ms_ssim_of_floats(x_hat, x)
     return distance, {
         "psnr": psnr(mean_squared_error(x_hat, x)),
         "ms_ssim_db": -10.0 * jnp.log10(jnp.maximum(distance, 1e-10)),

@@ -18,13 +18,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from eval.bench.multiply_adds import multiply_adds
 from hcfss_jax.codec import Codec
 from hcfss_jax.errors import HcfError
 from hcfss_jax.images import read_image
 from hcfss_jax.jax_settings import prepare_jax
 from hcfss_jax.models import create_model
 from hcfss_jax.models.skeleton import Z_STRIDE
+from hcfss_jax.multiply_adds import multiply_adds
 from hcfss_jax.weights import load_package, make_package, shipped_names
 
 

@@ -1,4 +1,4 @@
-"""Experiments with HCFSSNet: `configs/hcfssnet.py:VARIANT[,lambda=L][,metric=ms-ssim]`.
+"""Experiments with HCFSSNet: `configs/hcfssnet.py:VARIANT[,lambda=L][,metric=ms-ssim][,FIELD=VALUE]`.
 
     python -m train.main --config configs/hcfssnet.py:tiny --workdir runs/tiny --config.data.path=PHOTOS
     python -m train.export runs/tiny hcfssnet-tiny.safetensors
@@ -12,10 +12,14 @@
 One run learns all rates (8 levels, lambda .0018 to .05). `base,lambda=0.013` learns one, as papers do; theirs are
 .0025, .0035, .0067, .013, .025 and .05. `metric=ms-ssim` minimises 1 - MS-SSIM instead of the squared error; its
 lambdas are CompressAI's, 2.4 to 60.5. PHOTOS is a directory or a tar of images, or what `train.pack` made of them.
-Every field can be overridden: `--config.batch_size=64 --config.mesh.fsdp=4`.
+Every field can be overridden: `--config.batch_size=64 --config.mesh.fsdp=4`; those of the model's own config, such as
+`base,state_size=1`, belong to the variant.
 """
 
+import ast
 import math
+import re
+from typing import Any
 
 import ml_collections
 
@@ -35,8 +39,7 @@ _SIZES = {
 
 def get_config(variant: str = "tiny") -> ml_collections.ConfigDict:
     """The experiment `variant`. Raises ValueError, which says what there is, for one that does not exist."""
-    size, options = _parse(variant)
-    metric = options.get("metric", "mse")
+    size, weight, metric, fields = _parse(variant)
     crop, batch_size, steps, peak, dtype = _SIZES[size]
     if metric == "ms-ssim":
         crop = max(crop, 192)  # its coarsest scale needs 161 pixels
@@ -44,18 +47,17 @@ def get_config(variant: str = "tiny") -> ml_collections.ConfigDict:
 
     config.model = ml_collections.ConfigDict()
     config.model.name = f"hcfssnet-{size}"
-    config.model.overrides = ml_collections.ConfigDict()  # fields of the model's own config
+    config.model.overrides = ml_collections.ConfigDict(fields)  # of the model's own config
     config.init_from = ""  # weights to start from: a name that comes with the library, or a file
 
     config.metric = metric  # the distortion: "mse" or "ms-ssim"
     # Weight of the distortion for each rate level; an image draws one level, uniformly.
     config.lambdas = _lambdas(metric)
     config.balance = 0.5  # an image of a level counts lambda^-balance: all weigh about alike
-    if "lambda" in options:
-        only = float(options["lambda"])
-        config.lambdas = (only,)
+    if weight is not None:
+        config.lambdas = (weight,)
         config.model.overrides.levels = 1
-        config.model.overrides.gain_start = (_gain_start(only, metric),) * 2
+        config.model.overrides.gain_start = (_gain_start(weight, metric),) * 2
 
     config.data = ml_collections.ConfigDict()
     config.data.path = ""  # a directory of images (searched recursively), a tar, or ArrayRecord
@@ -98,25 +100,26 @@ def get_config(variant: str = "tiny") -> ml_collections.ConfigDict:
     return config
 
 
-def _parse(variant: str) -> tuple[str, dict[str, str]]:
-    size, *rest = variant.split(",")
-    options = dict(option.partition("=")[::2] for option in rest)
+def _parse(variant: str) -> tuple[str, float | None, str, dict[str, Any]]:
+    """(size, lambda, metric, other fields)."""
+    size, *options = re.split(r",(?=\w+=)", variant)
+    fields = {name: _value(text) for name, _, text in (o.partition("=") for o in options)}
     if size not in _SIZES:
         raise ValueError(f"hcfssnet has no variant {size!r}: use one of {', '.join(_SIZES)}")
-    if unknown := sorted(set(options) - {"lambda", "metric"}):
-        raise ValueError(f"unknown option {unknown[0]!r}: there are lambda=L and metric=ms-ssim")
-    if options.get("metric", "mse") not in _LAMBDAS:
-        raise ValueError(f"metric={options['metric']}: use one of {', '.join(_LAMBDAS)}")
-    if "lambda" in options and not _is_positive(options["lambda"]):
-        raise ValueError(f"lambda={options['lambda']} is not a positive number")
-    return size, options
+    metric, weight = fields.pop("metric", "mse"), fields.pop("lambda", None)
+    if metric not in _LAMBDAS:
+        raise ValueError(f"metric={metric}: use one of {', '.join(_LAMBDAS)}")
+    if weight is not None and not (isinstance(weight, int | float) and 0 < weight < math.inf):
+        raise ValueError(f"lambda={weight} is not a positive number")
+    return size, weight, metric, fields
 
 
-def _is_positive(text: str) -> bool:
+def _value(text: str) -> Any:
+    """A number or a tuple as Python writes it, or else the text itself."""
     try:
-        return 0 < float(text) < float("inf")
-    except ValueError:
-        return False
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
 
 
 def _lambdas(metric: str) -> tuple[float, ...]:

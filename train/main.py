@@ -35,7 +35,7 @@ def main(argv: list[str]) -> None:
     try:
         join(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)
         stopped = train(_CONFIG.value, workdir, command, _PROFILE.value)
-    except TrainingError as error:
+    except (TrainingError, OSError) as error:
         sys.exit(f"train.main: {error}")
     if stopped:
         print("stopped by a signal and saved: the same command goes on from here")

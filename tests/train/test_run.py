@@ -1,6 +1,7 @@
 """Whole runs: their products, stopping and resuming, and the errors before the first step."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,10 +9,15 @@ import jax
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
+from PIL import Image
 
+from hcfss_jax.models import create_model
+from hcfss_jax.weights import save_package
+from tests.small_model import FIELDS, NAME
 from train.checkpoints import Checkpoints
-from train.errors import BadConfig, Diverged, NoImages, WrongCheckpoint
+from train.errors import BadConfig, CannotSave, Diverged, NoImages, WrongCheckpoint
 from train.experiment import build_model, packing_of
+from train.export import export
 from train.mesh import make_mesh
 from train.optimiser import make_optimiser
 from train.run import train
@@ -144,6 +150,108 @@ def test_an_unknown_model_is_a_bad_config(config: ConfigDict, tmp_path: Path) ->
     config.model.name = "hcfssnet-huge"
     with pytest.raises(BadConfig, match="hcfssnet-huge"):
         train(config, tmp_path)
+
+
+def test_a_run_can_start_from_weights(config: ConfigDict, tmp_path: Path) -> None:
+    train(config, tmp_path / "first")
+    package = export(tmp_path / "first", "float32")
+    save_package(tmp_path / "first.safetensors", package, "float32")
+    config.init_from = str(tmp_path / "first.safetensors")
+    config.learning_rate = 0.0
+    train(config, tmp_path / "second")
+    started = export(tmp_path / "second", "float32").params
+    # To the rounding of an average of equal numbers.
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, 1e-6), started, package.params)
+
+
+@pytest.mark.parametrize("weights", ["hcfssnet-tiny", "nowhere.safetensors"])
+def test_weights_that_cannot_be_started_from_are_named(
+    config: ConfigDict, tmp_path: Path, weights: str
+) -> None:
+    config.init_from = weights
+    with pytest.raises((BadConfig, WrongCheckpoint), match=f"init_from='{weights}'"):
+        train(config, tmp_path)
+
+
+def test_the_state_of_the_best_validation_is_kept(
+    config: ConfigDict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([3.0, 1.0, 2.0])
+    monkeypatch.setattr(
+        "train.held_out.make_validation", lambda *_: lambda ema: {"loss": next(losses)}
+    )
+    config.eval_every = 2
+    train(config, tmp_path)
+    assert int(_saved(config, tmp_path, "best")[0].step) == 4
+    assert export(tmp_path, best=True).meta["steps"] == 4
+
+
+def test_a_run_says_where_its_figures_come_from(config: ConfigDict, tmp_path: Path) -> None:
+    train(config, tmp_path, command="python -m train.main")
+    train(config, tmp_path, command="again")
+    starts = [json.loads(line) for line in (tmp_path / "starts.jsonl").read_text().splitlines()]
+    assert [(start["step"], start["command"]) for start in starts] == [
+        (0, "python -m train.main"),
+        (6, "again"),
+    ]
+    assert starts[0]["packages"]["jax"] == jax.__version__
+    assert starts[0]["devices"] == jax.device_count()
+    assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_an_unreadable_image_is_named_once_and_the_run_goes_on(
+    config: ConfigDict, photo_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    shutil.copytree(photo_dir, tmp_path / "photos")
+    (tmp_path / "photos" / "photo3.png").write_bytes(b"no image")
+    config.data.path = str(tmp_path / "photos")
+    config.steps = 12
+    train(config, tmp_path / "run")
+    assert capsys.readouterr().out.count("photo3.png cannot be read") == 1
+
+
+def test_photos_that_are_all_smaller_than_a_crop_are_named(
+    config: ConfigDict, tmp_path: Path
+) -> None:
+    config.crop = 128
+    with pytest.raises(BadConfig, match="crop=128 is larger than every one of 6 images"):
+        train(config, tmp_path)
+
+
+def test_a_checkpoint_that_cannot_be_written_does_not_end_a_run_before_its_end(
+    config: ConfigDict,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    def save(self: Checkpoints, step: int, *_: object) -> None:
+        raise CannotSave(f"step {step}: disk full.")
+
+    monkeypatch.setattr(Checkpoints, "save", save)
+    config.eval_every, config.checkpoint_minutes = 0, 0.0
+    with pytest.raises(CannotSave, match="step 6"):
+        train(config, tmp_path)
+    assert "warning: step 3: disk full. The run goes on." in capsys.readouterr().out
+
+
+def test_a_profile_of_some_steps_is_written(config: ConfigDict, tmp_path: Path) -> None:
+    config.steps = 8
+    train(config, tmp_path, profile=2)
+    assert list((tmp_path / "profile").rglob("*.xplane.pb"))
+
+
+def test_held_out_images_become_real_files_and_a_picture(
+    config: ConfigDict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.experiment.create_model", create_model)
+    config.model.name, config.model.overrides = NAME, ConfigDict(FIELDS)
+    config.eval_files, config.eval_levels = 1, (0, 7)
+    config.steps = config.eval_every = 1
+    train(config, tmp_path)
+    [figures] = [line for line in _lines(tmp_path) if line["kind"] == "validation"]
+    assert figures["file_bpp_7"] > figures["file_bpp_0"] > 0
+    with Image.open(tmp_path / "pictures" / "00000001.png") as picture:
+        assert picture.size == (3 * 64, 64)  # the original and two levels
 
 
 def test_a_path_without_photos_stops_before_anything_is_written(

@@ -52,7 +52,7 @@ class Loop:
 
     def go(self, state: TrainState, start: int) -> bool:
         """Step from `start` to the end; save there and when interrupted. Whether it was."""
-        self._saved_at = time.monotonic()
+        self._asked_at = time.monotonic()
         self._told: set[str] = set()
         pending: list[Metrics] = []
         step, before, request = start, None, Request.NOTHING
@@ -82,8 +82,10 @@ class Loop:
     def _next_batch(self) -> dict[str, np.ndarray]:
         """This host's images, with what it asks for."""
         batch = next(self.stream)
-        due = time.monotonic() - self._saved_at >= 60.0 * self.config.checkpoint_minutes
-        asks = Request.STOP if self.interrupt else Request.SAVE if due else Request.NOTHING
+        asks = Request.STOP if self.interrupt else Request.NOTHING
+        due = time.monotonic() - self._asked_at >= 60.0 * self.config.checkpoint_minutes
+        if due and not asks and jax.process_index() == 0:  # one clock is enough
+            asks, self._asked_at = Request.SAVE, time.monotonic()
         return {**batch, "request": np.full(len(batch["level"]), asks, np.int32)}
 
     def _settle(self, metrics: Metrics) -> Request:
@@ -112,7 +114,6 @@ class Loop:
         self._write(self.checkpoints, step, state, {}, last)
         if last:
             self.best.wait()
-        self._saved_at = time.monotonic()
 
     def _write(
         self,

@@ -166,8 +166,8 @@ class Analysis(nn.Module):
     """g_a: `[B, H, W, 3]` to `[B, H / 16, W / 16, M]`."""
 
     config: HCFSSNetConfig
-    dtype: str
-    remat: bool
+    dtype: str = "float32"
+    remat: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -185,8 +185,8 @@ class Synthesis(nn.Module):
     """g_s: `[B, H / 16, W / 16, M]` to `[B, H, W, 3]`, the mirror of g_a."""
 
     config: HCFSSNetConfig
-    dtype: str
-    remat: bool
+    dtype: str = "float32"
+    remat: bool = False
 
     @nn.compact
     def __call__(self, y: jax.Array) -> jax.Array:
@@ -204,7 +204,7 @@ class HyperAnalysis(nn.Module):
     """h_a: y `[B, h, w, M]` to `[B, h / 4, w / 4, C_z]`, float32."""
 
     config: HCFSSNetConfig
-    remat: bool
+    remat: bool = False
 
     @nn.compact
     def __call__(self, y: jax.Array) -> jax.Array:
@@ -223,7 +223,7 @@ class HyperSynthesis(nn.Module):
     """
 
     config: HCFSSNetConfig
-    remat: bool
+    remat: bool = False
 
     @nn.compact
     def __call__(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:

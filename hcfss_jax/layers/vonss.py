@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from hcfss_jax.layers.convolution import DepthwiseConv, Initializer
-from hcfss_jax.ops.scan_lines import Line, ScanLines, fold, lines_of, unfold
-from hcfss_jax.ops.selective_scan import selective_scan
+from hcfss_jax.ops.line_scans import scan_all_lines
+from hcfss_jax.ops.scan_lines import ScanLines
 
 
 def _log_uniform_dt(low: float = 1e-3, high: float = 1e-1) -> Initializer:
@@ -57,10 +57,8 @@ class VONSS(nn.Module):
 
     def _scan_all(self, u: jax.Array) -> jax.Array:
         """The sum over all lines of u `[B, H, W, inner]` scanned along them."""
-        height, width, inner = u.shape[1:]
-        lines = lines_of(self.directions)
-        n, k = self.state_size, len(lines)
-        rank = math.ceil(inner / (16 * self.expand))
+        inner, n = u.shape[-1], self.state_size
+        k, rank = self.directions, math.ceil(inner / (16 * self.expand))
         lecun = nn.initializers.variance_scaling(
             1.0, "fan_in", "truncated_normal", in_axis=1, out_axis=2, batch_axis=(0,)
         )
@@ -71,33 +69,4 @@ class VONSS(nn.Module):
             "a_log": self.param("a_log", _log_of_state_number, (k, n, inner)),
             "d": self.param("d", nn.initializers.ones, (k, inner)),
         }
-        total = jnp.zeros_like(u)
-        for layout in dict.fromkeys(line.layout(self.scan_lines) for line in lines):
-            steps = unfold(u, layout, self.scan_lines)
-            scanned = [
-                self._scan(steps, line, {name: w[i] for name, w in weights.items()})
-                for i, line in enumerate(lines)
-                if line.layout(self.scan_lines) == layout
-            ]
-            total += fold(
-                sum(scanned[1:], start=scanned[0]), layout, self.scan_lines, height, width
-            )
-        return total
-
-    def _scan(self, u: jax.Array, line: Line, weights: dict[str, jax.Array]) -> jax.Array:
-        """One line's selective scan of u `[S, B, P, inner]`: dt, B and C are read off u itself."""
-        n, rank = self.state_size, weights["dt_proj"].shape[0]
-        projected = u @ weights["x_proj"].astype(u.dtype)
-        dt, b, c = jnp.split(projected, (rank, rank + n), axis=-1)
-        # The step size decides how long the state remembers: float32 from here on, whatever the layer's dtype.
-        dt = dt.astype(jnp.float32) @ weights["dt_proj"] + weights["dt_bias"]
-        return selective_scan(
-            u,
-            nn.softplus(dt),
-            -jnp.exp(weights["a_log"]),
-            b,
-            c,
-            weights["d"],
-            shift=line.shift(self.scan_lines),
-            reverse=line.reverse,
-        )
+        return scan_all_lines(u, weights, self.scan_lines)

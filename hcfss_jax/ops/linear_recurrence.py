@@ -7,6 +7,8 @@ same recurrence run backwards, so one `custom_vjp` serves both implementations:
 
 "sequential" takes a step at a time with all lines in parallel: the least work, and on CPUs the fastest.
 "associative" is `jax.lax.associative_scan`: logarithmic depth, for machines that are wide.
+"auto" is the first on CPU and the second elsewhere, by the platform that the program is compiled for: that may be
+another than the one that compiles.
 """
 
 import functools
@@ -16,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-Implementation = Literal["associative", "sequential"]
+Implementation = Literal["auto", "associative", "sequential"]
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3, 4, 5))
@@ -35,13 +37,18 @@ def linear_recurrence(
       h: the state before the first step taken, `[G, P, C]`.
       shift: places along P by which the state moves at each step; zeros enter.
       reverse: take the last step first.
-      implementation: "associative" or "sequential".
+      implementation: "auto", "associative" or "sequential".
 
     Returns:
       `[S, G, P, C]`, the state after each step, at that step's place.
     """
-    solve = _associative if implementation == "associative" else _sequential
-    return solve(a, b, h, shift, reverse)
+    sequential, associative = (
+        functools.partial(solve, shift=shift, reverse=reverse)
+        for solve in (_sequential, _associative)
+    )
+    if implementation == "auto":
+        return lax.platform_dependent(a, b, h, cpu=sequential, default=associative)
+    return (associative if implementation == "associative" else sequential)(a, b, h)
 
 
 def _forward(a, b, h, shift, reverse, implementation):  # type: ignore[no-untyped-def]

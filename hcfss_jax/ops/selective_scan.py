@@ -14,7 +14,7 @@ two implementations (`linear_recurrence`) and one gradient.
 """
 
 import functools
-from typing import Literal
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -24,22 +24,6 @@ from hcfss_jax.ops.linear_recurrence import Implementation, linear_recurrence
 
 CHUNK_ELEMENTS = 2**19  # of state in a chunk: 2 MiB in float32; measured by eval.bench.scan
 CHUNK_STEPS = (2, 128)
-
-__all__ = ["Implementation", "choose_implementation", "selective_scan"]
-
-
-def choose_implementation(implementation: Literal["auto"] | Implementation) -> Implementation:
-    """The implementation behind "auto": sequential on CPU, associative (log depth) elsewhere.
-
-    Raises ValueError for a name that is none.
-    """
-    if implementation == "auto":
-        return "sequential" if jax.default_backend() == "cpu" else "associative"
-    if implementation not in ("sequential", "associative"):
-        raise ValueError(
-            f"implementation={implementation!r}: choose 'auto', 'associative' or 'sequential'"
-        )
-    return implementation
 
 
 def selective_scan(
@@ -52,7 +36,7 @@ def selective_scan(
     *,
     shift: int = 0,
     reverse: bool = False,
-    implementation: Literal["auto"] | Implementation = "auto",
+    implementation: Implementation = "auto",
     chunk: int | None = None,
 ) -> jax.Array:
     """Scans u along its first axis.
@@ -65,13 +49,18 @@ def selective_scan(
       d: `[C]`, the direct path, or None.
       shift: places that a line moves along P at each step.
       reverse: walk from the last step to the first.
-      implementation: see `choose_implementation`.
+      implementation: of the recurrence, see `linear_recurrence`.
       chunk: steps whose states exist at a time; None chooses by size.
 
     Returns:
       y `[S, G, P, C]` in u's dtype. The state is float32, or float64 where u is.
+
+    Raises ValueError for an implementation that is none.
     """
-    implementation = choose_implementation(implementation)
+    if implementation not in get_args(Implementation):
+        raise ValueError(
+            f"implementation={implementation!r}: choose one of {get_args(Implementation)}"
+        )
     steps, groups, lines, channels = u.shape
     states = a.shape[0]
     state_dtype = jnp.promote_types(u.dtype, jnp.float32)

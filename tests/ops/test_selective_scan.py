@@ -102,6 +102,15 @@ def test_bfloat16_inputs_keep_a_float32_state():
     assert relative_error(y.astype(jnp.float32), twin) < 2**-8  # the output's own rounding
 
 
+@pytest.mark.parametrize("platform, loops", [("cpu", True), ("tpu", False), ("cuda", False)])
+def test_the_implementation_is_that_of_the_platform_compiled_for(platform, loops):
+    """Which may be another than the one that compiles: a pod's program is made on a CPU."""
+    inputs = [jnp.asarray(x, jnp.float32) for x in scan_inputs()]
+    gradient = jax.jit(jax.grad(lambda *inputs: jnp.sum(selective_scan(*inputs))))
+    program = gradient.trace(*inputs).lower(lowering_platforms=(platform,)).as_text()
+    assert ("stablehlo.while" in program) == loops  # "sequential" is a loop
+
+
 def test_an_unknown_implementation_is_refused_by_name():
     with pytest.raises(ValueError, match="'fastest'"):
         selective_scan(*scan_inputs(), implementation="fastest")

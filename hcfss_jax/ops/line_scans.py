@@ -1,0 +1,85 @@
+"""The selective scans of a map along all its lines, summed.
+
+Lines that differ only in where they start share one body: turned round, each is a walk forwards whose lines stay
+upright or move one place to the right. So eight directions take three bodies (rows, columns, diagonals), which a loop
+runs a direction at a time. The program is three eighths as large, and the memory of one direction serves all: on the
+way back each computes its inside again from the map.
+"""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from hcfss_jax.ops.scan_lines import ScanLines, fold, lines_of, unfold
+from hcfss_jax.ops.selective_scan import selective_scan
+
+Weights = Mapping[str, jax.Array]
+
+
+def scan_all_lines(u: jax.Array, weights: Weights, scan_lines: ScanLines) -> jax.Array:
+    """The sum over K lines of u `[B, H, W, C]` scanned along each, in u's dtype.
+
+    Args:
+      u: the map.
+      weights: those of the lines, in the order of `lines_of(K)`, with N states and a step size of rank R:
+        "x_proj" `[K, C, R + 2 N]`, from u to step size, B and C of the scan; "dt_proj" `[K, R, C]`; "dt_bias"
+        `[K, C]`; "a_log" `[K, N, C]`, the logarithm of -A; "d" `[K, C]`.
+      scan_lines: see `hcfss_jax.ops.scan_lines`.
+    """
+    lines = lines_of(len(weights["d"]))
+    shifts = [line.shift(scan_lines) for line in lines]
+    bodies = [
+        (line.layout(scan_lines), abs(shift)) for line, shift in zip(lines, shifts, strict=True)
+    ]
+    total = jnp.zeros_like(u)
+    for layout, shift in dict.fromkeys(bodies):
+        own = [i for i, body in enumerate(bodies) if body == (layout, shift)]
+        total += fold(
+            _sum_of_scans(
+                unfold(u, layout, scan_lines),
+                {name: w[np.asarray(own)] for name, w in weights.items()},
+                jnp.asarray([lines[i].reverse for i in own]),
+                jnp.asarray([shifts[i] < 0 for i in own]),
+                shift,
+            ),
+            layout,
+            scan_lines,
+            *u.shape[1:3],
+        )
+    return total
+
+
+def _sum_of_scans(
+    steps: jax.Array, weights: Weights, from_end: jax.Array, from_right: jax.Array, shift: int
+) -> jax.Array:
+    """Scans of `[S, B, P, C]`, one for each of the weights; from_end, from_right: `[K]`, which way each walks."""
+
+    @jax.checkpoint
+    def scan(weights: Weights, end: jax.Array, right: jax.Array) -> jax.Array:
+        return _turn(_scan(_turn(steps, end, right), weights, shift), end, right)
+
+    def add(total: jax.Array, one: tuple[Weights, jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        return total + scan(*one), None
+
+    total, _ = lax.scan(add, jnp.zeros_like(steps), (weights, from_end, from_right))
+    return total
+
+
+def _turn(x: jax.Array, end: jax.Array, right: jax.Array) -> jax.Array:
+    """`[S, B, P, C]` with its last step first, its lines from right to left, or both; undoes itself."""
+    x = jnp.where(end, jnp.flip(x, 0), x)
+    return jnp.where(right, jnp.flip(x, 2), x)
+
+
+def _scan(u: jax.Array, weights: Weights, shift: int) -> jax.Array:
+    """One line's selective scan of u `[S, B, P, C]`: dt, B and C are read off u itself."""
+    rank, states = weights["dt_proj"].shape[0], weights["a_log"].shape[0]
+    projected = u @ weights["x_proj"].astype(u.dtype)
+    dt, b, c = jnp.split(projected, (rank, rank + states), axis=-1)
+    # The step size decides how long the state remembers: float32 from here on, whatever the layer's dtype.
+    dt = dt.astype(jnp.float32) @ weights["dt_proj"] + weights["dt_bias"]
+    a = -jnp.exp(weights["a_log"])
+    return selective_scan(u, jax.nn.softplus(dt), a, b, c, weights["d"], shift=shift)

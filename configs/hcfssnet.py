@@ -63,8 +63,8 @@ def get_config(variant: str = "tiny") -> ml_collections.ConfigDict:
     config.data.path = ""  # a directory of images (searched recursively), a tar, or ArrayRecord
     config.data.held_out = 14  # images kept for validation, spread evenly over the names
     config.data.half_size_probability = 0.25  # of a crop twice as large, averaged 2x2
-    config.data.cache_gib = 8.0  # memory of a host for decoded images; the rest is decoded anew
-    config.data.workers = 0  # processes that decode; 0 decodes in threads of the trainer
+    config.data.cache_gib = 8.0  # memory of a process for decoded images; the rest is decoded anew
+    config.data.workers = 0 if size == "tiny" else 8  # processes that decode; 0: threads do
     config.data.threads = 2  # that decode, in the trainer or in each worker
     config.data.prefetch = 8  # batches made ahead of the step
 

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from hcfss_jax.metrics import ms_ssim
 from train.loss import Loss, level_importance, psnr
 
 
@@ -32,6 +33,19 @@ def test_the_loss_is_bpp_plus_lambda_times_the_squared_error_of_8_bit_pixels() -
     assert float(loss) == pytest.approx(wanted, rel=1e-5)
     assert float(parts["bpp"]) == pytest.approx(np.mean(bits_y + bits_z) / 32, rel=1e-5)
     assert float(parts["bpp_z"]) == pytest.approx(np.mean(bits_z) / 32, rel=1e-5)
+
+
+def test_ms_ssim_is_minimised_as_its_distance_from_1() -> None:
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.uniform(size=(2, 192, 192, 3)), jnp.float32)
+    x_hat = x.at[1].multiply(0.5)
+    zero = jnp.zeros(2)
+    loss, parts = Loss((8.0,), "ms-ssim")(_Output(x_hat, zero, zero), x, zero)
+    wanted = 1 - ms_ssim(np.uint8(np.round(255 * x)), np.uint8(np.round(255 * x_hat)))
+    assert wanted[0] == pytest.approx(0, abs=1e-6) and wanted[1] > 0.1
+    # Pixels rounded to 8 bits on one side, not on the other.
+    assert float(loss) == pytest.approx(8 * np.mean(wanted), rel=1e-3)
+    assert parts["ms_ssim_db"] > 0
 
 
 def test_importance_evens_out_levels_by_a_power_of_lambda_around_their_geometric_mean() -> None:

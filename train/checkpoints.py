@@ -3,7 +3,6 @@
 import os
 import shutil
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import jax
@@ -31,12 +30,7 @@ class Checkpoints:
     def __enter__(self) -> "Checkpoints":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._manager.close()
 
     def latest_step(self) -> int | None:

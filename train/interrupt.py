@@ -11,11 +11,11 @@ class Interrupt:
     """Within the `with` block, the first SIGTERM or SIGINT is noted; a second one acts as usual."""
 
     def __init__(self) -> None:
-        self.signal: int | None = None
+        self._asked = False
         self._before: dict[int, Any] = {}
 
     def __bool__(self) -> bool:
-        return self.signal is not None
+        return self._asked
 
     def __enter__(self) -> "Interrupt":
         for number in _SIGNALS:
@@ -26,7 +26,7 @@ class Interrupt:
         self._put_back()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.signal = number
+        self._asked = True
         self._put_back()
 
     def _put_back(self) -> None:

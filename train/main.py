@@ -30,11 +30,10 @@ def main(argv: list[str]) -> None:
     """Run the experiment; exits with 1 and the reason where it cannot, 143 after a signal to stop."""
     del argv
     prepare_jax()
-    if "://" in _WORKDIR.value:
-        sys.exit(
-            f"train.main: --workdir={_WORKDIR.value}: mount the bucket (gcsfuse, say) and give its path"
-        )
-    workdir = Path(_WORKDIR.value)
+    where = _WORKDIR.value or ""  # absl has seen to it that it is given
+    if "://" in where:
+        sys.exit(f"train.main: --workdir={where}: mount the bucket and give its path there")
+    workdir = Path(where)
     command = shlex.join(["python", "-m", "train.main", *sys.argv[1:]])
     try:
         join(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)

@@ -49,7 +49,7 @@ def selective_scan(
       d: `[C]`, the direct path, or None.
       shift: places that a line moves along P at each step.
       reverse: walk from the last step to the first.
-      implementation: of the recurrence, see `linear_recurrence`.
+      implementation: of the recurrence, see `linear_recurrence`; "auto" is sequential in the shortest chunks, too.
       chunk: steps whose states exist at a time; None chooses by size.
 
     Returns:
@@ -65,6 +65,9 @@ def selective_scan(
     states = a.shape[0]
     state_dtype = jnp.promote_types(u.dtype, jnp.float32)
     chunk = min(steps, chunk or _chunk_steps(groups * lines * states * channels))
+    if implementation == "auto" and chunk <= CHUNK_STEPS[0]:
+        # Steps so wide that a chunk holds two keep any machine busy, and a tree over two steps saves none.
+        implementation = "sequential"
     body = functools.partial(
         _scan_chunk,
         a=a.astype(state_dtype),

@@ -102,13 +102,21 @@ def test_bfloat16_inputs_keep_a_float32_state():
     assert relative_error(y.astype(jnp.float32), twin) < 2**-8  # the output's own rounding
 
 
+def gradient_program(platform: str, chunk: int | None) -> str:
+    inputs = [jnp.asarray(x, jnp.float32) for x in scan_inputs()]
+    gradient = jax.jit(jax.grad(lambda *inputs: jnp.sum(selective_scan(*inputs, chunk=chunk))))
+    return gradient.trace(*inputs).lower(lowering_platforms=(platform,)).as_text()
+
+
 @pytest.mark.parametrize("platform, loops", [("cpu", True), ("tpu", False), ("cuda", False)])
 def test_the_implementation_is_that_of_the_platform_compiled_for(platform, loops):
     """Which may be another than the one that compiles: a pod's program is made on a CPU."""
-    inputs = [jnp.asarray(x, jnp.float32) for x in scan_inputs()]
-    gradient = jax.jit(jax.grad(lambda *inputs: jnp.sum(selective_scan(*inputs))))
-    program = gradient.trace(*inputs).lower(lowering_platforms=(platform,)).as_text()
-    assert ("stablehlo.while" in program) == loops  # "sequential" is a loop
+    assert ("stablehlo.while" in gradient_program(platform, chunk=None)) == loops
+
+
+def test_steps_so_wide_that_chunks_are_the_shortest_are_taken_one_at_a_time_everywhere():
+    assert gradient_program("tpu", chunk=2) == gradient_program("cpu", chunk=2)
+    assert gradient_program("tpu", chunk=3) != gradient_program("cpu", chunk=3)
 
 
 def test_an_unknown_implementation_is_refused_by_name():

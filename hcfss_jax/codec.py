@@ -143,18 +143,18 @@ class Codec:
         """The file of an image and its extra sections; and the symbols in it."""
         header = self._header(planes, quality)
         with self._fitting():
-            written = write_picture(self._passes, self._package.tables, planes.rgb, header.quality)
+            passes = self._passes.of(header.height, header.width)
+            written = write_picture(passes, self._package.tables, planes.rgb, header.quality)
         header = dataclasses.replace(header, symbols_crc=written.crc)
         return coding.pack(header, written.stream, sections), written
 
     def _read(self, header: coding.Header, stream: bytes) -> np.ndarray:
         """uint8 `[H, W, 3]`; DecodeMismatch where the symbols are not those that were written."""
-        height, width, cause = header.height, header.width, None
+        cause = None
         try:
             with self._fitting():
-                rgb, crc = read_picture(
-                    self._passes, self._package.tables, stream, height, width, header.quality
-                )
+                passes = self._passes.of(header.height, header.width)
+                rgb, crc = read_picture(passes, self._package.tables, stream, header.quality)
         except CorruptSection as error:
             # The file's checksum held: these are the bytes that were written, read with other tables.
             crc, cause = None, error

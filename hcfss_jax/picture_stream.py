@@ -14,7 +14,7 @@ import numpy as np
 
 from hcfss_jax import coding
 from hcfss_jax.entropy.steps import Prediction, Quantise, run_steps
-from hcfss_jax.models.passes import CodingPasses
+from hcfss_jax.models.passes import PicturePasses
 from hcfss_jax.models.skeleton import Y_STRIDE, Z_STRIDE
 
 Tables = Mapping[str, coding.Tables]
@@ -34,30 +34,32 @@ class Written:
     bits: Callable[[], float]
 
 
-def write_picture(passes: CodingPasses, tables: Tables, rgb: np.ndarray, quality: float) -> Written:
-    """uint8 `[H, W, 3]` to symbols at a quality (1 is the lowest rate level)."""
-    height, width = rgb.shape[:2]
+def write_picture(
+    passes: PicturePasses, tables: Tables, rgb: np.ndarray, quality: float
+) -> Written:
+    """uint8 `[H, W, 3]`, of the size of the passes, to symbols at a quality (1 is the lowest rate level)."""
     level = _level(quality)
-    y, z = passes.analyse(_padded(rgb), level)
+    y, z = passes.analyse(_padded(rgb, passes.size), level)
+    sent = _cut(z, _area(passes, Z_STRIDE))
     decoded, records = run_steps(
         passes.steps,
         passes.predict,
         passes.refine,
-        _writing(passes, passes.split(y), _area(height, width)),
-        passes.hyper(z, level),
+        _writing(passes, passes.split(y), _area(passes, Y_STRIDE)),
+        passes.hyper(_fill(sent, z.shape), level),
     )
-    parts = [(z.ravel(), _z_index(z.shape), tables["z"])]
+    parts = [(sent.ravel(), _z_index(sent.shape), tables["z"])]
     parts += [(q, index, tables["y"]) for q, index, _ in records]
     return Written(
         coding.encode(parts),
         _crc([part[0] for part in parts]),
-        x_hat=lambda: passes.synthesise(decoded, level)[:height, :width],
-        bits=lambda: passes.bits_z(z) + sum(bits for _, _, bits in records),
+        x_hat=lambda: passes.synthesise(decoded, level)[: passes.height, : passes.width],
+        bits=lambda: passes.bits_z(z, sent.shape[1:3]) + sum(bits for _, _, bits in records),
     )
 
 
 def read_picture(
-    passes: CodingPasses, tables: Tables, stream: bytes, height: int, width: int, quality: float
+    passes: PicturePasses, tables: Tables, stream: bytes, quality: float
 ) -> tuple[np.ndarray, int]:
     """Symbols to (uint8 `[H, W, 3]`, CRC-32 of the symbols found).
 
@@ -65,49 +67,47 @@ def read_picture(
     """
     level = _level(quality)
     decoder = coding.RangeDecoder(stream)
-    shape = (1, -(-height // Z_STRIDE), -(-width // Z_STRIDE), passes.hyper_channels)
+    shape = (1, *_area(passes, Z_STRIDE), passes.hyper_channels)
     z = decoder.decode(_z_index(shape), tables["z"]).reshape(shape)
+    whole = (1, *(side // Z_STRIDE for side in passes.size), passes.hyper_channels)
     decoded, symbols = run_steps(
         passes.steps,
         passes.predict,
         passes.refine,
-        _reading(passes, decoder, tables["y"], _area(height, width)),
-        passes.hyper(z, level),
+        _reading(passes, decoder, tables["y"], _area(passes, Y_STRIDE)),
+        passes.hyper(_fill(z, whole), level),
     )
     decoder.finish()
-    x_hat = passes.synthesise(decoded, level)[:height, :width]
+    x_hat = passes.synthesise(decoded, level)[: passes.height, : passes.width]
     return x_hat, _crc([z, *symbols])
 
 
-def _writing(passes: CodingPasses, parts: Sequence[jax.Array], area: tuple[int, int]) -> Quantise:
+def _writing(passes: PicturePasses, parts: Sequence[jax.Array], area: tuple[int, int]) -> Quantise:
     """The quantiser of encoding: rounds; records symbols, indices of their tables, and bits."""
-    height, width = area
 
     def quantise(
         step: int, prediction: Prediction
     ) -> tuple[jax.Array, tuple[np.ndarray, np.ndarray, float]]:
         q, bits = passes.quantise(parts[step], prediction, area)
         index = passes.index(prediction)
-        symbols, tables = (np.asarray(a)[0, :height, :width].ravel() for a in (q, index))
+        symbols, tables = (_cut(np.asarray(a), area).ravel() for a in (q, index))
         return passes.dequantise(q, prediction), (symbols, tables, bits)
 
     return quantise
 
 
 def _reading(
-    passes: CodingPasses,
+    passes: PicturePasses,
     decoder: coding.RangeDecoder,
     tables: coding.Tables,
     area: tuple[int, int],
 ) -> Quantise:
     """The quantiser of decoding: reads the symbols, and records them."""
-    height, width = area
 
     def quantise(step: int, prediction: Prediction) -> tuple[jax.Array, np.ndarray]:
-        index = np.asarray(passes.index(prediction))[:, :height, :width]
+        index = _cut(np.asarray(passes.index(prediction)), area)
         symbols = decoder.decode(index.ravel(), tables)
-        q = np.zeros(prediction.mean.shape, np.int32)
-        q[:, :height, :width] = symbols.reshape(index.shape)
+        q = _fill(symbols.reshape(index.shape), prediction.mean.shape)
         return passes.dequantise(q, prediction), symbols
 
     return quantise
@@ -117,15 +117,27 @@ def _level(quality: float) -> jax.Array:
     return jnp.asarray([quality - 1], jnp.float32)
 
 
-def _padded(rgb: np.ndarray) -> np.ndarray:
-    """A batch of one whose sides are multiples of z's stride; the border is repeated."""
-    height, width = rgb.shape[:2]
-    return np.pad(rgb, ((0, -height % Z_STRIDE), (0, -width % Z_STRIDE), (0, 0)), "edge")[None]
+def _padded(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A batch of one of height and width `size`; the border is repeated."""
+    below, right = (whole - side for whole, side in zip(size, rgb.shape[:2], strict=True))
+    return np.pad(rgb, ((0, below), (0, right), (0, 0)), "edge")[None]
 
 
-def _area(height: int, width: int) -> tuple[int, int]:
-    """Positions of y that the picture touches. Those beyond are padding: 0 on both sides, never sent."""
-    return -(-height // Y_STRIDE), -(-width // Y_STRIDE)
+def _area(passes: PicturePasses, stride: int) -> tuple[int, int]:
+    """Rows and columns of a latent that the picture touches. What lies beyond is 0 on both sides, and never sent."""
+    return -(-passes.height // stride), -(-passes.width // stride)
+
+
+def _cut(latent: np.ndarray, area: tuple[int, int]) -> np.ndarray:
+    """`[1, h, w, c]` where the picture touches it."""
+    return latent[:, : area[0], : area[1]]
+
+
+def _fill(part: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The inverse: zeros beyond."""
+    whole = np.zeros(shape, part.dtype)
+    whole[:, : part.shape[1], : part.shape[2]] = part
+    return whole
 
 
 def _z_index(shape: tuple[int, ...]) -> np.ndarray:

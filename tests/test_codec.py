@@ -21,7 +21,9 @@ from hcfss_jax.errors import (
     WrongWeights,
 )
 from hcfss_jax.images import LARGEST_PROFILE, read_image, to_pil
-from hcfss_jax.models.passes import CodingPasses
+from hcfss_jax.metrics import psnr
+from hcfss_jax.models import passes
+from hcfss_jax.models.passes import PicturePasses
 from hcfss_jax.weights import WeightPackage
 from tests.small_model import photo, small_package
 
@@ -58,7 +60,7 @@ def test_compress_writes_what_encode_does_and_makes_no_picture(monkeypatch):
     picture = photo(20, 30)
     encoded = codec().encode(picture)
     for spared in ("synthesise", "bits_z"):
-        monkeypatch.setattr(CodingPasses, spared, lambda *args: pytest.fail("not needed"))
+        monkeypatch.setattr(PicturePasses, spared, lambda *args: pytest.fail("not needed"))
     assert codec().compress(picture) == encoded.data
 
 
@@ -245,3 +247,21 @@ def test_weights_that_do_not_fit_their_model_are_named_when_used():
         Codec(broken).compress(photo(8, 8))
     with pytest.raises(WrongWeights, match="no_such_field"):
         Codec(WeightPackage(whole.name, {"no_such_field": 1}, {}, {}))
+
+
+def test_pictures_of_one_bucket_share_their_programs():
+    codec().decompress(codec().compress(photo(100, 120)))
+    before = passes._run._cache_size()
+    encoded = codec().encode(photo(33, 250))
+    np.testing.assert_array_equal(codec().decompress(encoded.data), encoded.x_hat)
+    assert passes._run._cache_size() == before
+
+
+def test_padding_to_a_bucket_changes_neither_bits_nor_picture(monkeypatch):
+    """Against arrays as small as can be: the same symbols but for a few that rounding may turn."""
+    picture = photo(150, 200)
+    padded = codec().encode(picture)
+    monkeypatch.setattr(passes, "bucket", passes.whole_positions)
+    exact = codec().encode(picture)
+    assert len(padded.data) == pytest.approx(len(exact.data), rel=0.002)
+    assert psnr(padded.x_hat, picture) == pytest.approx(psnr(exact.x_hat, picture), abs=0.01)

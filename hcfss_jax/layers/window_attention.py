@@ -1,5 +1,7 @@
 """Window attention (W-MSA, SW-MSA) and the Swin block around it (Liu et al. 2021)."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -23,19 +25,25 @@ class WindowAttention(nn.Module):
     dtype: DTypeLike | None = None
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """`[B, H, W, C]` to the same; C is a multiple of head_dim."""
+    def __call__(self, x: jax.Array, valid: jax.Array | None = None) -> jax.Array:
+        """`[B, H, W, C]` to the same; C is a multiple of head_dim. valid: bool `[H, W]`, what may be attended to."""
         height, width, channels = x.shape[1:]
         shift = self.window // 2 if self.shifted else 0
-        x = pad_to_windows(x, self.window)
-        x = partition(jnp.roll(x, (-shift, -shift), axis=(1, 2)), self.window)
+        regions: Any = attention_regions(height, width, self.window, shift)
+        if valid is not None:
+            kept = self._windows(valid[None, ..., None], shift)[0, ..., 0]
+            regions = jnp.where(kept.reshape(regions.shape), regions, -1)
+        x = self._windows(x, shift)
         shape, x = x.shape, x.reshape(x.shape[0], -1, self.window**2, channels)
-        regions = attention_regions(height, width, self.window, shift)
         x = self._attend(x, regions).reshape(shape)
         x = jnp.roll(merge(x), (shift, shift), axis=(1, 2))
         return x[:, :height, :width]
 
-    def _attend(self, x: jax.Array, regions: np.ndarray) -> jax.Array:
+    def _windows(self, x: jax.Array, shift: int) -> jax.Array:
+        x = pad_to_windows(x, self.window)
+        return partition(jnp.roll(x, (-shift, -shift), axis=(1, 2)), self.window)
+
+    def _attend(self, x: jax.Array, regions: Any) -> jax.Array:
         """Attention among the pixels of each window: x `[B, windows, pixels, C]`."""
         channels = x.shape[-1]
         heads = channels // self.head_dim
@@ -44,7 +52,7 @@ class WindowAttention(nn.Module):
         scores = jnp.einsum("bwihd,bwjhd->bwhij", q, k)
         scores = scores.astype(jnp.float32) * self.head_dim**-0.5 + self._position_bias(heads)
         apart = regions[:, None, :, None] != regions[:, None, None, :]
-        if apart.any():
+        if not isinstance(apart, np.ndarray) or apart.any():
             scores = jnp.where(apart, -1e9, scores)
         weights = nn.softmax(scores).astype(v.dtype)
         y = jnp.einsum("bwhij,bwjhd->bwihd", weights, v)

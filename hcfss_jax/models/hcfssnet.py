@@ -111,6 +111,11 @@ class HCFSSNet(CompressionModel):
         return len(self.config.slices)
 
     @property
+    def paddable(self) -> bool:
+        """A raster scan would meet the padding between two rows."""
+        return self.config.scan_lines == "neighborhood"
+
+    @property
     def hyper_channels(self) -> int:
         """Channels of z."""
         return self.config.hyper_channels

@@ -3,6 +3,7 @@
 What is coded depends on floats only through these; each is compiled once a shape, and run alike on both sides.
 """
 
+import contextlib
 import functools
 from typing import Any
 
@@ -10,15 +11,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hcfss_jax.coding.buckets import bucket, whole_positions
 from hcfss_jax.entropy.gaussian import gaussian_bits, scale_index
 from hcfss_jax.entropy.steps import Decoded, Prediction
+from hcfss_jax.layers.area import only_within
 from hcfss_jax.models.skeleton import CompressionModel
 
 LARGEST_SYMBOL = 2**20  # beyond what any trained model makes; keeps broken ones inside int32
 
 
 class CodingPasses:
-    """The passes of one model with its parameters; pictures are batches of one.
+    """The passes of one model with its parameters, for pictures of any size.
 
     Attributes:
       steps: coding steps of y.
@@ -30,6 +33,32 @@ class CodingPasses:
         self._variables = {"params": jax.device_put(params)}
         self.steps = model.coding_steps
         self.hyper_channels = model.hyper_channels
+
+    def of(self, height: int, width: int) -> "PicturePasses":
+        """Those for a picture of `height` x `width` pixels."""
+        return PicturePasses(self, self._model, self._variables, height, width)
+
+
+class PicturePasses:
+    """The passes for a picture of one size, a batch of one in arrays of its bucket's size.
+
+    A model that can sees only the picture in them (`layers.area`); for others the arrays are as small as can be.
+
+    Attributes:
+      steps, hyper_channels: as of the `CodingPasses`.
+      height, width: of the picture, pixels.
+      size: height and width of the arrays, pixels.
+    """
+
+    def __init__(
+        self, passes: CodingPasses, model: CompressionModel, variables: Any, height: int, width: int
+    ):
+        self._model, self._variables = model, variables
+        self.steps, self.hyper_channels = passes.steps, passes.hyper_channels
+        self.height, self.width = height, width
+        area = whole_positions(height, width)
+        self.size = bucket(height, width) if model.paddable else area
+        self._area = np.asarray(area, np.int32)
 
     def analyse(self, rgb: np.ndarray, level: jax.Array) -> tuple[jax.Array, np.ndarray]:
         """uint8 `[1, H, W, 3]` to y, float, and z, int32."""
@@ -46,11 +75,11 @@ class CodingPasses:
 
     def predict(self, step: int, hyper: Any, decoded: Decoded) -> Prediction:
         """See `CompressionModel.predict`."""
-        return _run_step(self._model, "predict", step, self._variables, hyper, decoded)
+        return self._run("predict", hyper, decoded, step=step)
 
     def refine(self, step: int, features: jax.Array, quantised: jax.Array) -> jax.Array:
         """See `CompressionModel.refine`."""
-        return _run_step(self._model, "refine", step, self._variables, features, quantised)
+        return self._run("refine", features, quantised, step=step)
 
     def index(self, prediction: Prediction) -> jax.Array:
         """The table of each symbol, int32 `[1, h, w, c]`."""
@@ -71,22 +100,29 @@ class CodingPasses:
         """The decoded parts of y to uint8 `[H, W, 3]`."""
         return np.asarray(_to_pixels(self._run("synthesise", decoded, level)))[0]
 
-    def bits_z(self, z: np.ndarray) -> float:
-        """What the model says z costs, in bits."""
-        return float(jnp.sum(self._run("prior_bits", z.astype(np.float32))))
+    def bits_z(self, z: np.ndarray, area: tuple[int, int]) -> float:
+        """What the model says z costs, in bits, in the first rows and columns of `area`."""
+        bits = np.asarray(self._run("prior_bits", z.astype(np.float32)))
+        return float(np.sum(bits[:, : area[0], : area[1]]))
 
-    def _run(self, method: str, *args: Any) -> Any:
-        return _run(self._model, method, self._variables, *args)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _run(model: CompressionModel, method: str, variables: Any, *args: Any) -> Any:
-    return model.apply(variables, *args, method=method)
+    def _run(self, method: str, *args: Any, step: int | None = None) -> Any:
+        size = self.size if self._model.paddable else None
+        return _run(self._model, method, step, size, self._variables, self._area, *args)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _run_step(model: CompressionModel, method: str, step: int, variables: Any, *args: Any) -> Any:
-    return model.apply(variables, step, *args, method=method)
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _run(
+    model: CompressionModel,
+    method: str,
+    step: int | None,
+    size: tuple[int, int] | None,
+    variables: Any,
+    area: jax.Array,
+    *args: Any,
+) -> Any:
+    leading = () if step is None else (step,)
+    with only_within(area, size) if size else contextlib.nullcontext():
+        return model.apply(variables, *leading, *args, method=method)
 
 
 @jax.jit

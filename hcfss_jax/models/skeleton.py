@@ -69,6 +69,11 @@ class CompressionModel(nn.Module):
     remat: bool = False
     """Keep only the input of each block for the gradient, and compute its inside again: less memory, more work."""
 
+    @property
+    def paddable(self) -> bool:
+        """Whether `layers.area.only_within` makes padding invisible to all of its layers."""
+        return True
+
     def analyse(self, x: jax.Array, level: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Image to (y, z), not yet quantised."""
         y = self.g_a(x).astype(jnp.float32) * self.gain_y(level)

@@ -1,0 +1,45 @@
+"""Padding that no layer sees."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hcfss_jax.layers.area import only_within
+from hcfss_jax.layers.fstam import FSTAM
+from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
+from hcfss_jax.layers.vfss import VFSS
+
+_AREA, _SIZE = (12, 20), (24, 32)
+
+
+@pytest.mark.parametrize(
+    ("layer", "scale"),
+    [
+        (VFSS(2, expand=1.0, afmm_hidden=4), 1),
+        (FSTAM(6, 8, 4, afmm_hidden=4), 1),  # windows that padding begins within
+        (ResidualBlockWithStride(6, 2), 1 / 2),
+        (ResidualBlockUpsample(6), 2),
+    ],
+    ids=["VFSS", "FSTAM", "RBS", "RBU"],
+)
+def test_within_its_area_a_layer_computes_what_it_would_without_padding(layer, scale) -> None:
+    rng = np.random.default_rng(0)
+    padded = jnp.asarray(rng.normal(size=(1, *_SIZE, 4)), jnp.float32)  # noise in the padding too
+    exact = padded[:, : _AREA[0], : _AREA[1]]
+    variables = layer.init(jax.random.key(0), exact)
+    # As after training: no weight is zero, as the last ones of branches are at the start.
+    variables = jax.tree.map(lambda a: a + 0.1 * rng.normal(size=a.shape), variables)
+    wanted, finest = layer.apply(variables, exact), max(1, scale)
+
+    @jax.jit
+    def within(area: jax.Array, x: jax.Array) -> jax.Array:
+        with only_within(finest * area, (finest * _SIZE[0], finest * _SIZE[1])):
+            return layer.apply(variables, x)
+
+    found = within(jnp.asarray(_AREA), padded)
+    rows, columns = (round(scale * side) for side in _AREA)
+    # Sums of some hundred float32 terms in another order.
+    np.testing.assert_allclose(found[:, :rows, :columns], wanted, rtol=1e-4, atol=1e-4)
+    unaware = layer.apply(variables, padded)[:, :rows, :columns]
+    assert np.abs(unaware - wanted).max() > 0.01

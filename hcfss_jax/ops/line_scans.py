@@ -1,9 +1,9 @@
 """The selective scans of a map along all its lines, summed.
 
 Lines that differ only in where they start share one body: turned round, each is a walk forwards whose lines stay
-upright or move one place to the right. So eight directions take three bodies (rows, columns, diagonals), which a loop
-runs a direction at a time. The program is three eighths as large, and the memory of one direction serves all: on the
-way back each computes its inside again from the map.
+upright or move one place to the right. So eight directions take three bodies (rows, columns, diagonals), each in a loop
+that runs a direction at a time. The memory of one direction serves all: on the way back each computes its inside again
+from the map.
 """
 
 from collections.abc import Mapping

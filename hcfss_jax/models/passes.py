@@ -21,22 +21,14 @@ LARGEST_SYMBOL = 2**20  # beyond what any trained model makes; keeps broken ones
 
 
 class CodingPasses:
-    """The passes of one model with its parameters, for pictures of any size.
-
-    Attributes:
-      steps: coding steps of y.
-      hyper_channels: channels of z.
-    """
+    """The passes of one model with its parameters, for pictures of any size."""
 
     def __init__(self, model: CompressionModel, params: Any):
-        self._model = model
-        self._variables = {"params": jax.device_put(params)}
-        self.steps = model.coding_steps
-        self.hyper_channels = model.hyper_channels
+        self._model, self._variables = model, {"params": jax.device_put(params)}
 
     def of(self, height: int, width: int) -> "PicturePasses":
         """Those for a picture of `height` x `width` pixels."""
-        return PicturePasses(self, self._model, self._variables, height, width)
+        return PicturePasses(self._model, self._variables, height, width)
 
 
 class PicturePasses:
@@ -45,16 +37,15 @@ class PicturePasses:
     A model that can sees only the picture in them (`layers.area`); for others the arrays are as small as can be.
 
     Attributes:
-      steps, hyper_channels: as of the `CodingPasses`.
+      steps: coding steps of y.
+      hyper_channels: channels of z.
       height, width: of the picture, pixels.
       size: height and width of the arrays, pixels.
     """
 
-    def __init__(
-        self, passes: CodingPasses, model: CompressionModel, variables: Any, height: int, width: int
-    ):
+    def __init__(self, model: CompressionModel, variables: Any, height: int, width: int):
         self._model, self._variables = model, variables
-        self.steps, self.hyper_channels = passes.steps, passes.hyper_channels
+        self.steps, self.hyper_channels = model.coding_steps, model.hyper_channels
         self.height, self.width = height, width
         area = whole_positions(height, width)
         self.size = bucket(height, width) if model.paddable else area

@@ -9,7 +9,7 @@
 PYTHON ?= python3 python3.12 python3.11 python3.13
 
 PIP = -m pip install --quiet --disable-pip-version-check --no-input
-TFC_TESTS = tests/coding $(wildcard tests/codec tests/test_codec*.py)
+TFC_TESTS = tests/coding $(wildcard tests/codec tests/test_codec*.py) tests/test_metrics.py
 
 # $(call make_venv,DIRECTORY,NEWEST MINOR VERSION): a fresh virtual environment.
 define make_venv
@@ -29,7 +29,7 @@ endef
 help:
 	@echo "make demo      compress and decompress a sample photo (installs .venv, a minute or two)"
 	@echo "make test      the test suite on the newest JAX"
-	@echo "make test-tfc  coding and codec tests beside real TensorFlow Compression (.venv-tfc)"
+	@echo "make test-tfc  coding, codec and metric tests beside real TensorFlow Compression (.venv-tfc)"
 	@echo "make lint      style and types"
 	@echo "make format    rewrite the sources in the project's style"
 

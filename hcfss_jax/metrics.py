@@ -1,7 +1,8 @@
 """How close two pictures are: PSNR, SSIM and MS-SSIM on 8-bit pixels.
 
-All three take uint8 `[..., H, W, 3]` and return one float for each image, shape `[...]`. `ms_ssim_of_floats` is the
-last of them for training, on float pixels and with a gradient.
+All three take uint8 `[..., H, W, 3]` and return one float for each image, shape `[...]`. The last has two more forms,
+which may stand in a compiled function: `ms_ssim_within` for pictures of several sizes in arrays of one, and
+`ms_ssim_of_floats` for training, with a gradient.
 """
 
 import functools
@@ -12,6 +13,7 @@ import numpy as np
 from jax import Array, lax
 from jax.typing import ArrayLike
 
+from hcfss_jax.coding.buckets import bucket
 from hcfss_jax.ops import lower_bound
 
 _PEAK = 255.0
@@ -50,12 +52,30 @@ def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     Five scales, each the 2x2 mean of the one before; an odd last row or column counts double
     (our reading; the paper is silent). Negative contrast terms count as 0. Raises ValueError as
-    `psnr` does, and for a side under 161 pixels. Compiles once for each shape.
+    `psnr` does, and for a side under 161 pixels. Compiles once for each of the few sizes that pictures are padded to.
     """
     _check_pair(a, b, smallest_side=MS_SSIM_SMALLEST_SIDE)
-    return np.asarray(_ms_ssim(_float_planes(a), _float_planes(b), least=0.0))
+    sides = a.shape[-3:-1]
+    size = bucket(*sides)
+    areas = np.broadcast_to(np.asarray(sides, np.int32), (*a.shape[:-3], 2))
+    return np.asarray(ms_ssim_within(_padded(a, size), _padded(b, size), areas))
 
 
+@jax.jit
+def ms_ssim_within(a: Array, b: Array, areas: Array) -> Array:
+    """`ms_ssim` of the first rows and columns of each image; what lies beyond has no influence.
+
+    Args:
+      a, b: uint8 or float pixels in [0, 255], `[..., H, W, 3]`, H and W multiples of 16.
+      areas: int `[..., 2]`, height and width of each picture.
+
+    Returns:
+      float32 `[...]`; it means nothing for a picture with a side under 161 pixels.
+    """
+    return _ms_ssim(_float_planes(a), _float_planes(b), 0.0, areas[..., None, :])
+
+
+@jax.jit
 def ms_ssim_of_floats(a: Array, b: Array) -> Array:
     """`ms_ssim` for training: float images `[..., H, W, 3]` in [0, 1] to float32 `[...]`.
 
@@ -72,16 +92,19 @@ def _ssim(a: ArrayLike, b: ArrayLike) -> Array:
     return jnp.mean(luminance * contrast, axis=(-3, -2, -1))
 
 
-@functools.partial(jax.jit, static_argnames="least")
-def _ms_ssim(x: Array, y: Array, least: float) -> Array:
-    """Of planes; the mean of each scale counts at least `least`, so that its fractional power exists."""
+def _ms_ssim(x: Array, y: Array, least: float, areas: Array | None = None) -> Array:
+    """Of planes; the mean of each scale counts at least `least`, so that its fractional power exists.
+
+    areas: of each plane, int `[..., 2]`; None for the whole.
+    """
     score = jnp.ones(x.shape[:-2])
     for weight in _SCALE_WEIGHTS[:-1]:
         _, contrast = _similarity_maps(x, y)
-        score *= lower_bound(_plane_mean(contrast), least) ** weight
-        x, y = _halve(x), _halve(y)
+        score *= lower_bound(_plane_mean(contrast, areas), least) ** weight
+        x, y = _halve(x, areas), _halve(y, areas)
+        areas = None if areas is None else (areas + 1) // 2
     luminance, contrast = _similarity_maps(x, y)
-    score *= lower_bound(_plane_mean(luminance * contrast), least) ** _SCALE_WEIGHTS[-1]
+    score *= lower_bound(_plane_mean(luminance * contrast, areas), least) ** _SCALE_WEIGHTS[-1]
     return jnp.mean(score, axis=-1)
 
 
@@ -100,9 +123,19 @@ def _similarity_maps(x: Array, y: Array) -> tuple[Array, Array]:
     return luminance, (2 * covariance + _C2) / (variances + _C2)
 
 
-def _plane_mean(values: Array) -> Array:
-    """Mean over `[H, W]`."""
-    return jnp.mean(values, axis=(-2, -1))
+def _plane_mean(values: Array, areas: Array | None) -> Array:
+    """Mean over `[H, W]`, of the windows that lie within `areas`."""
+    if areas is None:
+        return jnp.mean(values, axis=(-2, -1))
+    windows = areas - (_WINDOW - 1)
+    kept = jnp.where(_within(values.shape, windows), values, 0)
+    return jnp.sum(kept, axis=(-2, -1)) / (windows[..., 0] * windows[..., 1])
+
+
+def _within(shape: tuple[int, ...], areas: Array) -> Array:
+    """bool `[..., H, W]`: the first rows and columns."""
+    rows, columns = (jnp.arange(n) < areas[..., i, None] for i, n in enumerate(shape[-2:]))
+    return rows[..., :, None] & columns[..., None, :]
 
 
 def _blur(x: Array) -> Array:
@@ -126,13 +159,25 @@ def _gaussian_taps() -> tuple[float, ...]:
     return tuple((taps / taps.sum()).tolist())
 
 
-def _halve(x: Array) -> Array:
+def _halve(x: Array, areas: Array | None) -> Array:
     """2x2 means of `[..., H, W]`; an odd side is first extended by its own last line."""
     height, width = x.shape[-2:]
-    edges = [(0, 0)] * (x.ndim - 2) + [(0, height % 2), (0, width % 2)]
-    x = jnp.pad(x, edges, mode="edge")
+    if areas is None:
+        edges = [(0, 0)] * (x.ndim - 2) + [(0, height % 2), (0, width % 2)]
+        x = jnp.pad(x, edges, mode="edge")
+    else:
+        for axis, end in ((-2, areas[..., 0]), (-1, areas[..., 1])):
+            line_after = jnp.arange(x.shape[axis]) == end[..., None]
+            x = jnp.where(jnp.expand_dims(line_after, -3 - axis), jnp.roll(x, 1, axis), x)
     halves = x.reshape(*x.shape[:-2], x.shape[-2] // 2, 2, x.shape[-1] // 2, 2)
     return jnp.mean(halves, axis=(-3, -1))
+
+
+def _padded(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """uint8 `[..., H, W, 3]` at the top left of `[..., *size, 3]`."""
+    whole = np.zeros((*images.shape[:-3], *size, 3), np.uint8)
+    whole[..., : images.shape[-3], : images.shape[-2], :] = images
+    return whole
 
 
 def _check_pair(a: np.ndarray, b: np.ndarray, smallest_side: int = 1) -> None:

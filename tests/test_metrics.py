@@ -1,5 +1,6 @@
 """The metrics agree with their definitions and with scikit-image."""
 
+import importlib.util
 from pathlib import Path
 
 import jax
@@ -9,7 +10,14 @@ import pytest
 
 import hcfss_jax
 from hcfss_jax.images import read_image
-from hcfss_jax.metrics import MS_SSIM_SMALLEST_SIDE, ms_ssim, ms_ssim_of_floats, psnr, ssim
+from hcfss_jax.metrics import (
+    MS_SSIM_SMALLEST_SIDE,
+    ms_ssim,
+    ms_ssim_of_floats,
+    ms_ssim_within,
+    psnr,
+    ssim,
+)
 
 SHIPPED = Path(hcfss_jax.__file__).parent / "shipped"
 
@@ -97,6 +105,49 @@ def test_ms_ssim_equals_its_definition_computed_scale_by_scale(photo, noise):
     assert ms_ssim(photo[:, :176], disturbed(photo, noise, 30)[:, :176]) == pytest.approx(
         expected, abs=2e-5
     )
+
+
+# tf.image.ssim_multiscale of TensorFlow 2.17 for `noisy_pair`: (height, width, strength of the noise).
+TENSORFLOW = {
+    (161, 161, 4): 0.9804617,
+    (177, 250, 4): 0.9862084,
+    (177, 250, 40): 0.6887674,
+    (301, 199, 40): 0.7088377,
+    (205, 512, 4): 0.9857211,
+}
+
+
+def noisy_pair(height: int, width: int, strength: float) -> tuple[np.ndarray, np.ndarray]:
+    x = read_image(SHIPPED / "astronaut.webp").rgb[:height, :width]
+    noisy = np.round(x + strength * np.random.default_rng(0).normal(size=x.shape))
+    return x, np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("case", "theirs"), TENSORFLOW.items(), ids=str)
+def test_ms_ssim_and_psnr_equal_those_of_tensorflow(case, theirs):
+    x, y = noisy_pair(*case)
+    assert ms_ssim(x, y) == pytest.approx(theirs, abs=1e-5)
+    if importlib.util.find_spec("tensorflow"):
+        import tensorflow as tf
+
+        assert float(tf.image.ssim_multiscale(x, y, 255)) == pytest.approx(theirs, abs=1e-5)
+        assert psnr(x, y) == pytest.approx(float(tf.image.psnr(x, y, 255)), abs=1e-4)
+
+
+def test_ms_ssim_is_compiled_for_a_few_sizes_only():
+    before = ms_ssim_within._cache_size()
+    for height, width in ((170, 181), (199, 256), (243, 161)):
+        ms_ssim(*noisy_pair(height, width, 4))
+    assert ms_ssim_within._cache_size() <= before + 1
+
+
+def test_what_lies_beyond_a_picture_does_not_count():
+    pictures = [noisy_pair(177, 250, 4), noisy_pair(200, 161, 40)]
+    x, y = np.random.default_rng(1).integers(0, 255, (2, 2, 208, 256, 3), dtype=np.uint8)
+    for i, (a, b) in enumerate(pictures):
+        x[i, : a.shape[0], : a.shape[1]], y[i, : b.shape[0], : b.shape[1]] = a, b
+    found = ms_ssim_within(x, y, np.array([a.shape[:2] for a, _ in pictures]))
+    np.testing.assert_allclose(found, [ms_ssim(*pair) for pair in pictures], atol=1e-6)
 
 
 def test_ms_ssim_takes_the_smallest_side_that_holds_five_scales():

@@ -43,17 +43,17 @@ def ending(low: int, high: int) -> bytes:
     return ((low - 1 >> 16) + 1).to_bytes(2, "big").rstrip(b"\0")
 
 
-def bucket(size: int) -> int:
+def bucket(size: int, smallest: int = SMALLEST_BUCKET) -> int:
     """The length that an array of `size` is padded to, so that few shapes are compiled."""
-    length = SMALLEST_BUCKET
+    length = smallest
     while length < size:
         length *= 4
     return length
 
 
-def padded(array: np.ndarray) -> np.ndarray:
+def padded(array: np.ndarray, smallest: int = SMALLEST_BUCKET) -> np.ndarray:
     """The array, with zeros up to its bucket."""
-    whole = np.zeros(bucket(array.size), array.dtype)
+    whole = np.zeros(bucket(array.size, smallest), array.dtype)
     whole[: array.size] = array
     return whole
 

@@ -28,6 +28,11 @@ class Position(NamedTuple):
     ahead: Word
 
 
+_SMALLEST_STREAM = (
+    1 << 18
+)  # words, of which the loop touches few: so one shape serves nearly all files
+
+
 class Decoder:
     """Bytes to symbols; see `hcfss_jax.coding.RangeDecoder`."""
 
@@ -35,7 +40,7 @@ class Decoder:
         words = np.frombuffer(data.ljust(len(data) + 4 & ~1, b"\0"), ">u2").astype(np.uint32)
         words = np.append(words, np.zeros(2, np.uint32))  # the loop reads zeros past the end
         self._data = data
-        self._words = on_cpu(padded(words))
+        self._words = on_cpu(padded(words, _SMALLEST_STREAM))
         first = words[0] << 16 | words[1]
         self._position = Position(*(on_cpu(np.uint32(n)) for n in (2, FULL, 0, first)))
 
@@ -87,8 +92,7 @@ def _decode_loop(
     def turn(state: tuple) -> tuple:
         i, symbols, escaped, zeros, distance, position = state
         row = _at(indices, i)
-        coin = jnp.uint32(lookup.below.size - 1)
-        entry, position = _pick(jnp.where(escaped, coin, row), position, words, lookup)
+        entry, position = _pick(jnp.where(escaped, lookup.coin, row), position, words, lookup)
         value = _at(lookup.symbol, entry)
         bit = lax.bitcast_convert_type(value, jnp.uint32)
 

@@ -15,6 +15,9 @@ HINTS = 256
 ESCAPE = -(2**31)
 """What `Lookup.symbol` holds for escapes; no table reaches this far."""
 
+_SMALLEST_BUCKET = 1 << 16
+"""So large that the tables of y and those of z make lookups of one shape, and the loop is compiled once for both."""
+
 
 class Lookup(NamedTuple):
     """`Tables` as the loop reads them, padded to buckets, on the CPU.
@@ -23,8 +26,8 @@ class Lookup(NamedTuple):
     by which the bits after an escape are coded.
 
     cdf: uint32 `[entries]`. symbol: int32 `[entries]`, the integer of each entry, or ESCAPE.
-    hint: uint32 `[(T + 1) * HINTS]`, where in `cdf` the search begins. below, above: uint32
-    `[T + 1]`, what an escaped distance is subtracted from or added to.
+    hint: uint32 `[hints]`, HINTS for each row, where in `cdf` the search begins. below, above: uint32
+    `[rows]`, what an escaped distance is subtracted from or added to. coin: uint32, its row.
     """
 
     cdf: jax.Array
@@ -32,6 +35,7 @@ class Lookup(NamedTuple):
     hint: jax.Array
     below: jax.Array
     above: jax.Array
+    coin: jax.Array
 
 
 _lookups: WeakKeyDictionary[Tables, Lookup] = WeakKeyDictionary()
@@ -54,10 +58,15 @@ def _make(tables: Tables) -> Lookup:
     # Rows one above the other rise throughout, so that one search serves all of them.
     levels = np.arange(length.size)[:, None] * (TOTAL + 1) + np.arange(HINTS) * (TOTAL // HINTS)
     hint = np.searchsorted(cdf + row * (TOTAL + 1), levels.ravel(), side="right") - 1
+
+    def kept(array: np.ndarray) -> jax.Array:
+        return on_cpu(padded(array, _SMALLEST_BUCKET))
+
     return Lookup(
-        on_cpu(padded(cdf.astype(np.uint32))),
-        on_cpu(padded(symbol.astype(np.int32))),
-        on_cpu(padded(hint.astype(np.uint32))),
-        on_cpu(offset.astype(np.int32).view(np.uint32)),
-        on_cpu((offset + length - 2).astype(np.int32).view(np.uint32)),
+        kept(cdf.astype(np.uint32)),
+        kept(symbol.astype(np.int32)),
+        kept(hint.astype(np.uint32)),
+        kept(offset.astype(np.int32).view(np.uint32)),
+        kept((offset + length - 2).astype(np.int32).view(np.uint32)),
+        on_cpu(np.uint32(length.size - 1)),
     )

@@ -51,6 +51,7 @@ class Codec:
       fingerprint: 4 bytes of the weights, which every file carries.
       parameter_count: numbers that the model has learned.
       levels: rate levels; quality runs from 1 to this.
+      model, params: the Flax module and its parameters, for what else one does with a model than coding.
       meta: where the weights come from.
     """
 
@@ -59,12 +60,12 @@ class Codec:
         self.name, self.config, self.meta = package.name, package.config, package.meta
         self.fingerprint, self.parameter_count = package.fingerprint, package.parameter_count
         try:
-            self._model = create_model(package.name, **package.config)
+            self.model = create_model(package.name, **package.config)
         except (TypeError, ValueError) as error:
             raise WrongWeights(f"the weights do not fit {package.name}: {error}") from error
         self.levels = int(package.config["levels"])
-        self._package = package
-        self._passes = CodingPasses(self._model, package.params)
+        self._package, self.params = package, package.params
+        self._passes = CodingPasses(self.model, package.params)
 
     def compress(self, image: ImageSource, quality: float = DEFAULT_QUALITY) -> bytes:
         """An image to the bytes of an `.hcf` file.
@@ -171,7 +172,7 @@ class Codec:
         try:
             yield
         except FlaxError:
-            check_parameters(self._package, self._model)
+            check_parameters(self._package, self.model)
             raise
 
     def _header(self, planes: Planes, quality: float) -> coding.Header:

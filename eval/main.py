@@ -1,35 +1,33 @@
-"""Measure a codec on a folder of pictures, through whole files, beside JPEG and WebP.
+"""Measure a codec on a folder of pictures, through whole files, beside the codecs that everybody has.
 
-    python -m eval.main --weights hcfssnet-tiny --data kodak --out kodak.json
+    python -m eval.main --weights hcfssnet-tiny --data kodak --out results
 
-Prints a table and BD-rates and writes all points as JSON. Ends with 1 if a decoder made any other
-picture than its encoder promised.
+Prints a table and BD-rates, and writes report.json, points.csv, plots and a page, index.html, into a folder. Weights of
+one rate each make one curve together: `--weights A B C`. With --estimate no file is written and nothing but the model
+measured, in batches and on all devices: rates are what the model says then, and there are no seconds.
+
+Ends with 1 if a picture was skipped or a decoder made any other picture than its encoder promised, and with 130 after
+Ctrl-C; what was measured is kept.
 """
 
 import argparse
-import dataclasses
-import json
-import os
-import platform
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
-from importlib import metadata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-from tqdm import tqdm
-
-from eval.anchors import ANCHORS
-from eval.measure import Point, measure, measure_anchors, warm_up
-from eval.summary import bd_rates, curves, table
+from eval import published
+from eval.anchors import ANCHORS, installed
+from eval.crops import crops
+from eval.estimate import sweep_estimates
+from eval.report import make_report, print_report, write_report
+from eval.sweep import Setting, find_images, sweep
 from hcfss_jax.codec import Codec, load
-from hcfss_jax.errors import HcfError
-from hcfss_jax.images import read_image
+from hcfss_jax.errors import HcfError, InvalidQuality
 from hcfss_jax.jax_settings import prepare_jax
-from hcfss_jax.whole_file import write_whole
+
+INTERRUPTED = 130  # as shells say it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,106 +45,95 @@ def _run(args: argparse.Namespace) -> int:
     # What cannot work is found out before the hours that it would cost.
     if args.out:
         _check_writable(args.out)
-    codec = load(args.weights)
-    for quality in args.qualities:
-        codec.check_quality(quality)
+    codecs = [load(name) for name in args.weights]
+    settings = _settings(codecs, args.qualities)
     files = find_images(args.data)[: args.limit]
-    points = evaluate(codec, files, args.qualities, args.anchors)
-    report = make_report(codec, points)
-    print_report(report, codec.name)
+    if args.estimate:
+        done, anchors = sweep_estimates(files, settings, args.batch), []
+    else:
+        done, anchors = sweep(files, settings, args.anchors), args.anchors
+    if not done.pictures:
+        why = "; ".join(f"{name}: {reason}" for name, reason in done.skipped.items())
+        raise HcfError(f"no picture was measured ({why or 'interrupted'})")
+    set_name = published.recognise(done.digest) if args.published == "auto" else args.published
+    data = published.load(set_name)["set"] if set_name else args.data.resolve().name
+    report = make_report(codecs, done, data, anchors, set_name)
+    print_report(report)
     if args.out:
-        write_whole(args.out, (json.dumps(report, indent=1) + "\n").encode())
-        print(f"all {len(points)} points: {args.out}")
-    return int(report["exact"]["equal"] < report["exact"]["checked"])
+        shown = [file for file in files if file.name in done.pictures]
+        bare = args.estimate or done.interrupted
+        pictures = {} if bare else crops(shown, done.points, settings)
+        write_report(args.out, report, done.points, pictures)
+        print(f"report: {args.out / 'index.html'}")
+    return _exit_code(report)
 
 
-def find_images(folder: Path) -> list[Path]:
-    """The picture files of a folder, by name. Raises HcfError where there are none."""
-    suffixes = Image.registered_extensions()
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in suffixes)
-    if not found:
-        raise HcfError(f"{folder} holds no picture: give --data another folder")
-    return found
+def _settings(codecs: Sequence[Codec], qualities: Sequence[float] | None) -> list[Setting]:
+    """Every point of the curve: weights and a quality. Raises HcfError for weights that make no one curve."""
+    if len({codec.name for codec in codecs}) > 1 or len(
+        {codec.fingerprint for codec in codecs}
+    ) < len(codecs):
+        told = ", ".join(f"{codec.name} {codec.fingerprint.hex()}" for codec in codecs)
+        raise HcfError(f"{told}: weights of one curve are different ones of one model")
+    if len(codecs) > 1 and any(codec.levels > 1 for codec in codecs):
+        raise HcfError(
+            "several weights make one curve where each has one rate, and among these some have "
+            "several: measure them one by one and use eval.compare"
+        )
+    settings = []
+    for codec in codecs:
+        for quality in qualities or range(1, codec.levels + 1):
+            codec.check_quality(quality)
+            settings.append((codec, float(quality)))
+    if len(set(settings)) < len(settings):
+        raise InvalidQuality("a quality is asked for twice")
+    return settings
 
 
-def evaluate(
-    codec: Codec, files: Iterable[Path], qualities: Sequence[float], anchors: Sequence[str]
-) -> list[Point]:
-    """Every picture at every quality, and through every anchor. Alpha planes are left aside."""
-    points: list[Point] = []
-    seen: set[tuple[int, ...]] = set()
-    for file in tqdm(list(files), unit="image", disable=None):
-        pixels = np.ascontiguousarray(read_image(file).rgb)
-        if pixels.shape not in seen:
-            seen.add(pixels.shape)
-            warm_up(codec, pixels, qualities)
-        points += [measure(codec, file.name, pixels, quality) for quality in qualities]
-        points += measure_anchors(anchors, file.name, pixels)
-    return points
-
-
-def make_report(codec: Codec, points: Sequence[Point]) -> dict[str, Any]:
-    """All that was measured, as plain values for JSON."""
-    by_codec = curves(points)
-    promises = [point.exact for point in points if point.exact is not None]
-    rivals = {name: curve for name, curve in by_codec.items() if name != codec.name}
-    return {
-        "codec": {
-            "name": codec.name,
-            "weights": codec.fingerprint.hex(),
-            "parameters": codec.parameter_count,
-        },
-        "machine": _machine(),
-        "exact": {"checked": len(promises), "equal": sum(promises)},
-        "bd_rate": {name: bd_rates(by_codec[codec.name], rivals[name]) for name in rivals},
-        "curves": by_codec,
-        "points": [dataclasses.asdict(point) for point in points],
-    }
-
-
-def print_report(report: dict[str, Any], name: str) -> None:
-    """The report in short."""
-    print(f"{name} {report['codec']['weights']}, means over the pictures:")
-    print(table(report["curves"][name]))
+def _exit_code(report: dict[str, Any]) -> int:
+    if report["data"]["interrupted"]:
+        return INTERRUPTED
     exact = report["exact"]
-    print(f"decoded as the encoder promised, to the bit: {exact['equal']} of {exact['checked']}")
-    for rival, answers in report["bd_rate"].items():
-        for metric, answer in answers.items():
-            told = answer.get("why") or (
-                f"{answer['percent']:+.2f} % (over {answer['low']:.2f} to {answer['high']:.2f} dB)"
-            )
-            print(f"BD-rate against {rival}, mean {metric} at mean bpp: {told}")
+    return int(bool(report["data"]["skipped"]) or exact["equal"] < exact["checked"])
 
 
-def _check_writable(path: Path) -> None:
-    """Makes the folder of a file to be. Raises OSError where no such file can be written."""
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder: give --out the name of a file")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tempfile.TemporaryFile(dir=path.parent).close()
-
-
-def _machine() -> dict[str, Any]:
-    import jax
-
-    return {
-        "device": jax.devices()[0].device_kind,
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in ("jax", "flax", "numpy", "pillow")},
-    }
+def _check_writable(folder: Path) -> None:
+    """Makes the folder. Raises OSError where no file can be written into it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--weights", default="hcfssnet-tiny", help="a model's name or a file")
+    parser.add_argument(
+        "--weights", nargs="+", default=["hcfssnet-tiny"], help="a model's name, or files"
+    )
     parser.add_argument("--data", type=Path, required=True, help="a folder of pictures")
-    parser.add_argument("--out", type=Path, help="where to write the JSON")
-    parser.add_argument("--qualities", type=float, nargs="+", default=list(range(1, 9)))
-    parser.add_argument("--anchors", nargs="*", choices=sorted(ANCHORS), default=sorted(ANCHORS))
+    parser.add_argument("--out", type=Path, help="the folder for the report")
+    parser.add_argument(
+        "--qualities", type=float, nargs="+", help="default: every level of the model"
+    )
+    parser.add_argument(
+        "--anchors",
+        nargs="*",
+        choices=list(ANCHORS),
+        default=installed(),
+        help="measured beside it",
+    )
+    parser.add_argument(
+        "--published",
+        type=_set_name,
+        default="auto",
+        metavar="SET",
+        help=f"published curves of a set of pictures, {', '.join(published.NAMES)} or none; "
+        "default: where the pictures are known to be such a set",
+    )
+    parser.add_argument("--estimate", action="store_true", help="fast, without files and rivals")
+    parser.add_argument(
+        "--batch", type=_count, default=8, help="pictures a device takes at a time, with --estimate"
+    )
     parser.add_argument("--limit", type=_count, help="only the first so many pictures")
     return parser
 
@@ -155,6 +142,12 @@ def _count(text: str) -> int:
     if (value := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return value
+
+
+def _set_name(text: str) -> str | None:
+    if text not in (*published.NAMES, "auto", "none"):
+        raise argparse.ArgumentTypeError(f"{text}: there is {', '.join(published.NAMES)} or none")
+    return None if text == "none" else text
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
 """Measure a codec on one picture: rate, distortion, time, and whether the decoder agrees."""
 
 import dataclasses
-import time
+import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from eval import anchors
+from eval.anchors import ANCHORS
+from eval.timing import timed
 from hcfss_jax.codec import Codec
+from hcfss_jax.images import Planes, to_pil
 from hcfss_jax.metrics import MS_SSIM_SMALLEST_SIDE, ms_ssim, psnr
 
 
@@ -15,71 +19,111 @@ from hcfss_jax.metrics import MS_SSIM_SMALLEST_SIDE, ms_ssim, psnr
 class Point:
     """One picture at one quality.
 
-    bytes: of the whole file. bpp: those, in bits a pixel. psnr: dB on decoded 8-bit pixels.
-    ms_ssim: None for pictures too small for it. The rest is None for codecs that are not ours:
-    estimated_bpp is what the model says its symbols cost; exact, whether the decoder made the
-    picture that the encoder promised, to the bit; the seconds are without compilation (but see `warm_up`).
+    weights: fingerprint of ours, empty for other codecs. bytes: of the whole file; bpp: those, in bits a pixel. mse
+    and psnr (dB): on decoded 8-bit RGB pixels; psnr is None where it would be infinite. ms_ssim: None for pictures too
+    small for it; ms_ssim_db: -10 log10(1 - ms_ssim). The seconds are without compilation. estimated_bpp and exact are
+    None for codecs that are not ours: what the model says its symbols cost; whether the decoder made the picture that
+    the encoder promised, to the bit. Where no file was written, bytes, seconds and exact are None, and bpp is the
+    estimate.
     """
 
     codec: str
+    weights: str
     image: str
+    width: int
+    height: int
     quality: float
-    bytes: int
+    bytes: int | None
     bpp: float
-    psnr: float
+    mse: float
+    psnr: float | None
     ms_ssim: float | None
+    ms_ssim_db: float | None
+    encode_seconds: float | None
+    decode_seconds: float | None
     estimated_bpp: float | None = None
     exact: bool | None = None
-    encode_seconds: float | None = None
-    decode_seconds: float | None = None
 
 
-def warm_up(codec: Codec, pixels: np.ndarray, qualities: Sequence[float]) -> None:
-    """Compile what pictures of this size need at these qualities, so that it is not timed.
-
-    The range coder is compiled for a few lengths of stream, and streams grow with the quality.
-    A later picture whose stream calls for another length than any here is timed with compilation.
-    """
-    for quality in qualities:
-        codec.decompress(codec.encode(pixels, quality).data)
-
-
-def measure(codec: Codec, image: str, pixels: np.ndarray, quality: float) -> Point:
-    """Encode and decode uint8 `[H, W, 3]` with a `hcfss_jax` codec, through a whole file."""
-    start = time.perf_counter()
-    encoded = codec.encode(pixels, quality)
-    middle = time.perf_counter()
-    decoded = np.asarray(codec.decompress(encoded.data))
-    end = time.perf_counter()
-    return dataclasses.replace(
-        _point(codec.name, image, quality, pixels, len(encoded.data), decoded),
-        estimated_bpp=encoded.estimated_bits / (pixels.shape[0] * pixels.shape[1]),
-        exact=bool(np.array_equal(decoded, encoded.x_hat)),
-        encode_seconds=middle - start,
-        decode_seconds=end - middle,
-    )
-
-
-def measure_anchors(names: Sequence[str], image: str, pixels: np.ndarray) -> Iterator[Point]:
-    """The same picture through codecs that everybody has, at all of their qualities."""
-    for name in names:
-        for quality, data, decoded in anchors.curve(name, pixels):
-            yield _point(name, image, quality, pixels, len(data), decoded)
-
-
-def _point(
-    codec: str, image: str, quality: float, pixels: np.ndarray, size: int, decoded: np.ndarray
-) -> Point:
-    height, width = pixels.shape[:2]
-    structural = None
-    if min(height, width) >= MS_SSIM_SMALLEST_SIDE:
-        structural = float(ms_ssim(pixels, decoded))
+def measure(codec: Codec, image: str, picture: Image.Image, quality: float) -> Point:
+    """Encode and decode a picture of mode RGB or L with a `hcfss_jax` codec, through a whole file."""
+    encode_seconds, encoded = timed(lambda: codec.encode(picture, quality))
+    decode_seconds, decoded = timed(lambda: codec.decompress(encoded.data))
+    pixels = np.asarray(decoded.convert("RGB"))
     return Point(
-        codec=codec,
+        codec=codec.name,
+        weights=codec.fingerprint.hex(),
         image=image,
         quality=quality,
-        bytes=size,
-        bpp=8 * size / (height * width),
-        psnr=float(psnr(pixels, decoded)),
-        ms_ssim=structural,
+        encode_seconds=encode_seconds,
+        decode_seconds=decode_seconds,
+        estimated_bpp=encoded.estimated_bits / (picture.width * picture.height),
+        exact=bool(np.array_equal(pixels, encoded.x_hat)),
+        **_rate(picture, len(encoded.data)),
+        **_distortion(picture, pixels),
     )
+
+
+def estimated(
+    codec: Codec, image: str, picture: Image.Image, quality: float, x_hat: np.ndarray, bits: float
+) -> Point:
+    """The point of a picture of mode RGB or L that a codec's model makes to uint8 `[H, W, 3]`, without a file."""
+    shown = to_pil(Planes(x_hat, grey=picture.mode == "L"))
+    bpp = bits / (picture.width * picture.height)
+    return Point(
+        codec=codec.name,
+        weights=codec.fingerprint.hex(),
+        image=image,
+        quality=quality,
+        bytes=None,
+        bpp=bpp,
+        estimated_bpp=bpp,
+        encode_seconds=None,
+        decode_seconds=None,
+        **_distortion(picture, np.asarray(shown.convert("RGB"))),
+    )
+
+
+def measure_anchors(names: Sequence[str], image: str, picture: Image.Image) -> Iterator[Point]:
+    """The same picture through codecs that everybody has, at all of their qualities."""
+    for name in names:
+        anchor = ANCHORS[name]
+        for quality in anchor.qualities:
+            encode_seconds, data = timed(lambda: anchor.encode(picture, quality))  # noqa: B023
+            decode_seconds, decoded = timed(lambda: anchor.decode(data))  # noqa: B023
+            yield Point(
+                codec=name,
+                weights="",
+                image=image,
+                quality=quality,
+                encode_seconds=encode_seconds,
+                decode_seconds=decode_seconds,
+                **_rate(picture, len(data)),
+                **_distortion(picture, np.asarray(decoded.convert("RGB"))),
+            )
+
+
+def decibel(similarity: float | None) -> float | None:
+    """An MS-SSIM in dB, -10 log10(1 - x); None for None and for 1."""
+    return None if similarity is None or similarity >= 1 else -10 * math.log10(1 - similarity)
+
+
+def _rate(picture: Image.Image, size: int) -> dict[str, Any]:
+    return {"bytes": size, "bpp": 8 * size / (picture.width * picture.height)}
+
+
+def _distortion(picture: Image.Image, decoded: np.ndarray) -> dict[str, Any]:
+    original = np.asarray(picture.convert("RGB"))
+    height, width = original.shape[:2]
+    similarity = None
+    if min(height, width) >= MS_SSIM_SMALLEST_SIDE:
+        similarity = float(ms_ssim(original, decoded))
+    ratio = float(psnr(original, decoded))
+    return {
+        "width": width,
+        "height": height,
+        "mse": 255**2 / 10 ** (ratio / 10),
+        "psnr": ratio if math.isfinite(ratio) else None,
+        "ms_ssim": similarity,
+        "ms_ssim_db": decibel(similarity),
+    }

@@ -1,7 +1,6 @@
-"""The evaluation tells the truth about a codec whose figures are known: JPEG in disguise."""
+"""The evaluation tells the truth about a codec whose figures are known, and keeps what it has measured."""
 
-import dataclasses
-import io
+import csv
 import json
 from pathlib import Path
 
@@ -9,45 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import hcfss_jax
 from eval import anchors
 from eval.main import main
-from hcfss_jax.errors import InvalidQuality
-from hcfss_jax.images import read_image
+from tests.eval.jpeg_in_disguise import PHOTO, JpegInDisguise
 
 QUALITIES = ["12", "35", "65", "92"]  # among those at which JPEG is measured
-PHOTO = read_image(Path(hcfss_jax.__file__).parent / "shipped" / "astronaut.webp").rgb
-
-
-@dataclasses.dataclass(frozen=True)
-class Disguised:
-    """What `Codec.encode` returns."""
-
-    data: bytes
-    x_hat: np.ndarray
-    estimated_bits: float
-
-
-class JpegInDisguise:
-    """A codec of the right interface, as good as JPEG because it is JPEG."""
-
-    name, fingerprint, parameter_count = "disguise", b"\1\2\3\4", 7
-    padding = b""  # appended to every file
-    encoded = 0  # pictures
-    promised_too_much = 0  # grey levels between the promised picture and the decoded one
-
-    def check_quality(self, quality: float) -> None:
-        if not 1 <= quality <= 95:
-            raise InvalidQuality(f"quality {quality:g}: {self.name} offers 1 to 95")
-
-    def encode(self, image: np.ndarray, quality: float) -> Disguised:
-        self.encoded += 1
-        coded = anchors.jpeg(Image.fromarray(image), int(quality)) + self.padding
-        promised = np.asarray(self.decompress(coded)) ^ self.promised_too_much
-        return Disguised(coded, promised, 8.0 * len(coded))
-
-    def decompress(self, coded: bytes) -> Image.Image:
-        return Image.open(io.BytesIO(coded)).convert("RGB")
 
 
 @pytest.fixture
@@ -68,51 +33,142 @@ def photos(tmp_path_factory) -> Path:
 
 
 def evaluate(photos: Path, out: Path, *options: str) -> tuple[int, dict]:
-    code = main(["--data", str(photos), "--out", str(out), "--qualities", *QUALITIES, *options])
-    return code, json.loads(out.read_text())
+    args = ["--data", str(photos), "--out", str(out), "--anchors", "jpeg", *options]
+    code = main([*args, "--qualities", *QUALITIES])
+    return code, json.loads((out / "report.json").read_text())
+
+
+def read_points(out: Path) -> list[dict[str, str]]:
+    with (out / "points.csv").open() as file:
+        return list(csv.DictReader(file))
 
 
 def test_jpeg_is_exactly_as_good_as_jpeg(codec, photos, tmp_path):
-    anchors_at = dict(zip(anchors.JPEG_QUALITIES, range(99), strict=False))
-    assert all(int(quality) in anchors_at for quality in QUALITIES)
-    code, report = evaluate(photos, tmp_path / "out.json", "--anchors", "jpeg")
+    assert {float(q) for q in QUALITIES} <= set(anchors.ANCHORS["jpeg"].qualities)
+    code, report = evaluate(photos, tmp_path)
     assert code == 0
     ours = {entry["quality"]: entry for entry in report["curves"]["disguise"]}
     theirs = {entry["quality"]: entry for entry in report["curves"]["jpeg"]}
     for quality in map(float, QUALITIES):
-        for figure in ("bpp", "psnr", "ms_ssim"):
+        for figure in ("bpp", "psnr", "psnr_of_mean_mse", "ms_ssim", "ms_ssim_db"):
             assert ours[quality][figure] == theirs[quality][figure]
     # The anchor's curve has more points, hence a slightly other interpolation between these.
-    assert report["bd_rate"]["jpeg"]["psnr"]["percent"] == pytest.approx(0, abs=1.5)
+    assert report["bd_rate"]["measured"]["jpeg"]["psnr"]["percent"] == pytest.approx(0, abs=1.5)
     assert report["exact"] == {"checked": 8, "equal": 8}
 
 
 def test_every_byte_of_the_file_counts(codec, photos, tmp_path):
-    _, honest = evaluate(photos, tmp_path / "a.json")
+    _, honest = evaluate(photos, tmp_path / "a")
     codec.padding = bytes(1000)
-    _, padded = evaluate(photos, tmp_path / "b.json")
+    _, padded = evaluate(photos, tmp_path / "b")
     extra = 8 * 1000 / (176 * 176)
     for a, b in zip(honest["curves"]["disguise"], padded["curves"]["disguise"], strict=True):
         assert b["bpp"] == pytest.approx(a["bpp"] + extra)
-    rates = [report["bd_rate"]["jpeg"]["psnr"]["percent"] for report in (honest, padded)]
+    rates = [r["bd_rate"]["measured"]["jpeg"]["psnr"]["percent"] for r in (honest, padded)]
     assert rates[1] > rates[0] + 5
+
+
+def test_means_are_those_of_the_points(codec, photos, tmp_path):
+    _, report = evaluate(photos, tmp_path)
+    of_one_quality = [p for p in read_points(tmp_path) if p["codec"] == "disguise"][::4]
+    assert [p["image"] for p in of_one_quality] == ["a.png", "b.png"]
+    ratios = np.array([float(p["psnr"]) for p in of_one_quality])
+    entry = report["curves"]["disguise"][0]
+    assert entry["psnr"] == pytest.approx(ratios.mean(), rel=1e-6)
+    mean_error = np.mean(255**2 / 10 ** (ratios / 10))
+    assert entry["psnr_of_mean_mse"] == pytest.approx(10 * np.log10(255**2 / mean_error), rel=1e-6)
+    assert entry["bpp"] == pytest.approx(np.mean([float(p["bpp"]) for p in of_one_quality]))
+    assert entry["ms_ssim_db"] == pytest.approx(-10 * np.log10(1 - entry["ms_ssim"]))
+
+
+def test_weights_of_one_rate_make_one_curve(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr("eval.main.load", lambda name: JpegInDisguise(only=int(name)))
+    args = ["--data", str(photos), "--out", str(tmp_path), "--anchors", "--weights", *QUALITIES]
+    assert main(args) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    curve = report["curves"]["disguise"]
+    assert [entry["weights"] for entry in curve] == report["codec"]["weights"]
+    assert [entry["psnr"] for entry in curve] == sorted({entry["psnr"] for entry in curve})
+    assert len(curve) == len(QUALITIES)
+
+
+@pytest.mark.parametrize(("weights", "told"), [("12 12", "different"), ("12 0", "eval.compare")])
+def test_weights_that_make_no_one_curve_are_refused(photos, capsys, monkeypatch, weights, told):
+    monkeypatch.setattr("eval.main.load", lambda name: JpegInDisguise(only=int(name) or None))
+    assert main(["--data", str(photos), "--weights", *weights.split()]) == 1
+    assert told in capsys.readouterr().err
 
 
 def test_a_decoder_that_makes_another_picture_fails_the_run(codec, photos, tmp_path, capsys):
     codec.promised_too_much = 1
-    code, report = evaluate(photos, tmp_path / "out.json", "--limit", "1")
+    code, report = evaluate(photos, tmp_path, "--limit", "1")
     assert code == 1
     assert report["exact"] == {"checked": 4, "equal": 0}
     assert "to the bit: 0 of 4" in capsys.readouterr().out
 
 
-def test_pictures_too_small_for_ms_ssim_go_without_it(codec, tmp_path):
+def test_an_unreadable_picture_is_named_and_the_rest_is_kept(codec, photos, tmp_path, capsys):
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes((photos / name).read_bytes())
+    (tmp_path / "broken.png").write_bytes((photos / "a.png").read_bytes()[:2000])
+    (tmp_path / "text.jpg").write_text("Dear reader")
+    code, report = evaluate(tmp_path, tmp_path / "out")
+    assert code == 1
+    assert report["data"]["images"] == 2 and set(report["data"]["skipped"]) == {
+        "broken.png",
+        "text.jpg",
+    }
+    assert "text.jpg was skipped: not an image" in capsys.readouterr().out
+    assert "text.jpg was skipped" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_a_folder_of_unreadable_pictures_is_an_error_that_names_them(codec, tmp_path, capsys):
+    (tmp_path / "text.jpg").write_text("Dear reader")
+    assert main(["--data", str(tmp_path)]) == 1
+    assert "no picture was measured (text.jpg: not an image" in capsys.readouterr().err
+
+
+def test_an_interrupt_keeps_the_whole_pictures_before_it(codec, photos, tmp_path):
+    codec.interrupted_at = 6  # the second picture's second quality
+    code, report = evaluate(photos, tmp_path)
+    assert code == 130
+    assert report["data"]["interrupted"] and report["data"]["images"] == 1
+    assert {point["image"] for point in read_points(tmp_path)} == {"a.png"}
+
+
+def test_a_grey_picture_is_coded_as_grey(codec, tmp_path):
+    Image.fromarray(PHOTO[:176, 160:336]).convert("L").save(tmp_path / "grey.png")
+    code, report = evaluate(tmp_path, tmp_path / "out")
+    assert code == 0 and {picture.mode for picture in codec.encoded} == {"L"}
+    assert report["curves"]["disguise"][0]["psnr"] == report["curves"]["jpeg"][4 - 1]["psnr"]
+
+
+def test_an_alpha_plane_is_left_aside_and_the_report_says_so(codec, photos, tmp_path):
+    picture = Image.open(photos / "a.png").convert("RGBA")
+    picture.putalpha(77)
+    picture.save(tmp_path / "clear.png")
+    code, report = evaluate(tmp_path, tmp_path / "out")
+    _, opaque = evaluate(photos, tmp_path / "opaque", "--limit", "1")
+    assert code == 0 and "alpha" in report["data"]["notes"]["clear.png"]
+    assert report["data"]["digest"] == opaque["data"]["digest"]
+
+
+def test_pictures_too_small_for_ms_ssim_go_without_it(codec, tmp_path, capsys):
     Image.fromarray(PHOTO[:40, :60]).save(tmp_path / "small.png")
-    code, report = evaluate(tmp_path, tmp_path / "out.json")
+    code, report = evaluate(tmp_path, tmp_path / "out")
     assert code == 0
-    assert all(point["ms_ssim"] is None for point in report["points"])
-    assert report["bd_rate"]["jpeg"]["ms_ssim_db"]["percent"] is None
-    assert report["bd_rate"]["jpeg"]["psnr"]["percent"] is not None
+    assert all(point["ms_ssim"] == "" for point in read_points(tmp_path / "out"))
+    assert report["bd_rate"]["measured"]["jpeg"]["ms_ssim_db"]["percent"] is None
+    assert report["bd_rate"]["measured"]["jpeg"]["psnr"]["percent"] is not None
+    assert "n/a" in capsys.readouterr().out
+
+
+def test_a_picture_that_comes_back_unchanged_has_no_psnr_and_breaks_no_json(codec, tmp_path):
+    Image.new("RGB", (176, 176)).save(tmp_path / "black.png")
+    code, report = evaluate(tmp_path, tmp_path / "out")
+    assert code == 0
+    assert report["curves"]["disguise"][-1]["psnr"] is None
+    assert "Infinity" not in (tmp_path / "out" / "report.json").read_text()
 
 
 def test_a_folder_without_pictures_is_named(codec, tmp_path, capsys):
@@ -120,36 +176,39 @@ def test_a_folder_without_pictures_is_named(codec, tmp_path, capsys):
     assert "holds no picture" in capsys.readouterr().err
 
 
-def test_the_folder_of_the_report_is_made(codec, photos, tmp_path):
-    evaluate(photos, tmp_path / "results" / "new" / "out.json", "--limit", "1")
-    assert [path.name for path in (tmp_path / "results" / "new").iterdir()] == ["out.json"]
+def test_published_curves_are_for_the_pictures_they_were_measured_on(codec, photos, tmp_path):
+    _, report = evaluate(photos, tmp_path)
+    assert report["published"] is None and report["bd_rate"]["published"] == {}
+    _, asked = evaluate(photos, tmp_path, "--published", "kodak")
+    assert asked["bd_rate"]["published"]["VTM 9.1"]["psnr"]["percent"] > 0
+    assert not asked["published"]["same_pictures"]
+    assert "was not verified" in (tmp_path / "index.html").read_text()
 
 
-@pytest.mark.parametrize("out", ["folder", "file/out.json"])
 def test_a_report_that_cannot_be_written_is_named_before_the_first_picture(
-    codec, photos, tmp_path, capsys, out
+    codec, photos, tmp_path, capsys
 ):
-    (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
-    assert main(["--data", str(photos), "--out", str(tmp_path / out)]) == 1
-    assert str(tmp_path / out.split("/")[0]) in capsys.readouterr().err
+    for out in (tmp_path / "file", tmp_path / "file" / "out"):
+        assert main(["--data", str(photos), "--out", str(out)]) == 1
+        assert str(tmp_path / "file") in capsys.readouterr().err
     assert not codec.encoded
 
 
-def test_a_quality_that_the_model_lacks_is_named_before_the_first_picture(codec, photos, capsys):
-    assert main(["--data", str(photos), "--qualities", "12", "96"]) == 1
-    assert "quality 96: disguise offers 1 to 95" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [(["12", "96"], "quality 96: disguise offers 1 to 95"), (["12", "12"], "twice")],
+)
+def test_qualities_that_make_no_curve_are_named_before_the_first_picture(
+    codec, photos, capsys, asked, told
+):
+    assert main(["--data", str(photos), "--qualities", *asked]) == 1
+    assert told in capsys.readouterr().err
     assert not codec.encoded
 
 
-@pytest.mark.parametrize("limit", ["0", "-1"])
-def test_a_limit_that_leaves_no_picture_is_a_usage_error(codec, photos, capsys, limit):
+@pytest.mark.parametrize("option", [("--limit", "0"), ("--limit", "-1"), ("--published", "vtm")])
+def test_an_option_without_a_meaning_is_a_usage_error(codec, photos, capsys, option):
     with pytest.raises(SystemExit) as stopped:
-        main(["--data", str(photos), "--limit", limit])
-    assert stopped.value.code == 2 and "--limit" in capsys.readouterr().err
-
-
-def test_every_quality_is_warmed_up_once_for_each_size(codec, photos, tmp_path):
-    """Two pictures of one size at four qualities: four runs before the eight that are timed."""
-    evaluate(photos, tmp_path / "out.json", "--anchors", "jpeg")
-    assert codec.encoded == 4 + 8
+        main(["--data", str(photos), *option])
+    assert stopped.value.code == 2 and option[0] in capsys.readouterr().err

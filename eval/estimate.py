@@ -1,0 +1,127 @@
+"""The figures of a folder of pictures without files: in batches, on all devices of this host."""
+
+import functools
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.errors import JaxRuntimeError
+from jax.sharding import Mesh, PartitionSpec
+from PIL import Image
+from tqdm import tqdm
+
+from eval.measure import estimated
+from eval.sweep import Setting, Sweep, read_picture
+from hcfss_jax.codec import Codec
+from hcfss_jax.coding.buckets import bucket, whole_positions
+from hcfss_jax.errors import HcfError
+from hcfss_jax.models.estimate import Estimate, estimate
+
+
+class _Item(NamedTuple):
+    """A picture at a quality."""
+
+    name: str
+    picture: Image.Image
+    quality: float
+
+
+_Size = tuple[int, int]
+
+
+def sweep_estimates(files: Sequence[Path], settings: Sequence[Setting], batch: int) -> Sweep:
+    """Every picture at every setting, `batch` pictures of one bucket at a time on each device.
+
+    A picture that fails is named and skipped, with its batch where the device gave up; Ctrl-C keeps those before it.
+    """
+    done = Sweep()
+    at_a_time = batch * jax.local_device_count()
+    waiting: dict[tuple[Codec, _Size], list[_Item]] = defaultdict(list)
+    try:
+        for file in tqdm(files, unit="image", disable=None):
+            try:
+                picture, note = read_picture(file)
+            except (HcfError, OSError, MemoryError) as error:
+                done.skipped[file.name] = str(error) or type(error).__name__
+                continue
+            done.enter(file.name, picture, note)
+            for codec, quality in settings:
+                queue = waiting[codec, _size(codec, picture)]
+                queue.append(_Item(file.name, picture, quality))
+                if len(queue) == at_a_time:
+                    _measure(done, codec, _size(codec, picture), queue, at_a_time)
+                    queue.clear()
+        for (codec, size), queue in waiting.items():
+            if queue:
+                _measure(done, codec, size, queue, at_a_time)
+    except KeyboardInterrupt:
+        done.interrupted = True
+    _keep_whole_pictures(done, len(settings))
+    return done
+
+
+def _measure(
+    done: Sweep, codec: Codec, size: _Size, items: Sequence[_Item], at_a_time: int
+) -> None:
+    """The points of a batch. Where it is short, its first items fill it again, and count once."""
+    filled = [items[i % len(items)] for i in range(at_a_time)]
+    rgb = np.stack([_padded(item.picture, size) for item in filled])
+    areas = np.array([(item.picture.height, item.picture.width) for item in filled], np.int32)
+    levels = np.array([item.quality - 1 for item in filled], np.float32)
+    try:
+        found = jax.device_get(_on_all_devices(codec)(rgb, areas, levels))
+    except JaxRuntimeError as error:
+        why = f"with a smaller --batch it may work; a batch of {at_a_time} ended in {error}"
+        done.skipped |= {item.name: why for item in items}
+        return
+    for item, x_hat, bits in zip(items, found.x_hat, found.bits, strict=False):
+        x_hat = x_hat[: item.picture.height, : item.picture.width]
+        done.points.append(estimated(codec, *item, x_hat, float(bits)))
+
+
+@functools.cache
+def _on_all_devices(codec: Codec) -> Callable[..., Estimate]:
+    mesh = Mesh(np.array(jax.local_devices()), "batch")
+    dealt = PartitionSpec("batch")
+
+    def on_one(variables: Any, rgb: jax.Array, areas: jax.Array, levels: jax.Array) -> Estimate:
+        return estimate(codec.model, variables, rgb, areas, levels)
+
+    compiled = jax.jit(
+        jax.shard_map(
+            on_one,
+            mesh=mesh,
+            in_specs=(PartitionSpec(), dealt, dealt, dealt),
+            out_specs=dealt,
+            check_vma=False,
+        )
+    )
+    whole = jax.sharding.NamedSharding(mesh, PartitionSpec())
+    return functools.partial(compiled, jax.device_put({"params": codec.params}, whole))
+
+
+def _keep_whole_pictures(done: Sweep, settings: int) -> None:
+    """Drops what is missing some of its points, so that every mean is over the same pictures."""
+    counts = {name: 0 for name in done.pictures}
+    for point in done.points:
+        counts[point.image] += 1
+    for name, count in counts.items():
+        if count < settings:
+            del done.pictures[name]
+            done.notes.pop(name, None)
+    done.points = [point for point in done.points if point.image in done.pictures]
+
+
+def _size(codec: Codec, picture: Image.Image) -> _Size:
+    find = bucket if codec.model.paddable else whole_positions
+    return find(picture.height, picture.width)
+
+
+def _padded(picture: Image.Image, size: _Size) -> np.ndarray:
+    """uint8 `[*size, 3]`; the border is repeated."""
+    rgb = np.asarray(picture.convert("RGB"))
+    below, right = (whole - side for whole, side in zip(size, rgb.shape[:2], strict=True))
+    return np.pad(rgb, ((0, below), (0, right), (0, 0)), "edge")

@@ -1,0 +1,87 @@
+"""Every picture of a folder at every quality and through every anchor, whatever happens on the way."""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from jax.errors import JaxRuntimeError
+from PIL import Image
+from tqdm import tqdm
+
+from eval.measure import Point, measure, measure_anchors
+from hcfss_jax.codec import Codec
+from hcfss_jax.errors import HcfError
+from hcfss_jax.images import Planes, read_image, to_pil
+
+Setting = tuple[Codec, float]
+
+
+@dataclasses.dataclass
+class Sweep:
+    """What came of the pictures.
+
+    pictures: those measured, with a digest of the pixels of each. skipped: the rest, and why.
+    notes: what was left aside of pictures that were measured. interrupted: by the user.
+    """
+
+    points: list[Point] = dataclasses.field(default_factory=list)
+    pictures: dict[str, str] = dataclasses.field(default_factory=dict)
+    skipped: dict[str, str] = dataclasses.field(default_factory=dict)
+    notes: dict[str, str] = dataclasses.field(default_factory=dict)
+    interrupted: bool = False
+
+    def enter(self, name: str, picture: Image.Image, note: str) -> None:
+        """Counts a picture as measured."""
+        size = f"{picture.width}x{picture.height} ".encode()
+        pixels = picture.convert("RGB").tobytes()
+        self.pictures[name] = hashlib.sha256(size + pixels).hexdigest()
+        if note:
+            self.notes[name] = note
+
+    @property
+    def digest(self) -> str:
+        """The same for the same pictures, whatever their names and files."""
+        return hashlib.sha256(" ".join(sorted(self.pictures.values())).encode()).hexdigest()[:16]
+
+
+def find_images(folder: Path) -> list[Path]:
+    """The picture files of a folder, by name. Raises HcfError where there are none."""
+    Image.init()
+    suffixes = {end for end, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
+    if not found:
+        raise HcfError(f"{folder} holds no picture: give --data another folder")
+    return found
+
+
+def sweep(files: Sequence[Path], settings: Sequence[Setting], anchors: Sequence[str]) -> Sweep:
+    """Measure the files one by one. A picture that fails is named and skipped; Ctrl-C keeps those before it."""
+    done = Sweep()
+    try:
+        for file in tqdm(files, unit="image", disable=None):
+            try:
+                _measure(done, file, settings, anchors)
+            except (HcfError, OSError, MemoryError, JaxRuntimeError) as error:
+                done.skipped[file.name] = str(error) or type(error).__name__
+    except KeyboardInterrupt:
+        done.interrupted = True
+    return done
+
+
+def read_picture(file: Path) -> tuple[Image.Image, str]:
+    """The picture as it is coded, mode L or RGB, and what of the file was left aside, for its owner."""
+    planes = read_image(file)
+    notes = list(planes.notes)
+    if planes.alpha is not None:
+        notes.append("its alpha plane is left aside, the colours under it count")
+    return to_pil(Planes(planes.rgb, grey=planes.grey)), "; ".join(notes)
+
+
+def _measure(done: Sweep, file: Path, settings: Sequence[Setting], anchors: Sequence[str]) -> None:
+    """All of one picture or nothing, so that every mean is over the same pictures."""
+    picture, note = read_picture(file)
+    points = [measure(codec, file.name, picture, quality) for codec, quality in settings]
+    points += measure_anchors(anchors, file.name, picture)
+    done.points += points
+    done.enter(file.name, picture, note)

@@ -49,7 +49,9 @@ def find_images(folder: Path) -> list[Path]:
     """The picture files of a folder, by name. Raises HcfError where there are none."""
     Image.init()
     suffixes = {end for end, kind in Image.registered_extensions().items() if kind in Image.OPEN}
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
+    if not folder.is_dir():
+        raise HcfError(f"{folder} is no folder: give --data one with pictures")
+    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in suffixes and p.is_file())
     if not found:
         raise HcfError(f"{folder} holds no picture: give --data another folder")
     return found

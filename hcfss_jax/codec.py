@@ -10,6 +10,7 @@ from flax.errors import FlaxError
 from PIL import Image
 
 from hcfss_jax import coding, extras
+from hcfss_jax.entropy.margins import margins
 from hcfss_jax.errors import (
     CorruptSection,
     DecodeMismatch,
@@ -51,7 +52,7 @@ class Codec:
       fingerprint: 4 bytes of the weights, which every file carries.
       parameter_count: numbers that the model has learned.
       levels: rate levels; quality runs from 1 to this.
-      model, params: the Flax module and its parameters, for what else one does with a model than coding.
+      model, params, tables: the Flax module, its parameters and the coder's integers, for what else one does with them.
       meta: where the weights come from.
     """
 
@@ -64,7 +65,8 @@ class Codec:
         except (TypeError, ValueError) as error:
             raise WrongWeights(f"the weights do not fit {package.name}: {error}") from error
         self.levels = int(package.config["levels"])
-        self._package, self.params = package, package.params
+        self._package = package
+        self.params, self.tables = package.params, package.tables
         self._passes = CodingPasses(self.model, package.params)
 
     def compress(self, image: ImageSource, quality: float = DEFAULT_QUALITY) -> bytes:
@@ -145,7 +147,8 @@ class Codec:
         header = self._header(planes, quality)
         with self._fitting():
             passes = self._passes.of(header.height, header.width)
-            written = write_picture(passes, self._package.tables, planes.rgb, header.quality)
+            room = margins(self.meta.get("noise"), header.quality, self.model.coding_steps)
+            written = write_picture(passes, self.tables, planes.rgb, header.quality, room)
         header = dataclasses.replace(header, symbols_crc=written.crc)
         return coding.pack(header, written.stream, sections), written
 
@@ -155,7 +158,7 @@ class Codec:
         try:
             with self._fitting():
                 passes = self._passes.of(header.height, header.width)
-                rgb, crc = read_picture(passes, self._package.tables, stream, header.quality)
+                rgb, crc = read_picture(passes, self.tables, stream, header.quality)
         except CorruptSection as error:
             # The file's checksum held: these are the bytes that were written, read with other tables.
             crc, cause = None, error

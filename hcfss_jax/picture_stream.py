@@ -5,6 +5,7 @@ shapes; it learns each step's symbols before it needs the next step's tables.
 """
 
 import dataclasses
+import itertools
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,21 +14,35 @@ import jax.numpy as jnp
 import numpy as np
 
 from hcfss_jax import coding
+from hcfss_jax.entropy.shifted_index import (
+    SHIFTS,
+    best_table,
+    block_count,
+    choose_shifts,
+    shift_tables,
+    shifted_index,
+)
 from hcfss_jax.entropy.steps import Prediction, Quantise, run_steps
+from hcfss_jax.errors import CorruptSection
 from hcfss_jax.models.passes import PicturePasses
 from hcfss_jax.models.skeleton import Y_STRIDE, Z_STRIDE
 
 Tables = Mapping[str, coding.Tables]
+Part = tuple[np.ndarray, np.ndarray, coding.Tables]
+
+_SHIFT_TABLES = shift_tables()
 
 
 @dataclasses.dataclass(frozen=True)
 class Written:
     """A picture as symbols.
 
-    stream: what the range coder wrote. crc: CRC-32 of the symbols. x_hat: computes uint8 `[H, W, 3]`, what the decoder
-    will make of them. bits: computes what the model says they cost.
+    parts: symbols, the indices of their tables, and the tables, in coding order. stream: what the range coder wrote of
+    them. crc: CRC-32 of the symbols. x_hat: computes uint8 `[H, W, 3]`, what the decoder will make of them. bits:
+    computes what the model says they cost.
     """
 
+    parts: Sequence[Part]
     stream: bytes
     crc: int
     x_hat: Callable[[], np.ndarray]
@@ -35,9 +50,16 @@ class Written:
 
 
 def write_picture(
-    passes: PicturePasses, tables: Tables, rgb: np.ndarray, quality: float
+    passes: PicturePasses,
+    tables: Tables,
+    rgb: np.ndarray,
+    quality: float,
+    margins: Sequence[float],
 ) -> Written:
-    """uint8 `[H, W, 3]`, of the size of the passes, to symbols at a quality (1 is the lowest rate level)."""
+    """uint8 `[H, W, 3]`, of the size of the passes, to symbols at a quality (1 is the lowest rate level).
+
+    margins: of each step, for `choose_shifts`.
+    """
     level = _level(quality)
     y, z = passes.analyse(_padded(rgb, passes.size), level)
     sent = _cut(z, _area(passes, Z_STRIDE))
@@ -45,16 +67,18 @@ def write_picture(
         passes.steps,
         passes.predict,
         passes.refine,
-        _writing(passes, passes.split(y), _area(passes, Y_STRIDE)),
+        _writing(passes, passes.split(y), _area(passes, Y_STRIDE), margins),
         passes.hyper(_fill(sent, z.shape), level),
     )
     parts = [(sent.ravel(), _z_index(sent.shape), tables["z"])]
-    parts += [(q, index, tables["y"]) for q, index, _ in records]
+    for shifts, q, index, _ in records:
+        parts += [*_shift_parts(shifts), (q, index, tables["y"])]
     return Written(
+        parts,
         coding.encode(parts),
         _crc([part[0] for part in parts]),
         x_hat=lambda: passes.synthesise(decoded, level)[: passes.height, : passes.width],
-        bits=lambda: passes.bits_z(z, sent.shape[1:3]) + sum(bits for _, _, bits in records),
+        bits=lambda: passes.bits_z(z, sent.shape[1:3]) + sum(record[-1] for record in records),
     )
 
 
@@ -79,19 +103,26 @@ def read_picture(
     )
     decoder.finish()
     x_hat = passes.synthesise(decoded, level)[: passes.height, : passes.width]
-    return x_hat, _crc([z, *symbols])
+    return x_hat, _crc([z, *itertools.chain(*symbols)])
 
 
-def _writing(passes: PicturePasses, parts: Sequence[jax.Array], area: tuple[int, int]) -> Quantise:
-    """The quantiser of encoding: rounds; records symbols, indices of their tables, and bits."""
+def _writing(
+    passes: PicturePasses,
+    parts: Sequence[jax.Array],
+    area: tuple[int, int],
+    margins: Sequence[float],
+) -> Quantise:
+    """The quantiser of encoding: rounds; records shifts, symbols, indices of their tables, and bits."""
 
     def quantise(
         step: int, prediction: Prediction
-    ) -> tuple[jax.Array, tuple[np.ndarray, np.ndarray, float]]:
+    ) -> tuple[jax.Array, tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
         q, bits = passes.quantise(parts[step], prediction, area)
-        index = passes.index(prediction)
-        symbols, tables = (_cut(np.asarray(a), area).ravel() for a in (q, index))
-        return passes.dequantise(q, prediction), (symbols, tables, bits)
+        symbols = _cut(np.asarray(q), area).ravel()
+        positions = _cut(passes.positions(prediction), area).ravel()
+        shifts = choose_shifts(positions, margins[step])
+        record = shifts, symbols, shifted_index(positions, shifts), bits
+        return passes.dequantise(q, prediction), record
 
     return quantise
 
@@ -102,15 +133,39 @@ def _reading(
     tables: coding.Tables,
     area: tuple[int, int],
 ) -> Quantise:
-    """The quantiser of decoding: reads the symbols, and records them."""
+    """The quantiser of decoding: reads shifts and symbols, and records them."""
 
-    def quantise(step: int, prediction: Prediction) -> tuple[jax.Array, np.ndarray]:
-        index = _cut(np.asarray(passes.index(prediction)), area)
-        symbols = decoder.decode(index.ravel(), tables)
-        q = _fill(symbols.reshape(index.shape), prediction.mean.shape)
-        return passes.dequantise(q, prediction), symbols
+    def quantise(
+        step: int, prediction: Prediction
+    ) -> tuple[jax.Array, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        positions = _cut(passes.positions(prediction), area)
+        table, shifts = _read_shifts(decoder, positions.size)
+        symbols = decoder.decode(shifted_index(positions.ravel(), shifts), tables)
+        q = _fill(symbols.reshape(positions.shape), prediction.mean.shape)
+        return passes.dequantise(q, prediction), (table, shifts, symbols)
 
     return quantise
+
+
+def _shift_parts(shifts: np.ndarray) -> list[Part]:
+    """Which table the shifts of a step are coded with, and then they."""
+    table = best_table(shifts, _SHIFT_TABLES)
+    return [
+        (np.array([table], np.int32), np.array([0], np.int32), _SHIFT_TABLES),
+        (shifts, np.full(shifts.size, 1 + table, np.int32), _SHIFT_TABLES),
+    ]
+
+
+def _read_shifts(decoder: coding.RangeDecoder, symbols: int) -> tuple[np.ndarray, np.ndarray]:
+    """The inverse, for a step of so many symbols."""
+    table = decoder.decode(np.array([0], np.int32), _SHIFT_TABLES)
+    if not 0 <= table[0] < len(_SHIFT_TABLES) - 1:
+        raise CorruptSection("the stream names a table of shifts that does not exist")
+    row = np.full(block_count(symbols), 1 + table[0], np.int32)
+    shifts = decoder.decode(row, _SHIFT_TABLES)
+    if np.any((shifts < 0) | (shifts >= SHIFTS.size)):
+        raise CorruptSection("the stream names a shift that does not exist")
+    return table, shifts
 
 
 def _level(quality: float) -> jax.Array:

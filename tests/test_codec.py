@@ -10,6 +10,7 @@ from PIL import Image
 
 from hcfss_jax import coding
 from hcfss_jax.codec import Codec
+from hcfss_jax.entropy.margins import UNMEASURED
 from hcfss_jax.errors import (
     CorruptSection,
     DecodeMismatch,
@@ -249,6 +250,31 @@ def test_weights_that_do_not_fit_their_model_are_named_when_used():
         Codec(broken).compress(photo(8, 8))
     with pytest.raises(WrongWeights, match="no_such_field"):
         Codec(WeightPackage(whole.name, {"no_such_field": 1}, {}, {}))
+
+
+def elsewhere(monkeypatch, distance: float) -> None:
+    """From here on, a machine whose floats lie up to `distance` steps of the table away from this one's."""
+    here, rng = PicturePasses.positions, np.random.default_rng(5)
+
+    def positions(self, prediction):
+        found = here(self, prediction)
+        noise = rng.uniform(-distance, distance, found.shape)
+        return np.clip(found + noise, 0, 63).astype(np.float32)
+
+    monkeypatch.setattr(PicturePasses, "positions", positions)
+
+
+def test_a_machine_whose_floats_differ_a_little_decodes_to_the_bit(monkeypatch):
+    encoded = codec().encode(photo(300, 451), 6.0)
+    elsewhere(monkeypatch, 0.95 * UNMEASURED)
+    np.testing.assert_array_equal(codec().decompress(encoded.data), encoded.x_hat)
+
+
+def test_a_machine_whose_floats_differ_a_lot_says_so(monkeypatch):
+    data = codec().compress(photo(300, 451), 6.0)
+    elsewhere(monkeypatch, 0.5)
+    with pytest.raises(DecodeMismatch):
+        codec().decompress(data)
 
 
 def test_pictures_of_one_bucket_share_their_programs():

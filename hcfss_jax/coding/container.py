@@ -13,7 +13,7 @@ from hcfss_jax.coding.varint import ByteReader, varint
 from hcfss_jax.errors import CorruptSection, NotAnHcfFile
 
 MAGIC = b"HCF"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 QUALITY_STEPS = 64
 """A header holds the quality in units of 1 / QUALITY_STEPS."""
@@ -131,8 +131,11 @@ def _read_start(reader: ByteReader) -> int:
             f"the file has format version {version}, newer than this reader, which knows "
             f"{FORMAT_VERSION}: update hcfss_jax"
         )
-    if version < 1:
-        raise NotAnHcfFile(f"there is no format version {version}: this is no .hcf file")
+    if version < FORMAT_VERSION:
+        raise NotAnHcfFile(
+            f"the file has format version {version}, from before the first release: decode it with "
+            "the sources that wrote it"
+        )
     return reader.byte("flags")
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hcfss_jax.coding.buckets import bucket, whole_positions
-from hcfss_jax.entropy.gaussian import gaussian_bits, scale_index
+from hcfss_jax.entropy.gaussian import gaussian_bits, scale_position
 from hcfss_jax.entropy.steps import Decoded, Prediction
 from hcfss_jax.layers.area import only_within
 from hcfss_jax.models.skeleton import CompressionModel
@@ -72,9 +72,9 @@ class PicturePasses:
         """See `CompressionModel.refine`."""
         return self._run("refine", features, quantised, step=step)
 
-    def index(self, prediction: Prediction) -> jax.Array:
-        """The table of each symbol, int32 `[1, h, w, c]`."""
-        return _index(prediction.log_scale)
+    def positions(self, prediction: Prediction) -> np.ndarray:
+        """Where each symbol's scale lies in the table, float32 `[1, h, w, c]` in [0, 63]."""
+        return np.asarray(_positions(prediction.log_scale))
 
     def quantise(
         self, part: jax.Array, prediction: Prediction, area: tuple[int, int]
@@ -138,8 +138,8 @@ def _dequantise(q: jax.Array, mean: jax.Array) -> jax.Array:
 
 
 @jax.jit
-def _index(log_scale: jax.Array) -> jax.Array:
-    return scale_index(log_scale)
+def _positions(log_scale: jax.Array) -> jax.Array:
+    return jnp.nan_to_num(scale_position(log_scale))
 
 
 @jax.jit

@@ -23,7 +23,7 @@ EXTRAS = {Extra.ALPHA: b"see-through", Extra.ICC: b"profile" * 30}
 
 # The bytes before the checksum. A change here needs a new format version.
 GOLDEN = bytes.fromhex(
-    "484346 01 00 0d 68636673736e65742d74696e79 c0ffee42 8006 8004 2001 78563412 06 00ff10203040"
+    "484346 02 00 0d 68636673736e65742d74696e79 c0ffee42 8006 8004 2001 78563412 06 00ff10203040"
 )
 
 
@@ -32,7 +32,7 @@ def signed(body: bytes) -> bytes:
     return body + struct.pack("<I", zlib.crc32(body))
 
 
-def test_version_1_is_written_and_read_to_the_byte():
+def test_version_2_is_written_and_read_to_the_byte():
     assert pack(HEADER, STREAM) == signed(GOLDEN)
     assert unpack(signed(GOLDEN)) == (HEADER, STREAM, {})
 
@@ -85,13 +85,20 @@ def test_other_files_are_not_hcf_files(data):
 
 def test_files_of_a_newer_format_ask_for_a_newer_reader():
     newer = bytearray(pack(HEADER, STREAM))
-    newer[3] = 2
-    with pytest.raises(NotAnHcfFile, match="format version 2, newer than this reader"):
+    newer[3] = 3
+    with pytest.raises(NotAnHcfFile, match="format version 3, newer than this reader"):
         unpack(bytes(newer))
     flagged = bytearray(GOLDEN)
     flagged[4] = 0x80
     with pytest.raises(NotAnHcfFile, match="flags 0x80 of a newer version"):
         unpack(signed(bytes(flagged)))
+
+
+def test_files_from_before_the_first_release_are_named():
+    older = bytearray(pack(HEADER, STREAM))
+    older[3] = 1
+    with pytest.raises(NotAnHcfFile, match="format version 1, from before the first release"):
+        unpack(bytes(older))
 
 
 def test_unknown_extras_are_skipped_if_they_may_be_and_refused_if_not():

@@ -1,0 +1,109 @@
+"""Whether files written under one setting decode under another, and how far the floats behind their tables lie apart.
+
+    python -m eval.noise --data kodak --out noise --python /other/venv/bin/python
+
+Writes every picture in each setting of this machine (and with each other Python), reads all of them in all settings,
+each in a process of its own, and prints the matrix: files read right, the largest distance of a table's position p
+between writer and reader, and how many files would have been lost had p been rounded plainly. What it measured is kept
+in noise.json; folders of other machines, written by `eval.noise_probe write`, are read too: --also. Ends with 1 if a
+file was read wrongly.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from eval.sweep import find_images
+from hcfss_jax.errors import HcfError
+from hcfss_jax.whole_file import write_whole
+
+# Each changes the order or the kind of float operations. The instruction sets stand for older machines.
+SETTINGS: dict[str, str] = {
+    "as it is": "",
+    "one thread": "--xla_cpu_multi_thread_eigen=false",
+    "SSE4.2": "--xla_cpu_max_isa=SSE4_2",
+    "no optimisation": "--xla_backend_optimization_level=0",
+    "fast maths": "--xla_cpu_enable_fast_math=true",
+}
+Results = dict[str, dict[str, list[dict[str, Any]]]]  # by reader, by writer
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write, read, compare; the exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        pictures = find_images(args.data)[: args.limit]
+    except HcfError as error:
+        print(f"eval.noise: {error}", file=sys.stderr)
+        return 1
+    settings = {name: (sys.executable, {"XLA_FLAGS": flags}) for name, flags in SETTINGS.items()}
+    settings |= {str(python): (str(python), {}) for python in args.python}
+    folders = {name: args.out / name.replace("/", "_") for name in settings}
+    task = ["--weights", args.weights]
+    for name, setting in tqdm(settings.items(), "writing", disable=None):
+        qualities = ["--qualities", *map(str, args.qualities)]
+        data = ["--data", *map(str, pictures), "--out", str(folders[name])]
+        _probe(setting, ["write", *task, *qualities, *data])
+    writers = folders | {folder.name: folder for folder in args.also}
+    results: Results = {}
+    for name, setting in tqdm(settings.items(), "reading", disable=None):
+        out = args.out / f"read by {folders[name].name}.json"
+        files = ["--files", *map(str, writers.values()), "--out", str(out)]
+        _probe(setting, ["read", *task, *files])
+        found = json.loads(out.read_text())
+        results[name] = {writer: found[str(folder)] for writer, folder in writers.items()}
+    write_whole(args.out / "noise.json", (json.dumps(results) + "\n").encode())
+    return _print(results)
+
+
+def _probe(setting: tuple[str, Mapping[str, str]], arguments: Sequence[str]) -> None:
+    python, environment = setting
+    command = [python, "-m", "eval.noise_probe", *arguments]
+    subprocess.run(command, env={**os.environ, **environment}, check=True)
+
+
+def _print(results: Results) -> int:
+    """The matrix; 1 where a file was read wrongly."""
+    wrong = 0
+    for reader, by_writer in results.items():
+        for writer, files in by_writer.items():
+            right = sum(f["same_symbols"] and not f["pixels_off_by_more"] for f in files)
+            wrong += len(files) - right
+            pixels = sum(f["pixels_off_by_1"] for f in files) / sum(f["values"] for f in files)
+            print(
+                f"written {writer}, read {reader}: {right} of {len(files)} right; "
+                f"values off by one level {pixels:.1e}; "
+                f"|delta p| at most {max(f['largest'] for f in files):.1e}; "
+                f"lost without shifts {sum(f['flips_without_shifts'] > 0 for f in files)}"
+            )
+    files = next(iter(next(iter(results.values())).values()))
+    cost = sum(f["bytes"] for f in files) / sum(f["bytes_without_shifts"] for f in files) - 1
+    print(f"shifts cost {100 * cost:.3f} % of the bytes")
+    return int(wrong > 0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--weights", default="hcfssnet-tiny", help="a model's name, or a file")
+    parser.add_argument("--data", type=Path, required=True, help="a folder of pictures")
+    parser.add_argument("--limit", type=int, help="only the first so many pictures")
+    parser.add_argument("--qualities", type=float, nargs="+", default=[1.0, 4.0, 8.0])
+    parser.add_argument("--out", type=Path, required=True, help="a folder, some 10 MB a picture")
+    parser.add_argument("--python", type=Path, nargs="*", default=[], help="of other environments")
+    parser.add_argument(
+        "--also", type=Path, nargs="*", default=[], help="folders written elsewhere"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

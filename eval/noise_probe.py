@@ -1,0 +1,128 @@
+"""One setting's part of `eval.noise`, in a process of its own: it needs no more than the library.
+
+python -m eval.noise_probe write --data DIR --out FOLDER ...    files, and the positions behind their tables
+python -m eval.noise_probe read --files FOLDER ...              reads files of all settings, and compares
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hcfss_jax import coding
+from hcfss_jax.codec import Codec, load
+from hcfss_jax.entropy.margins import margins
+from hcfss_jax.errors import CorruptSection
+from hcfss_jax.images import read_image
+from hcfss_jax.jax_settings import prepare_jax
+from hcfss_jax.models.passes import PicturePasses
+from hcfss_jax.picture_stream import Written, read_picture, write_picture
+
+EDGES = 2.0 ** np.arange(-24, 1)
+"""Of the histogram of |delta p|, in steps of the table."""
+
+
+class _Recording(PicturePasses):
+    """Passes that keep the positions of all steps, float32 `[n]` each."""
+
+    def __init__(self, codec: Codec, height: int, width: int):
+        super().__init__(codec.model, {"params": codec.params}, height, width)
+        self.kept: list[np.ndarray] = []
+
+    def positions(self, prediction: Any) -> np.ndarray:
+        whole = super().positions(prediction)
+        rows, columns = -(-self.height // 16), -(-self.width // 16)
+        self.kept.append(whole[:, :rows, :columns].ravel())
+        return whole
+
+
+def main() -> int:
+    """Write or read; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("task", choices=("write", "read"))
+    parser.add_argument("--weights", default="hcfssnet-tiny")
+    parser.add_argument("--data", type=Path, nargs="*", help="pictures to write")
+    parser.add_argument("--qualities", type=float, nargs="*")
+    parser.add_argument("--out", type=Path, help="of write, a folder; of read, a JSON file")
+    parser.add_argument("--files", type=Path, nargs="*", help="folders to read")
+    args = parser.parse_args()
+    prepare_jax()
+    codec = load(args.weights)
+    if args.task == "write":
+        args.out.mkdir(parents=True, exist_ok=True)
+        for file in args.data:
+            for quality in args.qualities:
+                _write(codec, file, quality, args.out / f"{file.stem}-{quality:g}.npz")
+    else:
+        found = {str(folder): list(_read_all(codec, folder)) for folder in args.files}
+        args.out.write_text(json.dumps(found))
+    return 0
+
+
+def _write(codec: Codec, file: Path, quality: float, out: Path) -> None:
+    rgb = read_image(file).rgb
+    passes = _Recording(codec, *rgb.shape[:2])
+    room = margins(codec.meta.get("noise"), quality, codec.model.coding_steps)
+    written = write_picture(passes, codec.tables, rgb, quality, room)
+    kept: dict[str, Any] = {f"step{i}": positions for i, positions in enumerate(passes.kept)}
+    kept["stream"], kept["x_hat"] = np.frombuffer(written.stream, np.uint8), written.x_hat()
+    kept["crc"], kept["quality"] = written.crc, quality
+    kept["plain"] = _plain_length(written, passes, codec)
+    np.savez(out, **kept)
+
+
+def _plain_length(written: Written, passes: _Recording, codec: Codec) -> int:
+    """Bytes of the same symbols by the plainly rounded tables, without shifts."""
+    z, *rest = written.parts
+    plain = [z]
+    for (q, _, _), positions in zip(rest[2::3], passes.kept, strict=True):
+        plain.append((q, np.floor(positions + 0.5).astype(np.int32), codec.tables["y"]))
+    return len(coding.encode(plain))
+
+
+def _read_all(codec: Codec, folder: Path) -> Iterator[dict[str, Any]]:
+    for file in sorted(folder.glob("*.npz")):
+        with np.load(file) as theirs:
+            yield _read(codec, file.stem, dict(theirs))
+
+
+def _read(codec: Codec, name: str, theirs: dict[str, np.ndarray]) -> dict[str, Any]:
+    """How this process reads a stream, and how far its positions lie from the writer's."""
+    expected = theirs["x_hat"]
+    passes = _Recording(codec, *expected.shape[:2])
+    try:
+        x_hat, crc = read_picture(
+            passes, codec.tables, theirs["stream"].tobytes(), float(theirs["quality"])
+        )
+    except CorruptSection:
+        x_hat, crc = np.zeros_like(expected), -1
+    counts, largest, flips = np.zeros(EDGES.size + 1, np.int64), [], 0
+    for i, ours in enumerate(passes.kept):
+        writers = theirs[f"step{i}"]
+        inside = (writers > 0) & (writers < 63)
+        away = np.abs(ours - writers)[inside]
+        counts += np.bincount(np.searchsorted(EDGES, away), minlength=EDGES.size + 1)
+        largest.append(float(away.max(initial=0)))
+        flips += int(np.sum(np.floor(ours + 0.5) != np.floor(writers + 0.5)))
+    difference = np.abs(x_hat.astype(int) - expected)
+    return {
+        "file": name,
+        "quality": float(theirs["quality"]),
+        "same_symbols": crc == int(theirs["crc"]),
+        "pixels_off_by_1": int(np.sum(difference == 1)),
+        "pixels_off_by_more": int(np.sum(difference > 1)),
+        "values": int(difference.size),
+        "largest": largest,
+        "flips_without_shifts": flips,
+        "histogram": counts.tolist(),
+        "bytes": int(theirs["stream"].size),
+        "bytes_without_shifts": int(theirs["plain"]),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

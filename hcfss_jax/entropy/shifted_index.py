@@ -1,0 +1,114 @@
+"""Table indices on which all machines agree, though their floats differ in the last digits.
+
+The table of a symbol follows from a float: the position p of its predicted scale among the 64 of the table. Rounded
+plainly, p = 7.4999 here and 7.5001 there give two tables, and one wrong table ruins the rest of the stream. So the
+index is floor(p + 1/2 + d), and for each block of symbols the encoder chooses the shift d: the least for which no
+p + 1/2 + d of the block lies within a margin of a step of that floor. It writes which. A decoder whose p differ by less
+than the margin gets the same indices; it need not know the margin, which is a matter of the encoder alone.
+
+docs/decode-anywhere.md has the measurements behind the constants.
+"""
+
+import numpy as np
+
+from hcfss_jax.coding.tables import TOTAL, Tables
+from hcfss_jax.entropy.gaussian import SCALE_LEVELS
+
+BLOCK = 4096
+"""Symbols that share a shift."""
+
+LOWEST = 1
+"""The least index. Between the first two tables lie many symbols, and hardly a bit."""
+
+_GRID, _REACH = (
+    2048,
+    920,
+)  # shifts are multiples of 1 / _GRID up to 0.45; at 0.5 a neighbour's steps begin
+_OUTWARDS = np.array([0, *(sign * i for i in range(1, _REACH + 1) for sign in (1, -1))])
+SHIFTS = _OUTWARDS.astype(np.float32) / _GRID
+"""The shifts d by their number, float32 `[1841]`: 0, 1/2048, -1/2048, 2/2048 and so on; exact in binary."""
+
+# Of all that remain, the share of the next number, in each of the tables of numbers.
+_SHARES = ((4, 5), (2, 3), (1, 2), (1, 3), (1, 5), (1, 9), (1, 17), (1, 33), (1, 65), (1, 129))
+
+
+def choose_shifts(positions: np.ndarray, margin: float) -> np.ndarray:
+    """The shift of each block, by number: int32 `[ceil(n / BLOCK)]`.
+
+    positions: `[n]` in [0, 63]. margin: in steps of the table, less than 0.05. Where no shift keeps it, the one that
+    leaves fewest symbols within.
+    """
+    distance = _to_nearest_step(positions) * _GRID
+    block = np.arange(positions.size) // BLOCK
+    near = np.abs(distance) < _REACH + margin * _GRID
+    distance, block = distance[near], block[near]
+    first, last = (np.ceil(distance - margin * _GRID), np.floor(distance + margin * _GRID))
+    hit = np.zeros(block_count(positions.size) * (2 * _REACH + 1), np.int64)
+    for i in range(int(2 * margin * _GRID) + 2):
+        shift = (first + i).astype(np.int64)
+        meant = (shift <= last) & (np.abs(shift) <= _REACH)
+        cell = block[meant] * (2 * _REACH + 1) + shift[meant] + _REACH
+        hit += np.bincount(cell, minlength=hit.size)
+    return hit.reshape(-1, 2 * _REACH + 1)[:, _OUTWARDS + _REACH].argmin(axis=1).astype(np.int32)
+
+
+def shifted_index(positions: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """The table of each symbol, int32 `[n]`.
+
+    positions: float32 `[n]` in [0, 63]. shifts: by number, one for each block.
+    """
+    shift = np.repeat(SHIFTS[shifts], BLOCK)[: positions.size]
+    index = np.floor(positions + (np.float32(0.5) + shift)).astype(np.int32)
+    return np.maximum(index, LOWEST)
+
+
+def block_count(symbols: int) -> int:
+    """Shifts that so many symbols take."""
+    return -(-symbols // BLOCK)
+
+
+def shift_tables() -> Tables:
+    """The coder's tables around shifts, a rule of the file format.
+
+    Table 0 is of the number of one of the others, all alike; those are of the shifts' numbers, of 0.25, 0.5, 1 and so
+    on to 128 on average.
+    """
+    rows = [_shared(TOTAL // (len(_SHARES) + 1), len(_SHARES)), *map(_geometric, _SHARES)]
+    return Tables(
+        np.concatenate([np.cumsum([0, *row]) for row in rows]),
+        np.zeros(len(rows), int),
+        np.array([len(row) for row in rows]),
+    )
+
+
+def best_table(shifts: np.ndarray, tables: Tables) -> int:
+    """The number, from 0, of the table in which these shifts take the fewest bits."""
+    counts = np.bincount(shifts)
+    costs = []
+    for row in range(1, len(tables)):
+        bits = 16 - np.log2(np.diff(tables.row(row)))
+        inside = counts[: bits.size - 1]
+        escaped = counts.sum() - inside.sum()
+        costs.append(inside @ bits[: inside.size] + escaped * (bits[-1] + 2 * np.log2(SHIFTS.size)))
+    return int(np.argmin(costs))
+
+
+def _to_nearest_step(positions: np.ndarray) -> np.ndarray:
+    """What has to be added to p + 1/2 to reach the nearest step of the index, float64."""
+    rounded = positions.astype(np.float64) + 0.5
+    return np.clip(np.round(rounded), LOWEST + 1, SCALE_LEVELS - 1) - rounded
+
+
+def _geometric(share: tuple[int, int]) -> list[int]:
+    """Frequencies of 0, 1, 2 and so on, each a share of what remains; the last is the escape's."""
+    numerator, denominator = share
+    frequencies: list[int] = []
+    rest = TOTAL
+    while len(frequencies) < SHIFTS.size and (next_one := rest * numerator // denominator):
+        frequencies.append(next_one)
+        rest -= next_one
+    return [*frequencies, rest]
+
+
+def _shared(each: int, count: int) -> list[int]:
+    return [each] * count + [TOTAL - each * count]

@@ -5,11 +5,14 @@
 Writes every picture in each setting of this machine (and with each other Python), reads all of them in all settings,
 each in a process of its own, and prints the matrix: files read right, the largest distance of a table's position p
 between writer and reader, and how many files would have been lost had p been rounded plainly. What it measured is kept
-in noise.json; folders of other machines, written by `eval.noise_probe write`, are read too: --also. Ends with 1 if a
-file was read wrongly.
+in noise.json; folders of other machines, written by `eval.noise_probe write`, are read too: --also. With --record the
+weights are written with the distances found, from which an encoder takes its margins (`hcfss_jax/entropy/margins.py`).
+Ends with 1 if a file was read wrongly.
 """
 
 import argparse
+import dataclasses
+import itertools
 import json
 import os
 import subprocess
@@ -21,7 +24,9 @@ from typing import Any
 from tqdm import tqdm
 
 from eval.sweep import find_images
+from hcfss_jax.entropy.margins import noise_record
 from hcfss_jax.errors import HcfError
+from hcfss_jax.weights import WeightPackage, load_package, save_package
 from hcfss_jax.whole_file import write_whole
 
 # Each changes the order or the kind of float operations. The instruction sets stand for older machines.
@@ -39,10 +44,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write, read, compare; the exit code."""
     args = _parser().parse_args(argv)
     try:
-        pictures = find_images(args.data)[: args.limit]
-    except HcfError as error:
+        results = _measure(args, find_images(args.data)[: args.limit])
+    except (HcfError, OSError, subprocess.CalledProcessError) as error:
         print(f"eval.noise: {error}", file=sys.stderr)
         return 1
+    if args.record:
+        _record(args.record, load_package(args.weights), results)
+    return _print(results)
+
+
+def _measure(args: argparse.Namespace, pictures: Sequence[Path]) -> Results:
+    """Everything written, and then everything read, in each setting."""
     settings = {name: (sys.executable, {"XLA_FLAGS": flags}) for name, flags in SETTINGS.items()}
     settings |= {str(python): (str(python), {}) for python in args.python}
     folders = {name: args.out / name.replace("/", "_") for name in settings}
@@ -60,13 +72,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         found = json.loads(out.read_text())
         results[name] = {writer: found[str(folder)] for writer, folder in writers.items()}
     write_whole(args.out / "noise.json", (json.dumps(results) + "\n").encode())
-    return _print(results)
+    return results
 
 
 def _probe(setting: tuple[str, Mapping[str, str]], arguments: Sequence[str]) -> None:
     python, environment = setting
     command = [python, "-m", "eval.noise_probe", *arguments]
     subprocess.run(command, env={**os.environ, **environment}, check=True)
+
+
+def _record(out: Path, package: WeightPackage, results: Results) -> None:
+    meta = {**package.meta, "noise": noise_record(_largest(results))}
+    package = dataclasses.replace(package, meta=meta)
+    try:
+        save_package(out, package, "bfloat16")
+    except ValueError:  # that would change the weights
+        save_package(out, package, "float32")
+
+
+def _largest(results: Results) -> dict[float, list[float]]:
+    """The largest |delta p| of each step, by quality."""
+    found: dict[float, list[float]] = {}
+    for by_writer in results.values():
+        for file in itertools.chain(*by_writer.values()):
+            before = found.setdefault(file["quality"], [0.0] * len(file["largest"]))
+            found[file["quality"]] = list(map(max, before, file["largest"]))
+    return found
 
 
 def _print(results: Results) -> int:
@@ -80,7 +111,7 @@ def _print(results: Results) -> int:
             print(
                 f"written {writer}, read {reader}: {right} of {len(files)} right; "
                 f"values off by one level {pixels:.1e}; "
-                f"|delta p| at most {max(f['largest'] for f in files):.1e}; "
+                f"|delta p| at most {max(max(f['largest']) for f in files):.1e}; "
                 f"lost without shifts {sum(f['flips_without_shifts'] > 0 for f in files)}"
             )
     files = next(iter(next(iter(results.values())).values()))
@@ -99,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--qualities", type=float, nargs="+", default=[1.0, 4.0, 8.0])
     parser.add_argument("--out", type=Path, required=True, help="a folder, some 10 MB a picture")
     parser.add_argument("--python", type=Path, nargs="*", default=[], help="of other environments")
+    parser.add_argument("--record", type=Path, help="a file for the weights with what was found")
     parser.add_argument(
         "--also", type=Path, nargs="*", default=[], help="folders written elsewhere"
     )

@@ -105,18 +105,38 @@ def unpack(data: bytes) -> tuple[Header, bytes, dict[int, bytes]]:
       CorruptSection: a checksum fails or a field contradicts the format.
     """
     reader = ByteReader(bytes(data))
-    flags = _read_start(reader)
-    fields = _read_fields(reader)
-    extras = _read_extras(reader) if flags & _EXTRAS else []
+    start = _read_until_stream(reader)
     stream = reader.take(reader.varint("stream length"), "symbol stream")
     _check_sum(reader)
+    header, extras = _interpret(*start)
+    return header, stream, extras
+
+
+def peek(data: bytes) -> tuple[Header, dict[int, bytes]]:
+    """Header and known extras, which come before the stream; the rest may be missing, and nothing is checked by a sum.
+
+    Raises NotAnHcfFile, TruncatedFile and CorruptSection as `unpack`.
+    """
+    return _interpret(*_read_until_stream(ByteReader(bytes(data))))
+
+
+def _read_until_stream(reader: ByteReader) -> tuple[int, dict, list[tuple[int, bytes]]]:
+    """Flags, fields and extras as they stand there, not yet judged: where a checksum fails, that is the news."""
+    flags = _read_start(reader)
+    fields = _read_fields(reader)
+    return flags, fields, _read_extras(reader) if flags & _EXTRAS else []
+
+
+def _interpret(
+    flags: int, fields: dict, extras: list[tuple[int, bytes]]
+) -> tuple[Header, dict[int, bytes]]:
     if flags & ~(_GREY | _EXTRAS):
         raise NotAnHcfFile(f"the file has flags {flags:#04x} of a newer version: update hcfss_jax")
     try:
         header = Header(colour="grey" if flags & _GREY else "rgb", **fields)
     except ValueError as error:
         raise CorruptSection(f"the header is not valid: {error}") from error
-    return header, stream, _known(extras)
+    return header, _known(extras)
 
 
 def _read_start(reader: ByteReader) -> int:

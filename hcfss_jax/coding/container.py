@@ -25,6 +25,8 @@ FINGERPRINT_BYTES = 4
 SKIPPABLE = 128
 """Extras from this type on may be ignored by a reader that does not know them."""
 
+_TYPES = 256  # of extras, as a byte holds them
+
 _GREY, _EXTRAS = 1, 2  # flags; the other bits are 0 in this version
 _FIXED = struct.Struct("<HI")  # quality, symbols_crc
 _CRC = struct.Struct("<I")
@@ -175,7 +177,10 @@ def _read_fields(reader: ByteReader) -> dict:
 def _read_extras(reader: ByteReader) -> list[tuple[int, bytes]]:
     """Optional sections, (type, payload)."""
     extras = []
-    for i in range(reader.varint("number of extras")):
+    count = reader.varint("number of extras")
+    if not 1 <= count <= _TYPES:  # before a list of them takes more memory than the file
+        raise CorruptSection(f"the file claims {count} sections, and there are {_TYPES} types")
+    for i in range(count):
         kind = reader.byte(f"type of extra {i}")
         extras.append((kind, reader.take(reader.varint(f"length of extra {i}"), f"extra {i}")))
     return extras
@@ -196,9 +201,11 @@ def _check_sum(reader: ByteReader) -> None:
 
 def _known(extras: list[tuple[int, bytes]]) -> dict[int, bytes]:
     known: dict[int, bytes] = {}
+    met: set[int] = set()
     for kind, payload in extras:
-        if kind in known:
+        if kind in met:
             raise CorruptSection(f"the file has two sections of type {kind}")
+        met.add(kind)
         if kind in Extra.__members__.values():
             known[kind] = payload
         elif kind < SKIPPABLE:

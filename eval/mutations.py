@@ -157,7 +157,7 @@ def forge_alpha(rng: np.random.Generator, files: Sequence[bytes]) -> bytes:
 
 
 def forge_bomb(rng: np.random.Generator, files: Sequence[bytes]) -> bytes:
-    """A small section that would take much memory: a huge profile, a huge text or a huge size within a PNG."""
+    """What would take much memory: a huge profile, a huge text or size within a PNG, sections without end."""
     header, stream, sections = _with_alpha(rng, files)
     (kind, size), *chunks = _chunks(sections[coding.Extra.ALPHA])
     huge = struct.pack(">II", 1 << 15, 1 << 15) + size[8:]
@@ -167,6 +167,7 @@ def forge_bomb(rng: np.random.Generator, files: Sequence[bytes]) -> bytes:
         {coding.Extra.ALPHA: _png([(kind, size), text, *chunks])},
         {coding.Extra.ALPHA: _png([(kind, size), *chunks[:-1], text, chunks[-1]])},
         {coding.Extra.ALPHA: _png([(kind, huge), *chunks])},
+        {_Unruly(200): b"" for _ in range(1000)},
     ]
     return coding.pack(header, stream, sections | _one(rng, choices))
 

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import io
+import tracemalloc
 
 import pytest
 from PIL import Image, UnidentifiedImageError
@@ -12,6 +13,8 @@ import hcfss_jax.pillow  # noqa: F401  (Pillow is to know the format)
 from eval import survive
 from hcfss_jax import coding
 from hcfss_jax.codec import Codec
+from hcfss_jax.errors import ImageTooLarge
+from hcfss_jax.models.passes import CodingPasses
 from tests.small_model import small_package
 
 
@@ -129,6 +132,19 @@ def test_ctrl_c_keeps_the_table(monkeypatch, capsys):
     assert survive.main(["--count", "1000"]) == survive.INTERRUPTED
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("all") and sum(int(n) for n in last.split()[1:] if n != "-") == 30
+
+
+@pytest.mark.parametrize("width, height", [(1 << 24, 1 << 24), (1 << 24, 1), (257, 256)])
+def test_a_claimed_size_is_judged_before_anything_is_made_of_it(monkeypatch, width, height):
+    monkeypatch.setattr(CodingPasses, "of", lambda *size: pytest.fail(f"passes of {size}"))
+    header, stream, sections = good()[0].contents
+    claim = coding.pack(dataclasses.replace(header, width=width, height=height), stream, sections)
+    tracemalloc.start()
+    with pytest.raises(ImageTooLarge):
+        codec().decompress(claim, max_pixels=survive.MAX_PIXELS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")

@@ -43,9 +43,8 @@ BAD = frozenset({WRONG, UNNAMED, SLOW, HUNGRY})
 MUTATIONS = DAMAGE | FORGERIES
 LONGEST = 10.0  # seconds
 MEMORY = 512  # MiB
-MAX_PIXELS = (
-    1 << 16
-)  # what a decoder is asked to accept: more than the pictures have, little enough to be quick
+# What the decoder is asked to accept: more than the pictures have, and little enough to be quick.
+MAX_PIXELS = 1 << 16
 INTERRUPTED = 130  # as shells say it
 
 Contents = tuple[coding.Header, bytes, dict[int, bytes]]

@@ -32,8 +32,12 @@ def to_planes(rgb: np.ndarray, colour: str, extras: Mapping[int, bytes]) -> Plan
     """
     height, width = rgb.shape[:2]
     alpha = _alpha(extras[Extra.ALPHA], height, width) if Extra.ALPHA in extras else None
-    icc = _profile(extras[Extra.ICC]) if Extra.ICC in extras else None
-    return Planes(rgb, alpha, colour == "grey", icc)
+    return Planes(rgb, alpha, colour == "grey", profile_of(extras))
+
+
+def profile_of(extras: Mapping[int, bytes]) -> bytes | None:
+    """The colour profile among the extra sections. Raises CorruptSection where it cannot be read."""
+    return _inflated(extras[Extra.ICC]) if Extra.ICC in extras else None
 
 
 def _alpha(png: bytes, height: int, width: int) -> np.ndarray:
@@ -53,7 +57,7 @@ def _alpha(png: bytes, height: int, width: int) -> np.ndarray:
         raise CorruptSection(f"the alpha plane cannot be read: {error}") from error
 
 
-def _profile(data: bytes) -> bytes:
+def _inflated(data: bytes) -> bytes:
     inflate = zlib.decompressobj()
     try:
         profile = inflate.decompress(data, LARGEST_PROFILE)

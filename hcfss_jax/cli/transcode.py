@@ -95,10 +95,13 @@ def _picture_format(suffix: str) -> str:
 
 
 def _to_hcf() -> jobs.Direction:
-    suffixes = frozenset(Image.registered_extensions())
-    return jobs.Direction(suffixes, frozenset({".hcf"}), ".hcf", "image")
+    return jobs.Direction(_pictures(), frozenset({".hcf"}), ".hcf", "image")
 
 
 def _to_picture() -> jobs.Direction:
-    suffixes = frozenset(Image.registered_extensions())
-    return jobs.Direction(frozenset({".hcf"}), suffixes, ".png", "`.hcf` file")
+    return jobs.Direction(frozenset({".hcf"}), _pictures(), ".png", "`.hcf` file")
+
+
+def _pictures() -> frozenset[str]:
+    """Suffixes of what Pillow knows by itself; `hcfss_jax.pillow` teaches it ours."""
+    return frozenset(Image.registered_extensions()) - {".hcf"}

@@ -3,7 +3,16 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from hcfss_jax.coding.container import LARGEST_SIDE, QUALITY_STEPS, Extra, Header, pack, unpack
+from hcfss_jax.coding.container import (
+    LARGEST_SIDE,
+    MAGIC,
+    QUALITY_STEPS,
+    Extra,
+    Header,
+    pack,
+    peek,
+    unpack,
+)
 from hcfss_jax.coding.escapes import symbol_bits
 from hcfss_jax.coding.tables import Tables
 
@@ -13,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LARGEST_SIDE",
+    "MAGIC",
     "QUALITY_STEPS",
     "Extra",
     "Header",
@@ -21,6 +31,7 @@ __all__ = [
     "encode",
     "gaussian_tables",
     "pack",
+    "peek",
     "symbol_bits",
     "tables_from_pmfs",
     "unpack",

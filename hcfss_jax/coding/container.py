@@ -25,6 +25,8 @@ FINGERPRINT_BYTES = 4
 SKIPPABLE = 128
 """Extras from this type on may be ignored by a reader that does not know them."""
 
+_TYPES = 256  # of extras, as a byte holds them
+
 _GREY, _EXTRAS = 1, 2  # flags; the other bits are 0 in this version
 _FIXED = struct.Struct("<HI")  # quality, symbols_crc
 _CRC = struct.Struct("<I")
@@ -105,18 +107,38 @@ def unpack(data: bytes) -> tuple[Header, bytes, dict[int, bytes]]:
       CorruptSection: a checksum fails or a field contradicts the format.
     """
     reader = ByteReader(bytes(data))
-    flags = _read_start(reader)
-    fields = _read_fields(reader)
-    extras = _read_extras(reader) if flags & _EXTRAS else []
+    start = _read_until_stream(reader)
     stream = reader.take(reader.varint("stream length"), "symbol stream")
     _check_sum(reader)
+    header, extras = _interpret(*start)
+    return header, stream, extras
+
+
+def peek(data: bytes) -> tuple[Header, dict[int, bytes]]:
+    """Header and known extras, which come before the stream; the rest may be missing, and nothing is checked by a sum.
+
+    Raises NotAnHcfFile, TruncatedFile and CorruptSection as `unpack`.
+    """
+    return _interpret(*_read_until_stream(ByteReader(bytes(data))))
+
+
+def _read_until_stream(reader: ByteReader) -> tuple[int, dict, list[tuple[int, bytes]]]:
+    """Flags, fields and extras as they stand there, not yet judged: where a checksum fails, that is the news."""
+    flags = _read_start(reader)
+    fields = _read_fields(reader)
+    return flags, fields, _read_extras(reader) if flags & _EXTRAS else []
+
+
+def _interpret(
+    flags: int, fields: dict, extras: list[tuple[int, bytes]]
+) -> tuple[Header, dict[int, bytes]]:
     if flags & ~(_GREY | _EXTRAS):
         raise NotAnHcfFile(f"the file has flags {flags:#04x} of a newer version: update hcfss_jax")
     try:
         header = Header(colour="grey" if flags & _GREY else "rgb", **fields)
     except ValueError as error:
         raise CorruptSection(f"the header is not valid: {error}") from error
-    return header, stream, _known(extras)
+    return header, _known(extras)
 
 
 def _read_start(reader: ByteReader) -> int:
@@ -158,7 +180,10 @@ def _read_fields(reader: ByteReader) -> dict:
 def _read_extras(reader: ByteReader) -> list[tuple[int, bytes]]:
     """Optional sections, (type, payload)."""
     extras = []
-    for i in range(reader.varint("number of extras")):
+    count = reader.varint("number of extras")
+    if not 1 <= count <= _TYPES:  # before a list of them takes more memory than the file
+        raise CorruptSection(f"the file claims {count} sections, and there are {_TYPES} types")
+    for i in range(count):
         kind = reader.byte(f"type of extra {i}")
         extras.append((kind, reader.take(reader.varint(f"length of extra {i}"), f"extra {i}")))
     return extras
@@ -179,9 +204,11 @@ def _check_sum(reader: ByteReader) -> None:
 
 def _known(extras: list[tuple[int, bytes]]) -> dict[int, bytes]:
     known: dict[int, bytes] = {}
+    met: set[int] = set()
     for kind, payload in extras:
-        if kind in known:
+        if kind in met:
             raise CorruptSection(f"the file has two sections of type {kind}")
+        met.add(kind)
         if kind in Extra.__members__.values():
             known[kind] = payload
         elif kind < SKIPPABLE:

@@ -7,6 +7,7 @@ import zlib
 import pytest
 
 from hcfss_jax.coding import QUALITY_STEPS, Extra, Header, pack, unpack
+from hcfss_jax.coding.varint import varint
 from hcfss_jax.errors import CorruptSection, HcfError, NotAnHcfFile, TruncatedFile
 
 HEADER = Header(
@@ -136,11 +137,21 @@ def test_a_forged_size_is_refused():
         unpack(signed(forged))
 
 
-def test_two_extras_of_one_type_are_refused():
-    body = bytearray(pack(HEADER, STREAM, {Extra.ICC: b"one", 129: b"two"})[:-4])
-    body[body.index(b"two") - 2] = Extra.ICC
-    with pytest.raises(CorruptSection, match="two sections of type 128"):
+@pytest.mark.parametrize("kind", [Extra.ICC, 200])
+def test_two_extras_of_one_type_are_refused_whether_known_or_not(kind):
+    body = bytearray(pack(HEADER, STREAM, {kind: b"one", 255: b"two"})[:-4])
+    body[body.index(b"two") - 2] = kind
+    with pytest.raises(CorruptSection, match=f"two sections of type {kind}"):
         unpack(signed(bytes(body)))
+
+
+@pytest.mark.parametrize("count", [0, 257, 1 << 34])
+def test_more_extras_than_types_are_refused_before_they_are_read(count):
+    body = pack(HEADER, STREAM, {200: b"one"})[:-4]
+    one = bytes([1, 200, 3]) + b"one"
+    forged = body.replace(one, varint(count) + bytes([200, 0]) * min(count, 1000))
+    with pytest.raises(CorruptSection, match=f"claims {count} sections"):
+        unpack(signed(forged))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,130 @@
+"""`.hcf` files in Pillow: importing this module is all it takes.
+
+    import hcfss_jax.pillow
+
+    image = Image.open("photo.hcf")
+    image.save("again.hcf", quality=5)
+
+`Image.open` reads size, mode and colour profile; weights and JAX are loaded with the pixels. The errors of damaged
+pixels are those of `hcfss_jax.errors`. `save` takes, besides the image, `quality` or `target_bpp` (see `Codec`) and
+`weights` (as `use` does; else those of DEFAULT_WEIGHTS).
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from PIL import Image, ImageFile
+
+from hcfss_jax import coding, extras
+from hcfss_jax.errors import HcfError, WrongWeights
+
+if TYPE_CHECKING:
+    from hcfss_jax.codec import Codec
+
+DEFAULT_WEIGHTS = "hcfssnet-tiny"
+
+_used: dict[bytes, Codec] = {}  # by fingerprint
+
+
+def use(weights: str | os.PathLike[str] | Codec) -> Codec:
+    """Weights for the files that are opened from now on, beside those that come with the library.
+
+    weights: a name or a path, as `hcfss_jax.load` takes it and read once, or a codec. Raises what `load` raises.
+    """
+    if isinstance(weights, os.PathLike):
+        weights = Path(weights)
+    codec = _load(weights) if isinstance(weights, str | Path) else weights
+    return _used.setdefault(codec.fingerprint, codec)
+
+
+class HcfImageFile(ImageFile.ImageFile):
+    """A picture whose pixels are decoded when they are first asked for.
+
+    `load` raises what `Codec.decompress` does; WrongWeights also where the file was written with a model that is
+    neither shipped nor in use.
+    """
+
+    format = "HCF"
+    format_description = "HCFSSNet, a learned codec"
+
+    _data: bytes | None = None  # the file, until it is decoded
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        data = self.fp.read()
+        try:
+            header, sections = coding.peek(data)
+            profile = extras.profile_of(sections)
+        except HcfError as error:
+            raise SyntaxError(str(error)) from error  # so a plugin declines; Pillow asks the next
+        self._data, self._header = data, header
+        self._size = header.width, header.height
+        colour = "L" if header.colour == "grey" else "RGB"
+        self._mode = colour + "A" * (coding.Extra.ALPHA in sections)
+        if profile:
+            self.info["icc_profile"] = profile
+
+    def verify(self) -> None:
+        """Raise TruncatedFile or CorruptSection unless the file is whole; no weights are needed."""
+        if self._data is not None:
+            coding.unpack(self._data)
+        super().verify()
+
+    def load(self) -> Image.core.PixelAccess | None:
+        """Decode the pixels, the first time."""
+        if self._data is not None:
+            # Image.open has held the size against Pillow's limit, which is the caller's to move.
+            pixels = self.width * self.height
+            self.im = _codec_of(self._header).decompress(self._data, max_pixels=pixels).im
+            self._data = None
+            if self._exclusive_fp and self.fp:
+                self.fp.close()
+            self.fp = None
+        return Image.Image.load(self)
+
+
+def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
+    options = image.encoderinfo
+    codec = use(options.get("weights", DEFAULT_WEIGHTS))
+    if "target_bpp" not in options:
+        chosen = {"quality": options["quality"]} if "quality" in options else {}
+        file.write(codec.compress(image, **chosen))
+    elif "quality" not in options:
+        file.write(codec.target_bpp(image, options["target_bpp"])[0])
+    else:
+        raise ValueError("quality and target_bpp contradict each other: give one of them")
+
+
+def _codec_of(header: coding.Header) -> Codec:
+    """The codec that wrote a file. Only shipped weights go by the name in it: a file must not point at others."""
+    from hcfss_jax.weights import shipped_names
+
+    if header.fingerprint not in _used and header.model in shipped_names():
+        use(header.model)
+    if header.fingerprint not in _used:
+        raise WrongWeights(
+            f"the file was written with weights {header.fingerprint.hex()} of {header.model!r}, "
+            "which do not come with the library: name them to hcfss_jax.pillow.use first"
+        )
+    return _used[header.fingerprint]
+
+
+@functools.cache
+def _load(name_or_path: str | Path) -> Codec:
+    from hcfss_jax.codec import load
+
+    return load(name_or_path)
+
+
+def _accept(prefix: bytes) -> bool:
+    return prefix.startswith(coding.MAGIC)
+
+
+Image.register_open(HcfImageFile.format, HcfImageFile, _accept)
+Image.register_save(HcfImageFile.format, _save)
+Image.register_extension(HcfImageFile.format, ".hcf")
+Image.register_mime(HcfImageFile.format, "image/x-hcf")  # ours: no registry knows it

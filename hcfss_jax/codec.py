@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from flax.errors import FlaxError
@@ -23,10 +23,12 @@ from hcfss_jax.images import ImageSource, Planes, read_image, to_pil
 from hcfss_jax.models import create_model
 from hcfss_jax.models.passes import CodingPasses
 from hcfss_jax.picture_stream import Written, read_picture, write_picture
+from hcfss_jax.tiles import LARGEST_TILE, SMALLEST_TILE, Canvas, Tile, layout
 from hcfss_jax.weights import WeightPackage, check_parameters, load_package
 
 MAX_PIXELS = 2 * 89_478_485  # twice Pillow's warning, where Pillow itself refuses an image
 DEFAULT_QUALITY = 4.0
+Progress = Callable[[Sequence[Tile]], Iterable[Tile]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +58,15 @@ class Codec:
       meta: where the weights come from.
     """
 
-    def __init__(self, package: WeightPackage):
-        """Raises UnknownModel or WrongWeights where this version has no such model."""
+    def __init__(self, package: WeightPackage, tile: int = LARGEST_TILE):
+        """tile: the largest picture that is coded in one piece, and the largest part of others; pixels a side.
+
+        A smaller one takes less memory for large pictures, and a little more of the file. Raises UnknownModel or
+        WrongWeights where this version has no such model, ValueError for a tile that no file may have.
+        """
+        if not SMALLEST_TILE <= tile <= LARGEST_TILE:
+            raise ValueError(f"tile {tile}: {SMALLEST_TILE} to {LARGEST_TILE} pixels a side")
+        self._tile = tile
         self.name, self.config, self.meta = package.name, package.config, package.meta
         self.fingerprint, self.parameter_count = package.fingerprint, package.parameter_count
         try:
@@ -69,12 +78,18 @@ class Codec:
         self.params, self.tables = package.params, package.tables
         self._passes = CodingPasses(self.model, package.params)
 
-    def compress(self, image: ImageSource, quality: float = DEFAULT_QUALITY) -> bytes:
+    def compress(
+        self,
+        image: ImageSource,
+        quality: float = DEFAULT_QUALITY,
+        progress: Progress = iter,
+    ) -> bytes:
         """An image to the bytes of an `.hcf` file.
 
         Args:
           image: a path, bytes, a PIL image, or uint8 `[H, W, 3]` (`[H, W, 4]` with alpha).
           quality: 1 to `levels`, fractions allowed; higher is better and larger.
+          progress: what the list of tiles is walked through; `tqdm` shows a bar.
 
         Raises:
           UnsupportedImage: what Pillow cannot read, or more than 8 bits a channel.
@@ -82,18 +97,28 @@ class Codec:
           InvalidQuality: outside the range.
         """
         planes = read_image(image)
-        return self._write(planes, extras.from_planes(planes), quality)[0]
+        return self._write(planes, extras.from_planes(planes), quality, progress=progress)
 
     def encode(self, image: ImageSource, quality: float = DEFAULT_QUALITY) -> Encoded:
         """`compress`, with the picture that the decoder will make and the model's estimate."""
         planes = read_image(image)
-        data, written = self._write(planes, extras.from_planes(planes), quality)
-        with self._fitting():
-            shown = to_pil(Planes(written.x_hat(), grey=planes.grey))
-            return Encoded(data, np.asarray(shown.convert("RGB")), written.bits())
+        canvas, bits = Canvas(*planes.rgb.shape[:2]), 0.0
 
-    def decompress(self, data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
+        def look(tile: Tile, written: Written) -> None:
+            nonlocal bits
+            canvas.lay(tile, written.x_hat())
+            bits += written.bits()
+
+        data = self._write(planes, extras.from_planes(planes), quality, look)
+        shown = to_pil(Planes(canvas.rgb, grey=planes.grey))
+        return Encoded(data, np.asarray(shown.convert("RGB")), bits)
+
+    def decompress(
+        self, data: bytes, max_pixels: int = MAX_PIXELS, progress: Progress = iter
+    ) -> Image.Image:
         """The bytes of an `.hcf` file to the image, in the colour mode in which it came.
+
+        progress: as of `compress`.
 
         Raises:
           NotAnHcfFile, TruncatedFile, CorruptSection: by what is wrong with the bytes.
@@ -103,7 +128,8 @@ class Codec:
         """
         header, stream, sections = coding.unpack(data)
         self._check(header, max_pixels)
-        return to_pil(extras.to_planes(self._read(header, stream), header.colour, sections))
+        rgb = self._read(header, stream, sections, progress)
+        return to_pil(extras.to_planes(rgb, header.colour, sections))
 
     def target_bpp(self, image: ImageSource, bpp: float) -> tuple[bytes, float]:
         """The best quality that stays within `bpp` bits a pixel of the whole file.
@@ -121,14 +147,14 @@ class Codec:
         sections = extras.from_planes(planes)
         pixels = planes.rgb.shape[0] * planes.rgb.shape[1]
         steps_of = coding.QUALITY_STEPS
-        best, low, high = self._write(planes, sections, 1)[0], 0, (self.levels - 1) * steps_of
+        best, low, high = self._write(planes, sections, 1), 0, (self.levels - 1) * steps_of
         if 8 * len(best) > bpp * pixels:
             raise InvalidQuality(
                 f"{bpp} bpp is out of reach: quality 1 takes {8 * len(best) / pixels:.3f} bpp"
             )
         while low < high:
             middle = (low + high + 1) // 2
-            data = self._write(planes, sections, 1 + middle / steps_of)[0]
+            data = self._write(planes, sections, 1 + middle / steps_of)
             if 8 * len(data) <= bpp * pixels:
                 best, low = data, middle
             else:
@@ -141,33 +167,58 @@ class Codec:
             raise InvalidQuality(f"quality {quality:g}: {self.name} offers 1 to {self.levels}")
 
     def _write(
-        self, planes: Planes, sections: Mapping[int, bytes], quality: float
-    ) -> tuple[bytes, Written]:
-        """The file of an image and its extra sections; and the symbols in it."""
+        self,
+        planes: Planes,
+        sections: Mapping[int, bytes],
+        quality: float,
+        look: Callable[[Tile, Written], None] | None = None,
+        progress: Progress = iter,
+    ) -> bytes:
+        """The file of an image and its extra sections. look: is shown each tile, as it has been written."""
         header = self._header(planes, quality)
+        room = margins(self.meta.get("noise"), header.quality, self.model.coding_steps)
+        streams, checks = [], [0]
         with self._fitting():
-            passes = self._passes.of(header.height, header.width)
-            room = margins(self.meta.get("noise"), header.quality, self.model.coding_steps)
-            written = write_picture(passes, self.tables, planes.rgb, header.quality, room)
-        header = dataclasses.replace(header, symbols_crc=written.crc)
-        return coding.pack(header, written.stream, sections), written
+            for tile in progress(layout(header.height, header.width, self._tile)):
+                passes = self._passes.of(tile.height, tile.width)
+                rgb = tile.of(planes.rgb)
+                written = write_picture(passes, self.tables, rgb, header.quality, room, checks[-1])
+                streams.append(written.stream)
+                checks.append(written.crc)
+                if look:
+                    look(tile, written)
+        if len(streams) > 1:
+            table = coding.TileTable(self._tile, list(map(len, streams)), checks[1:])
+            sections = {**sections, coding.Extra.TILES: table.pack()}
+        header = dataclasses.replace(header, symbols_crc=checks[-1])
+        return coding.pack(header, b"".join(streams), sections)
 
-    def _read(self, header: coding.Header, stream: bytes) -> np.ndarray:
+    def _read(
+        self,
+        header: coding.Header,
+        stream: bytes,
+        sections: Mapping[int, bytes],
+        progress: Progress,
+    ) -> np.ndarray:
         """uint8 `[H, W, 3]`; DecodeMismatch where the symbols are not those that were written."""
-        cause = None
-        try:
-            with self._fitting():
-                passes = self._passes.of(header.height, header.width)
-                rgb, crc = read_picture(passes, self.tables, stream, header.quality)
-        except CorruptSection as error:
-            # The file's checksum held: these are the bytes that were written, read with other tables.
-            crc, cause = None, error
-        if crc != header.symbols_crc:
-            raise DecodeMismatch(
-                "the decoded symbols are not those that were written: this machine computes "
-                "differently from the one that wrote the file; decode it there"
-            ) from cause
-        return rgb
+        tiles, streams, checks = _tiles_of(header, stream, sections)
+        canvas, crc = Canvas(header.height, header.width), 0
+        with self._fitting():
+            for tile, part, check in zip(progress(tiles), streams, checks, strict=True):
+                passes = self._passes.of(tile.height, tile.width)
+                cause = None
+                try:
+                    rgb, crc = read_picture(passes, self.tables, part, header.quality, crc)
+                except CorruptSection as error:
+                    # The file's checksum held: these are the bytes that were written, read with other tables.
+                    crc, cause = -1, error
+                if crc != check:
+                    raise DecodeMismatch(
+                        "the decoded symbols are not those that were written: this machine "
+                        "computes differently from the one that wrote the file; decode it there"
+                    ) from cause
+                canvas.lay(tile, rgb)
+        return canvas.rgb
 
     @contextlib.contextmanager
     def _fitting(self) -> Iterator[None]:
@@ -216,6 +267,24 @@ class Codec:
             )
         if not 1 <= header.quality <= self.levels:
             raise CorruptSection(f"the file claims quality {header.quality} of {self.levels}")
+
+
+def _tiles_of(
+    header: coding.Header, stream: bytes, sections: Mapping[int, bytes]
+) -> tuple[list[Tile], list[bytes], list[int]]:
+    """The tiles of a file, their streams, and the checks after each. Raises CorruptSection where they contradict."""
+    height, width = header.height, header.width
+    if coding.Extra.TILES not in sections:
+        if max(height, width) > LARGEST_TILE:
+            raise CorruptSection(f"{width}x{height} pixels in one piece: the tiles are missing")
+        return [Tile(0, 0, height, width)], [stream], [header.symbols_crc]
+    table = coding.TileTable.unpack(sections[coding.Extra.TILES])
+    if not SMALLEST_TILE <= table.side <= LARGEST_TILE:
+        raise CorruptSection(f"the file claims tiles of {table.side} pixels a side")
+    tiles = layout(height, width, table.side)
+    if len(tiles) != len(table.lengths) or len(tiles) < 2 or table.checks[-1] != header.symbols_crc:
+        raise CorruptSection("the tiles are not those of a picture of this size")
+    return tiles, table.cut(stream), list(table.checks)
 
 
 def load(name_or_path: str | os.PathLike[str]) -> Codec:

@@ -55,10 +55,11 @@ def write_picture(
     rgb: np.ndarray,
     quality: float,
     margins: Sequence[float],
+    crc: int = 0,
 ) -> Written:
     """uint8 `[H, W, 3]`, of the size of the passes, to symbols at a quality (1 is the lowest rate level).
 
-    margins: of each step, for `choose_shifts`.
+    margins: of each step, for `choose_shifts`. crc: of the symbols before these, where there are some.
     """
     level = _level(quality)
     y, z = passes.analyse(_padded(rgb, passes.size), level)
@@ -76,16 +77,16 @@ def write_picture(
     return Written(
         parts,
         coding.encode(parts),
-        _crc([part[0] for part in parts]),
+        _crc([part[0] for part in parts], crc),
         x_hat=lambda: passes.synthesise(decoded, level)[: passes.height, : passes.width],
         bits=lambda: passes.bits_z(z, sent.shape[1:3]) + sum(record[-1] for record in records),
     )
 
 
 def read_picture(
-    passes: PicturePasses, tables: Tables, stream: bytes, quality: float
+    passes: PicturePasses, tables: Tables, stream: bytes, quality: float, crc: int = 0
 ) -> tuple[np.ndarray, int]:
-    """Symbols to (uint8 `[H, W, 3]`, CRC-32 of the symbols found).
+    """Symbols to (uint8 `[H, W, 3]`, CRC-32 of the symbols found, after those whose CRC is given).
 
     Raises CorruptSection where the stream is none.
     """
@@ -103,7 +104,7 @@ def read_picture(
     )
     decoder.finish()
     x_hat = passes.synthesise(decoded, level)[: passes.height, : passes.width]
-    return x_hat, _crc([z, *itertools.chain(*symbols)])
+    return x_hat, _crc([z, *itertools.chain(*symbols)], crc)
 
 
 def _writing(
@@ -200,8 +201,7 @@ def _z_index(shape: tuple[int, ...]) -> np.ndarray:
     return np.broadcast_to(np.arange(shape[-1], dtype=np.int32), shape).ravel()
 
 
-def _crc(symbols: Sequence[np.ndarray]) -> int:
-    crc = 0
+def _crc(symbols: Sequence[np.ndarray], crc: int) -> int:
     for part in symbols:
         crc = zlib.crc32(np.ascontiguousarray(part, "<i4").tobytes(), crc)
     return crc

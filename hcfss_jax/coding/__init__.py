@@ -15,6 +15,7 @@ from hcfss_jax.coding.container import (
 )
 from hcfss_jax.coding.escapes import symbol_bits
 from hcfss_jax.coding.tables import Tables
+from hcfss_jax.coding.tile_table import TileTable
 
 if TYPE_CHECKING:
     from hcfss_jax.coding.range_coder import RangeDecoder, encode
@@ -28,6 +29,7 @@ __all__ = [
     "Header",
     "RangeDecoder",
     "Tables",
+    "TileTable",
     "encode",
     "gaussian_tables",
     "pack",

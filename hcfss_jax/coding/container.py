@@ -36,6 +36,7 @@ class Extra(IntEnum):
     """Types of optional sections."""
 
     ALPHA = 1
+    TILES = 4
     ICC = 128
 
 

@@ -1,0 +1,94 @@
+"""Large pictures in tiles: where they lie, and how they are laid over each other.
+
+A picture with a side above that of a tile is coded in tiles, each a picture of its own, so that neither memory nor the
+number of sizes to compile for grows with it. Neighbours share OVERLAP lines, across which one fades into the other. A
+rule of the file format, in integers: every reader puts the same picture together.
+"""
+
+import dataclasses
+import itertools
+
+import numpy as np
+
+LARGEST_TILE = 2048
+"""Pixels a side; what the largest bucket holds."""
+
+SMALLEST_TILE = 128
+
+OVERLAP = 32
+"""Lines that neighbours share. Their latents begin at multiples of _STEP."""
+
+_STEP = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Tile:
+    """A part of a picture, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def of(self, rgb: np.ndarray) -> np.ndarray:
+        """That part of `[H, W, 3]`, without a copy."""
+        return rgb[self.top : self.top + self.height, self.left : self.left + self.width]
+
+
+def layout(height: int, width: int, side: int = LARGEST_TILE) -> list[Tile]:
+    """The tiles of a picture, row by row; one where no side of it is above `side`."""
+    if max(height, width) <= side:
+        return [Tile(0, 0, height, width)]
+    return [
+        Tile(top, left, bottom - top, right - left)
+        for (top, bottom), (left, right) in itertools.product(
+            _spans(height, side), _spans(width, side)
+        )
+    ]
+
+
+class Canvas:
+    """A picture that tiles are laid onto, in the order of `layout`.
+
+    rgb: uint8 `[H, W, 3]`, whole when the last tile has been laid.
+    """
+
+    def __init__(self, height: int, width: int):
+        self.rgb = np.empty((height, width, 3), np.uint8)
+        self._row = np.empty((0, width, 3), np.uint8)
+
+    def lay(self, tile: Tile, pixels: np.ndarray) -> None:
+        """One tile, uint8 `[h, w, 3]`. A row of them is put together before it is laid onto the row above."""
+        height, width = self.rgb.shape[:2]
+        if (tile.height, tile.width) == (height, width):
+            self.rgb = pixels
+            return
+        if tile.left == 0:
+            self._row = np.empty((tile.height, width, 3), np.uint8)
+        _fade_in(self._row.swapaxes(0, 1), pixels.swapaxes(0, 1), tile.left)
+        if tile.left + tile.width == width:
+            _fade_in(self.rgb, self._row, tile.top)
+
+
+def _spans(length: int, side: int) -> list[tuple[int, int]]:
+    """(start, end) of the tiles along one side of a picture: nearly equal, OVERLAP shared."""
+    count = -(-max(length - OVERLAP, 1) // (side - OVERLAP - _STEP))
+    if length <= side:
+        count = 1
+    starts = [i * (length - OVERLAP) // count // _STEP * _STEP for i in range(count)]
+    return list(zip(starts, [start + OVERLAP for start in starts[1:]] + [length], strict=True))
+
+
+def _fade_in(canvas: np.ndarray, part: np.ndarray, start: int) -> None:
+    """Lay lines onto `canvas` from line `start` on, the first OVERLAP of them over what is there."""
+    end = start + len(part)
+    if start == 0:
+        canvas[:end] = part
+        return
+    weight = np.arange(1, 2 * OVERLAP, 2).reshape(
+        -1, 1, 1
+    )  # in 1 / (2 OVERLAP), at pixels' centres
+    shared = canvas[start : start + OVERLAP].astype(np.int32) * (2 * OVERLAP - weight)
+    shared += part[:OVERLAP].astype(np.int32) * weight
+    canvas[start : start + OVERLAP] = (shared + OVERLAP) // (2 * OVERLAP)
+    canvas[start + OVERLAP : end] = part[OVERLAP:]

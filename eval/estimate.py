@@ -19,6 +19,7 @@ from hcfss_jax.codec import Codec
 from hcfss_jax.coding.buckets import bucket, whole_positions
 from hcfss_jax.errors import HcfError
 from hcfss_jax.models.estimate import Estimate, estimate
+from hcfss_jax.tiles import LARGEST_TILE
 
 
 class _Item(NamedTuple):
@@ -44,6 +45,7 @@ def sweep_estimates(files: Sequence[Path], settings: Sequence[Setting], batch: i
         for file in tqdm(files, unit="image", disable=None):
             try:
                 picture, note = read_picture(file)
+                _check_size(picture)
             except (HcfError, OSError, MemoryError) as error:
                 done.skipped[file.name] = str(error) or type(error).__name__
                 continue
@@ -113,6 +115,13 @@ def _keep_whole_pictures(done: Sweep, settings: int) -> None:
             del done.pictures[name]
             done.notes.pop(name, None)
     done.points = [point for point in done.points if point.image in done.pictures]
+
+
+def _check_size(picture: Image.Image) -> None:
+    if max(picture.size) > LARGEST_TILE:
+        raise HcfError(
+            f"a side above {LARGEST_TILE} pixels, which is coded in tiles: measure it through files"
+        )
 
 
 def _size(codec: Codec, picture: Image.Image) -> _Size:

@@ -35,6 +35,7 @@ from hcfss_jax import coding
 from hcfss_jax.codec import Codec, load
 from hcfss_jax.errors import HcfError
 from hcfss_jax.jax_settings import prepare_jax
+from hcfss_jax.tiles import SMALLEST_TILE
 
 RIGHT, ANOTHER = "right picture", "another valid picture"
 WRONG, UNNAMED, SLOW, HUNGRY = "WRONG PICTURE", "OTHER EXCEPTION", "TOO SLOW", "TOO MUCH MEMORY"
@@ -70,7 +71,7 @@ class Attempt:
 
 
 def good_files(codec: Codec) -> list[Good]:
-    """Small pictures of every colour mode at the lowest, a middle and the highest quality."""
+    """Small pictures of every colour mode at the lowest, a middle and the highest quality, and one in tiles."""
     middle, best = (1 + codec.levels) / 2, codec.levels
     see_through, grey_too = _picture(40, 24), _picture(19, 18).convert("L")
     for picture in (see_through, grey_too):
@@ -87,6 +88,8 @@ def good_files(codec: Codec) -> list[Good]:
         (Image.new("RGB", (64, 64)), 1),
     ]
     files = [codec.compress(picture, quality) for picture, quality in pictures]
+    in_tiles = Codec(codec.package, tile=SMALLEST_TILE)
+    files.append(in_tiles.compress(_picture(SMALLEST_TILE + 30, 90), middle))
     return [Good(data, coding.unpack(data), codec.decompress(data)) for data in files]
 
 

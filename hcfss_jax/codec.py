@@ -55,6 +55,7 @@ class Codec:
       parameter_count: numbers that the model has learned.
       levels: rate levels; quality runs from 1 to this.
       model, params, tables: the Flax module, its parameters and the coder's integers, for what else one does with them.
+      package: what it was made from.
       meta: where the weights come from.
     """
 
@@ -74,7 +75,7 @@ class Codec:
         except (TypeError, ValueError) as error:
             raise WrongWeights(f"the weights do not fit {package.name}: {error}") from error
         self.levels = int(package.config["levels"])
-        self._package = package
+        self.package = package
         self.params, self.tables = package.params, package.tables
         self._passes = CodingPasses(self.model, package.params)
 
@@ -226,7 +227,7 @@ class Codec:
         try:
             yield
         except FlaxError:
-            check_parameters(self._package, self.model)
+            check_parameters(self.package, self.model)
             raise
 
     def _header(self, planes: Planes, quality: float) -> coding.Header:

@@ -15,7 +15,7 @@ LARGEST_TILE = 2048
 
 SMALLEST_TILE = 128
 
-OVERLAP = 32
+OVERLAP = 16
 """Lines that neighbours share. Their latents begin at multiples of _STEP."""
 
 _STEP = 16

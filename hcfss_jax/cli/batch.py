@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -49,6 +50,11 @@ def run(jobs: list[Job], work: Work, force: bool) -> int:
         ]
         print(", ".join(parts))
     return int(failed > 0)
+
+
+def tiles(todo: Sequence[Any]) -> Iterable[Any]:
+    """The parts of a large picture, with a bar where there are several."""
+    return tqdm(todo, unit="tile", leave=False, disable=None if len(todo) > 1 else True)
 
 
 def complain(message: str) -> None:

@@ -35,7 +35,7 @@ def compress(args: argparse.Namespace) -> int:
             batch.complain(f"{job.source}: {note}")
         image, quality = to_pil(planes), args.quality
         if args.target_bpp is None:
-            data = codec.compress(image, quality=quality)
+            data = codec.compress(image, quality=quality, progress=batch.tiles)
         else:
             data, quality = codec.target_bpp(image, args.target_bpp)
         bpp = 8 * len(data) / (image.width * image.height)
@@ -55,7 +55,7 @@ def decompress(args: argparse.Namespace) -> int:
         name = args.model or _model_of(data)
         if name not in codecs:
             codecs[name] = runtime.load_codec(name)
-        image = codecs[name].decompress(data)
+        image = codecs[name].decompress(data, progress=batch.tiles)
         return _encode_picture(image, kind), f"{image.width}x{image.height} pixels, {image.mode}"
 
     return batch.run(todo, work, args.force)

@@ -24,7 +24,7 @@ class FakeCodec:
         if quality > 8:
             raise InvalidQuality(f"quality {quality:g}: fake offers 1 to 8")
 
-    def compress(self, image: Image.Image, quality: float) -> bytes:
+    def compress(self, image: Image.Image, quality: float, progress=iter) -> bytes:
         self.asked.append(quality)
         pixels = np.asarray(image.convert("RGB"))
         return b"FAKE" + bytes(pixels.shape[:2]) + zlib.compress(pixels.tobytes())
@@ -33,7 +33,7 @@ class FakeCodec:
         self.asked.append(f"{bpp} bpp")
         return self.compress(image, 2.5), 2.5
 
-    def decompress(self, data: bytes) -> Image.Image:
+    def decompress(self, data: bytes, progress=iter) -> Image.Image:
         if data[:4] != b"FAKE":
             raise NotAnHcfFile(f"starts with {data[:4]!r}: not written by this codec")
         pixels = np.frombuffer(zlib.decompress(data[6:]), np.uint8)
@@ -165,7 +165,7 @@ def test_what_is_no_hcf_file_is_named_without_a_traceback(codec, here, capsys, c
 
 
 def test_an_error_nobody_foresaw_is_one_line_too(codec, here, capsys, monkeypatch):
-    monkeypatch.setattr(codec, "compress", lambda image, quality: 1 / 0)
+    monkeypatch.setattr(codec, "compress", lambda image, **_: 1 / 0)
     photo("a.png")
     assert main(["compress", "a.png"]) == 1
     assert capsys.readouterr().err.startswith("hcfss: a.png: ZeroDivisionError: division by zero")
@@ -185,9 +185,7 @@ def test_a_write_that_is_cut_off_leaves_nothing_behind(codec, here, monkeypatch,
 
 
 def test_a_polite_kill_unwinds_and_says_so_by_its_exit_code(codec, here, monkeypatch):
-    monkeypatch.setattr(
-        codec, "compress", lambda image, quality: os.kill(os.getpid(), signal.SIGTERM)
-    )
+    monkeypatch.setattr(codec, "compress", lambda image, **_: os.kill(os.getpid(), signal.SIGTERM))
     photo("a.png")
     with pytest.raises(SystemExit) as stopped:
         main(["compress", "a.png"])
@@ -234,7 +232,7 @@ def test_options_that_make_no_sense_are_usage_errors(codec, here, options):
 def test_a_picture_that_the_chosen_format_cannot_hold_is_refused(codec, here, capsys, monkeypatch):
     photo("a.png")
     main(["compress", "a.png"])
-    monkeypatch.setattr(codec, "decompress", lambda data: Image.new("RGBA", (2, 2)))
+    monkeypatch.setattr(codec, "decompress", lambda data, **_: Image.new("RGBA", (2, 2)))
     assert main(["decompress", "a.hcf", "b.jpg", "--model", "fake"]) == 1
     assert "JPEG cannot hold this picture" in capsys.readouterr().err
     assert not Path("b.jpg").exists()

@@ -1,0 +1,51 @@
+"""Writes golden/v2: files of format version 2, the weights that they need, and what they decode to.
+
+    python -m tests.coding.make_golden_files
+
+Run it for a new version of the format only, into a folder of its own: these files must be read for ever.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from hcfss_jax.codec import Codec
+from hcfss_jax.weights import load_package, make_package, save_package
+from tests.small_model import NAME, photo, small_model, small_params
+
+FOLDER = Path(__file__).parent / "golden" / "v2"
+WEIGHTS = FOLDER / "weights.safetensors"
+
+
+def main() -> None:
+    """Write what is not there yet."""
+    FOLDER.mkdir(exist_ok=True)
+    if not WEIGHTS.exists():
+        save_package(WEIGHTS, make_package(small_model(), NAME, small_params(), {}))
+    codec = Codec(load_package(WEIGHTS), tile=128)
+    for name, (image, quality) in cases().items():
+        path = FOLDER / f"{name}.hcf"
+        if not path.exists():
+            path.write_bytes(codec.compress(image, quality))
+            codec.decompress(path.read_bytes()).save(path.with_suffix(".png"))
+
+
+def cases() -> dict[str, tuple[Image.Image, float]]:
+    """Pictures, each with a quality."""
+    colour = Image.fromarray(photo(70, 90))
+    clear = colour.copy()
+    clear.putalpha(Image.fromarray(photo(70, 90, 1)[..., 0]))
+    clear.info["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return {
+        "colour": (colour, 4.0),
+        "between-levels": (colour, 6.515625),
+        "grey": (colour.convert("L"), 2.0),
+        "alpha-and-profile": (clear, 5.0),
+        "one-pixel": (Image.fromarray(np.array([[[200, 30, 90]]], np.uint8)), 1.0),
+        "tiles": (Image.fromarray(photo(150, 250)), 3.0),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Files that were written once are read for ever, on every machine and with every version of JAX."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hcfss_jax.codec import Codec
+from hcfss_jax.weights import load_package
+
+GOLDEN = Path(__file__).parent / "golden"
+FILES = sorted(GOLDEN.glob("v*/*.hcf"))
+
+
+@functools.cache
+def codec(folder: Path) -> Codec:
+    return Codec(load_package(folder / "weights.safetensors"))
+
+
+def test_there_are_files():
+    assert len(FILES) >= 6
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_file_is_still_the_same_picture(path):
+    decoded = codec(path.parent).decompress(path.read_bytes())
+    with Image.open(path.with_suffix(".png")) as expected:
+        assert (decoded.mode, decoded.size) == (expected.mode, expected.size)
+        assert decoded.info.get("icc_profile") == expected.info.get("icc_profile")
+        difference = np.abs(np.asarray(decoded, int) - np.asarray(expected, int))
+    # Every symbol is as it was, or there would be an error. Pixels come from floats, rounded.
+    assert difference.max() <= 1 and difference.mean() < 1e-3

@@ -20,6 +20,7 @@ from hcfss_jax.coding.buckets import bucket, whole_positions
 from hcfss_jax.errors import HcfError
 from hcfss_jax.models.estimate import Estimate, estimate
 from hcfss_jax.tiles import LARGEST_TILE
+from hcfss_jax.weights import check_parameters
 
 
 class _Item(NamedTuple):
@@ -37,7 +38,10 @@ def sweep_estimates(files: Sequence[Path], settings: Sequence[Setting], batch: i
     """Every picture at every setting, `batch` pictures of one bucket at a time on each device.
 
     A picture that fails is named and skipped, with its batch where the device gave up; Ctrl-C keeps those before it.
+    Raises WrongWeights for weights that do not fit their model.
     """
+    for codec, _ in settings:
+        check_parameters(codec.package, codec.model)
     done = Sweep()
     at_a_time = batch * jax.local_device_count()
     waiting: dict[tuple[Codec, _Size], list[_Item]] = defaultdict(list)

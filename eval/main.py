@@ -21,7 +21,7 @@ from eval import published
 from eval.anchors import ANCHORS, installed
 from eval.crops import crops
 from eval.estimate import sweep_estimates
-from eval.report import make_report, print_report, write_report
+from eval.report import make_report, print_report, write_page, write_report
 from eval.sweep import Setting, find_images, sweep
 from hcfss_jax.codec import Codec, load
 from hcfss_jax.errors import HcfError, InvalidQuality
@@ -39,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (HcfError, OSError) as error:
         print(f"eval.main: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # beside the pictures, which have their own way
+        return INTERRUPTED
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -61,9 +63,9 @@ def _run(args: argparse.Namespace) -> int:
     print_report(report)
     if args.out:
         shown = [file for file in files if file.name in done.pictures]
-        bare = args.estimate or done.interrupted
-        pictures = {} if bare else crops(shown, done.points, settings)
-        write_report(args.out, report, done.points, pictures)
+        write_report(args.out, report, done.points)
+        if not (args.estimate or done.interrupted):
+            write_page(args.out, report, crops(shown, done.points, settings))
         print(f"report: {args.out / 'index.html'}")
     return _exit_code(report)
 

@@ -6,7 +6,8 @@ Writes every picture in each setting of this machine (and with each other Python
 each in a process of its own, and prints the matrix: files read right, the largest distance of a table's position p
 between writer and reader, and how many files would have been lost had p been rounded plainly. What it measured is kept
 in noise.json; folders of other machines, written by `eval.noise_probe write`, are read too: --also. With --record the
-weights are written with the distances found, from which an encoder takes its margins (`hcfss_jax/entropy/margins.py`).
+weights are written with the distances found instead of those they had, if all files were read right: an encoder takes
+its margins from them (`hcfss_jax/entropy/margins.py`).
 Ends with 1 if a file was read wrongly.
 """
 
@@ -48,9 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (HcfError, OSError, subprocess.CalledProcessError) as error:
         print(f"eval.noise: {error}", file=sys.stderr)
         return 1
-    if args.record:
+    wrong = _print(results)
+    if args.record and not wrong:
         _record(args.record, load_package(args.weights), results)
-    return _print(results)
+    return int(wrong > 0)
 
 
 def _measure(args: argparse.Namespace, pictures: Sequence[Path]) -> Results:
@@ -59,11 +61,17 @@ def _measure(args: argparse.Namespace, pictures: Sequence[Path]) -> Results:
     settings |= {str(python): (str(python), {}) for python in args.python}
     folders = {name: args.out / name.replace("/", "_") for name in settings}
     task = ["--weights", args.weights]
+    for folder in args.also:
+        if not any(folder.glob("*.npz")):
+            raise HcfError(f"{folder} holds nothing that eval.noise_probe wrote")
+    for folder in folders.values():
+        for stale in folder.glob("*.npz"):
+            stale.unlink()
     for name, setting in tqdm(settings.items(), "writing", disable=None):
         qualities = ["--qualities", *map(str, args.qualities)]
         data = ["--data", *map(str, pictures), "--out", str(folders[name])]
         _probe(setting, ["write", *task, *qualities, *data])
-    writers = folders | {folder.name: folder for folder in args.also}
+    writers = folders | {str(folder): folder for folder in args.also}
     results: Results = {}
     for name, setting in tqdm(settings.items(), "reading", disable=None):
         out = args.out / f"read by {folders[name].name}.json"
@@ -101,7 +109,7 @@ def _largest(results: Results) -> dict[float, list[float]]:
 
 
 def _print(results: Results) -> int:
-    """The matrix; 1 where a file was read wrongly."""
+    """The matrix; how many files were read wrongly."""
     wrong = 0
     for reader, by_writer in results.items():
         for writer, files in by_writer.items():
@@ -117,7 +125,7 @@ def _print(results: Results) -> int:
     files = next(iter(next(iter(results.values())).values()))
     cost = sum(f["bytes"] for f in files) / sum(f["bytes_without_shifts"] for f in files) - 1
     print(f"shifts cost {100 * cost:.3f} % of the bytes")
-    return int(wrong > 0)
+    return wrong
 
 
 def _parser() -> argparse.ArgumentParser:

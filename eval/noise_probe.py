@@ -1,7 +1,9 @@
 """One setting's part of `eval.noise`, in a process of its own: it needs no more than the library.
 
-python -m eval.noise_probe write --data DIR --out FOLDER ...    files, and the positions behind their tables
-python -m eval.noise_probe read --files FOLDER ...              reads files of all settings, and compares
+    python -m eval.noise_probe write --data PICTURE ... --qualities 1 4 8 --out FOLDER
+    python -m eval.noise_probe read --files FOLDER ... --out FILE.json
+
+Writes files and the positions behind their tables; or reads such files, and says how far its own positions lie away.
 """
 
 import argparse
@@ -50,13 +52,16 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="of write, a folder; of read, a JSON file")
     parser.add_argument("--files", type=Path, nargs="*", help="folders to read")
     args = parser.parse_args()
+    needed = ("data", "qualities", "out") if args.task == "write" else ("files", "out")
+    if missing := [name for name in needed if not getattr(args, name)]:
+        parser.error(f"{args.task} needs --{' and --'.join(missing)}")
     prepare_jax()
     codec = load(args.weights)
     if args.task == "write":
         args.out.mkdir(parents=True, exist_ok=True)
         for file in args.data:
             for quality in args.qualities:
-                _write(codec, file, quality, args.out / f"{file.stem}-{quality:g}.npz")
+                _write(codec, file, quality, args.out / f"{file.name}-{quality:g}.npz")
     else:
         found = {str(folder): list(_read_all(codec, folder)) for folder in args.files}
         args.out.write_text(json.dumps(found))

@@ -94,18 +94,20 @@ def print_report(report: Mapping[str, Any]) -> None:
         print(alarm)
 
 
-def write_report(
-    folder: Path,
-    report: dict[str, Any],
-    points: Sequence[Point],
-    crops: Mapping[str, Sequence[Crop]],
-) -> None:
-    """report.json, points.csv, psnr and ms_ssim as .png and .svg, and index.html."""
+def write_report(folder: Path, report: dict[str, Any], points: Sequence[Point]) -> None:
+    """report.json, points.csv, psnr and ms_ssim as .png and .svg, and index.html without crops."""
     write_whole(
         folder / "report.json", (json.dumps(report, indent=1, allow_nan=False) + "\n").encode()
     )
     write_whole(folder / "points.csv", _csv(points).encode())
     write_plots(folder, lines(report), f"{report['codec']['name']} on {report['data']['name']}")
+    write_page(folder, report, {})
+
+
+def write_page(
+    folder: Path, report: Mapping[str, Any], crops: Mapping[str, Sequence[Crop]]
+) -> None:
+    """index.html."""
     write_whole(folder / "index.html", page(report, crops).encode())
 
 

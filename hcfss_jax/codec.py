@@ -23,11 +23,14 @@ from hcfss_jax.images import ImageSource, Planes, read_image, to_pil
 from hcfss_jax.models import create_model
 from hcfss_jax.models.passes import CodingPasses
 from hcfss_jax.picture_stream import Written, read_picture, write_picture
-from hcfss_jax.tiles import LARGEST_TILE, SMALLEST_TILE, Canvas, Tile, layout
+from hcfss_jax.tiles import LARGEST_TILE, SMALLEST_TILE, Canvas, Tile, layout, tile_count
 from hcfss_jax.weights import WeightPackage, check_parameters, load_package
 
 MAX_PIXELS = 2 * 89_478_485  # twice Pillow's warning, where Pillow itself refuses an image
 DEFAULT_QUALITY = 4.0
+_ARRAYS_OVER_PIXELS = (
+    4  # just above 2048 pixels a side the arrays of tiles hold nearly four times the picture
+)
 Progress = Callable[[Sequence[Tile]], Iterable[Tile]]
 
 
@@ -78,6 +81,10 @@ class Codec:
         self.package = package
         self.params, self.tables = package.params, package.tables
         self._passes = CodingPasses(self.model, package.params)
+        try:
+            self._margins(quality=1)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise WrongWeights(f"what the weights say of noise is no record: {error}") from error
 
     def compress(
         self,
@@ -129,11 +136,15 @@ class Codec:
         """
         header, stream, sections = coding.unpack(data)
         self._check(header, max_pixels)
-        rgb = self._read(header, stream, sections, progress)
+        rgb = self._read(header, stream, sections, max_pixels, progress)
         return to_pil(extras.to_planes(rgb, header.colour, sections))
 
-    def target_bpp(self, image: ImageSource, bpp: float) -> tuple[bytes, float]:
-        """The best quality that stays within `bpp` bits a pixel of the whole file.
+    def target_bpp(
+        self, image: ImageSource, bpp: float, progress: Progress = iter
+    ) -> tuple[bytes, float]:
+        """The best quality that stays within `bpp` bits a pixel of the whole file, found in about ten attempts.
+
+        progress: as of `compress`, once for each attempt.
 
         Returns:
           The file, and the quality found, in steps of the format.
@@ -148,14 +159,18 @@ class Codec:
         sections = extras.from_planes(planes)
         pixels = planes.rgb.shape[0] * planes.rgb.shape[1]
         steps_of = coding.QUALITY_STEPS
-        best, low, high = self._write(planes, sections, 1), 0, (self.levels - 1) * steps_of
+        best, low, high = (
+            self._write(planes, sections, 1, progress=progress),
+            0,
+            (self.levels - 1) * steps_of,
+        )
         if 8 * len(best) > bpp * pixels:
             raise InvalidQuality(
                 f"{bpp} bpp is out of reach: quality 1 takes {8 * len(best) / pixels:.3f} bpp"
             )
         while low < high:
             middle = (low + high + 1) // 2
-            data = self._write(planes, sections, 1 + middle / steps_of)
+            data = self._write(planes, sections, 1 + middle / steps_of, progress=progress)
             if 8 * len(data) <= bpp * pixels:
                 best, low = data, middle
             else:
@@ -177,7 +192,7 @@ class Codec:
     ) -> bytes:
         """The file of an image and its extra sections. look: is shown each tile, as it has been written."""
         header = self._header(planes, quality)
-        room = margins(self.meta.get("noise"), header.quality, self.model.coding_steps)
+        room = self._margins(header.quality)
         streams, checks = [], [0]
         with self._fitting():
             for tile in progress(layout(header.height, header.width, self._tile)):
@@ -194,15 +209,19 @@ class Codec:
         header = dataclasses.replace(header, symbols_crc=checks[-1])
         return coding.pack(header, b"".join(streams), sections)
 
+    def _margins(self, quality: float) -> list[float]:
+        return margins(self.meta.get("noise"), quality, self.model.coding_steps)
+
     def _read(
         self,
         header: coding.Header,
         stream: bytes,
         sections: Mapping[int, bytes],
+        max_pixels: int,
         progress: Progress,
     ) -> np.ndarray:
         """uint8 `[H, W, 3]`; DecodeMismatch where the symbols are not those that were written."""
-        tiles, streams, checks = _tiles_of(header, stream, sections)
+        tiles, streams, checks = self._tiles_of(header, stream, sections, max_pixels)
         canvas, crc = Canvas(header.height, header.width), 0
         with self._fitting():
             for tile, part, check in zip(progress(tiles), streams, checks, strict=True):
@@ -220,6 +239,44 @@ class Codec:
                     ) from cause
                 canvas.lay(tile, rgb)
         return canvas.rgb
+
+    def _tiles_of(
+        self,
+        header: coding.Header,
+        stream: bytes,
+        sections: Mapping[int, bytes],
+        max_pixels: int,
+    ) -> tuple[list[Tile], list[bytes], Sequence[int]]:
+        """The tiles of a file, their streams, and the checks after each.
+
+        Raises CorruptSection where they contradict each other.
+        """
+        height, width = header.height, header.width
+        if coding.Extra.TILES not in sections:
+            if max(height, width) > LARGEST_TILE:
+                raise CorruptSection(f"{width}x{height} pixels in one piece: the tiles are missing")
+            return layout(height, width), [stream], [header.symbols_crc]
+        table = coding.TileTable.unpack(sections[coding.Extra.TILES])
+        if not SMALLEST_TILE <= table.side <= LARGEST_TILE:
+            raise CorruptSection(f"the file claims tiles of {table.side} pixels a side")
+        count = tile_count(height, width, table.side)
+        if count < 2 or count != len(table.checks) or table.checks[-1] != header.symbols_crc:
+            raise CorruptSection("the tiles are not those of a picture of this size")
+        self._check_work(height, width, table.side, max_pixels)
+        return layout(height, width, table.side), table.cut(stream), table.checks
+
+    def _check_work(self, height: int, width: int, side: int, max_pixels: int) -> None:
+        """Raises ImageTooLarge for a picture so thin that each of its tiles fills little of its arrays."""
+        if (count := tile_count(height, width, side)) < 2:
+            return
+        limit = _ARRAYS_OVER_PIXELS * max(max_pixels, LARGEST_TILE**2)
+        tiles = layout(height, width, side) if count * SMALLEST_TILE**2 <= limit else []
+        sizes = (self._passes.size_of(tile.height, tile.width) for tile in tiles)
+        if not tiles or sum(rows * columns for rows, columns in sizes) > limit:
+            raise ImageTooLarge(
+                f"{width}x{height} pixels are too thin to be worth their tiles: "
+                "cut the image into parts, or raise max_pixels for a file that you trust"
+            )
 
     @contextlib.contextmanager
     def _fitting(self) -> Iterator[None]:
@@ -240,6 +297,7 @@ class Codec:
             raise ImageTooLarge(
                 f"{width}x{height} pixels, a side above {coding.LARGEST_SIDE}: cut the image into parts"
             )
+        self._check_work(height, width, self._tile, MAX_PIXELS)
         self.check_quality(quality)
         return coding.Header(
             model=self.name,
@@ -268,24 +326,6 @@ class Codec:
             )
         if not 1 <= header.quality <= self.levels:
             raise CorruptSection(f"the file claims quality {header.quality} of {self.levels}")
-
-
-def _tiles_of(
-    header: coding.Header, stream: bytes, sections: Mapping[int, bytes]
-) -> tuple[list[Tile], list[bytes], list[int]]:
-    """The tiles of a file, their streams, and the checks after each. Raises CorruptSection where they contradict."""
-    height, width = header.height, header.width
-    if coding.Extra.TILES not in sections:
-        if max(height, width) > LARGEST_TILE:
-            raise CorruptSection(f"{width}x{height} pixels in one piece: the tiles are missing")
-        return [Tile(0, 0, height, width)], [stream], [header.symbols_crc]
-    table = coding.TileTable.unpack(sections[coding.Extra.TILES])
-    if not SMALLEST_TILE <= table.side <= LARGEST_TILE:
-        raise CorruptSection(f"the file claims tiles of {table.side} pixels a side")
-    tiles = layout(height, width, table.side)
-    if len(tiles) != len(table.lengths) or len(tiles) < 2 or table.checks[-1] != header.symbols_crc:
-        raise CorruptSection("the tiles are not those of a picture of this size")
-    return tiles, table.cut(stream), list(table.checks)
 
 
 def load(name_or_path: str | os.PathLike[str]) -> Codec:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hcfss_jax.codec import Codec
 
 DEFAULT_WEIGHTS = "hcfssnet-tiny"
+LARGEST_BY_DEFAULT = 2 * 89_478_485  # pixels, where Pillow itself refuses
 
 _used: dict[bytes, Codec] = {}  # by fingerprint
 
@@ -78,8 +79,8 @@ class HcfImageFile(ImageFile.ImageFile):
         """Decode the pixels, the first time."""
         if self._data is not None:
             # Image.open has held the size against Pillow's limit, which is the caller's to move.
-            pixels = self.width * self.height
-            self.im = _codec_of(self._header).decompress(self._data, max_pixels=pixels).im
+            limit = max(self.width * self.height, LARGEST_BY_DEFAULT)
+            self.im = _codec_of(self._header).decompress(self._data, max_pixels=limit).im
             self._data = None
             if self._exclusive_fp and self.fp:
                 self.fp.close()

@@ -47,6 +47,11 @@ def layout(height: int, width: int, side: int = LARGEST_TILE) -> list[Tile]:
     ]
 
 
+def tile_count(height: int, width: int, side: int = LARGEST_TILE) -> int:
+    """How many tiles `layout` would make, known before any is."""
+    return _along(height, side) * _along(width, side)
+
+
 class Canvas:
     """A picture that tiles are laid onto, in the order of `layout`.
 
@@ -70,11 +75,14 @@ class Canvas:
             _fade_in(self.rgb, self._row, tile.top)
 
 
+def _along(length: int, side: int) -> int:
+    """How many tiles lie along one side of a picture."""
+    return 1 if length <= side else -(-(length - OVERLAP) // (side - OVERLAP - _STEP))
+
+
 def _spans(length: int, side: int) -> list[tuple[int, int]]:
     """(start, end) of the tiles along one side of a picture: nearly equal, OVERLAP shared."""
-    count = -(-max(length - OVERLAP, 1) // (side - OVERLAP - _STEP))
-    if length <= side:
-        count = 1
+    count = _along(length, side)
     starts = [i * (length - OVERLAP) // count // _STEP * _STEP for i in range(count)]
     return list(zip(starts, [start + OVERLAP for start in starts[1:]] + [length], strict=True))
 
@@ -85,9 +93,8 @@ def _fade_in(canvas: np.ndarray, part: np.ndarray, start: int) -> None:
     if start == 0:
         canvas[:end] = part
         return
-    weight = np.arange(1, 2 * OVERLAP, 2).reshape(
-        -1, 1, 1
-    )  # in 1 / (2 OVERLAP), at pixels' centres
+    # In units of 1 / (2 OVERLAP), at the centres of pixels.
+    weight = np.arange(1, 2 * OVERLAP, 2).reshape(-1, 1, 1)
     shared = canvas[start : start + OVERLAP].astype(np.int32) * (2 * OVERLAP - weight)
     shared += part[:OVERLAP].astype(np.int32) * weight
     canvas[start : start + OVERLAP] = (shared + OVERLAP) // (2 * OVERLAP)

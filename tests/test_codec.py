@@ -1,5 +1,6 @@
 """A picture to a file and back: the promises of the codec, with a small model."""
 
+import dataclasses
 import functools
 
 import jax
@@ -275,6 +276,13 @@ def test_a_machine_whose_floats_differ_a_lot_says_so(monkeypatch):
     elsewhere(monkeypatch, 0.5)
     with pytest.raises(DecodeMismatch):
         codec().decompress(data)
+
+
+@pytest.mark.parametrize("record", [{}, 7, {"qualities": [1], "largest": [[1e-5]]}])
+def test_weights_with_a_broken_record_of_noise_are_named(record):
+    meta = {"noise": record}
+    with pytest.raises(WrongWeights, match="noise"):
+        Codec(dataclasses.replace(small_package(), meta=meta))
 
 
 def test_pictures_of_one_bucket_share_their_programs():

@@ -9,9 +9,9 @@ import pytest
 
 from hcfss_jax import coding
 from hcfss_jax.codec import Codec
-from hcfss_jax.errors import CorruptSection, DecodeMismatch, HcfError
+from hcfss_jax.errors import CorruptSection, DecodeMismatch, HcfError, ImageTooLarge
 from hcfss_jax.metrics import psnr
-from hcfss_jax.tiles import LARGEST_TILE, OVERLAP, Canvas, layout
+from hcfss_jax.tiles import LARGEST_TILE, OVERLAP, Canvas, layout, tile_count
 from tests.small_model import photo, small_package
 
 SIDE = 128
@@ -133,6 +133,30 @@ def test_a_large_picture_in_one_piece_is_refused_before_it_costs_memory():
     header = dataclasses.replace(header, width=LARGEST_TILE + 1, height=1)
     with pytest.raises(CorruptSection, match="in one piece"):
         codec().decompress(coding.pack(header, stream))
+
+
+def thin_file(width: int) -> bytes:
+    header, stream, _ = coding.unpack(tiled_file())
+    header = dataclasses.replace(header, width=width, height=1)
+    count = tile_count(1, width, SIDE)
+    table = coding.TileTable(SIDE, [len(stream)] + [0] * (count - 1), [header.symbols_crc] * count)
+    return coding.pack(header, stream, {coding.Extra.TILES: table.pack()})
+
+
+@pytest.mark.parametrize("width", [1 << 16, 1 << 22])
+def test_a_picture_so_thin_that_its_tiles_cost_far_more_is_refused(width):
+    with pytest.raises(ImageTooLarge, match="too thin"):
+        codec().decompress(thin_file(width), max_pixels=1 << 22)
+
+
+def test_a_thin_picture_is_refused_before_it_is_coded():
+    with pytest.raises(ImageTooLarge, match="too thin"):
+        codec().compress(np.zeros((1, 1 << 22, 3), np.uint8))
+
+
+@pytest.mark.parametrize("sides", [(2049, 2049), (2049, 1), (2100, 1030), (4100, 1025)])
+def test_what_just_needs_tiles_is_not_too_thin(sides):
+    Codec(small_package())._check_work(*sides, LARGEST_TILE, sides[0] * sides[1])
 
 
 @pytest.mark.parametrize("side", [0, LARGEST_TILE + 1])

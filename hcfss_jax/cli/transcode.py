@@ -37,7 +37,7 @@ def compress(args: argparse.Namespace) -> int:
         if args.target_bpp is None:
             data = codec.compress(image, quality=quality, progress=batch.tiles)
         else:
-            data, quality = codec.target_bpp(image, args.target_bpp)
+            data, quality = codec.target_bpp(image, args.target_bpp, progress=batch.tiles)
         bpp = 8 * len(data) / (image.width * image.height)
         return data, f"{len(data):,} bytes, {bpp:.3f} bpp, quality {quality:.3g}"
 

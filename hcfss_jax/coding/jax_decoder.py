@@ -28,9 +28,8 @@ class Position(NamedTuple):
     ahead: Word
 
 
-_SMALLEST_STREAM = (
-    1 << 18
-)  # words, of which the loop touches few: so one shape serves nearly all files
+# In words, of which the loop touches few: so one shape serves nearly all files.
+_SMALLEST_STREAM = 1 << 18
 
 
 class Decoder:

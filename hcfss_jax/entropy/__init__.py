@@ -2,7 +2,7 @@
 
 from hcfss_jax.entropy.channel_slices import ChannelSlices
 from hcfss_jax.entropy.factorised import FactorisedPrior
-from hcfss_jax.entropy.gaussian import gaussian_bits, scale_index, scale_table
+from hcfss_jax.entropy.gaussian import gaussian_bits, scale_position, scale_table
 from hcfss_jax.entropy.steps import (
     Prediction,
     noise_and_straight_through,
@@ -18,6 +18,6 @@ __all__ = [
     "noise_and_straight_through",
     "rounding",
     "run_steps",
-    "scale_index",
+    "scale_position",
     "scale_table",
 ]

@@ -25,11 +25,6 @@ def scale_position(log_scale: jax.Array) -> jax.Array:
     return jnp.clip(position, 0, SCALE_LEVELS - 1)
 
 
-def scale_index(log_scale: jax.Array) -> jax.Array:
-    """The nearest entry of the table, int32."""
-    return jnp.floor(scale_position(log_scale) + 0.5).astype(jnp.int32)
-
-
 def gaussian_bits(q: jax.Array, log_scale: jax.Array) -> jax.Array:
     """Bits of q under a zero-mean Gaussian integrated over [q - 1/2, q + 1/2], elementwise.
 

@@ -11,6 +11,9 @@ SAFETY = 8
 UNMEASURED = 1e-3
 """The margin of weights that `eval.noise` has not seen: ten times what a small model shows. In steps of the table."""
 
+LEAST = 1e-4
+"""Where settings of one machine show no difference, another machine will."""
+
 LARGEST = 0.02
 """Beyond it hardly a shift would be found."""
 
@@ -22,9 +25,14 @@ def noise_record(largest: Mapping[float, list[float]]) -> dict[str, Any]:
 
 
 def margins(record: Mapping[str, Any] | None, quality: float, steps: int) -> list[float]:
-    """The margin of each coding step at a quality, between the nearest that were measured."""
+    """The margin of each coding step at a quality, between the nearest that were measured.
+
+    Raises KeyError, TypeError or ValueError for what is no record of so many steps.
+    """
     if record is None:
         return [UNMEASURED] * steps
     columns = np.asarray(record["largest"], float).T
+    if columns.shape != (steps, len(record["qualities"])):
+        raise ValueError(f"{columns.shape[0]} steps on record, and the model has {steps}")
     found = [SAFETY * float(np.interp(quality, record["qualities"], c)) for c in columns]
-    return [min(margin, LARGEST) for margin in found]
+    return [min(max(margin, LEAST), LARGEST) for margin in found]

@@ -20,10 +20,9 @@ BLOCK = 4096
 LOWEST = 1
 """The least index. Between the first two tables lie many symbols, and hardly a bit."""
 
-_GRID, _REACH = (
-    2048,
-    920,
-)  # shifts are multiples of 1 / _GRID up to 0.45; at 0.5 a neighbour's steps begin
+# Shifts are multiples of 1 / _GRID up to 0.45; at 0.5 a neighbour's steps begin.
+_GRID = 2048
+_REACH = 920
 _OUTWARDS = np.array([0, *(sign * i for i in range(1, _REACH + 1) for sign in (1, -1))])
 SHIFTS = _OUTWARDS.astype(np.float32) / _GRID
 """The shifts d by their number, float32 `[1841]`: 0, 1/2048, -1/2048, 2/2048 and so on; exact in binary."""

@@ -26,6 +26,10 @@ class CodingPasses:
     def __init__(self, model: CompressionModel, params: Any):
         self._model, self._variables = model, {"params": jax.device_put(params)}
 
+    def size_of(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the arrays that hold such a picture."""
+        return (bucket if self._model.paddable else whole_positions)(height, width)
+
     def of(self, height: int, width: int) -> "PicturePasses":
         """Those for a picture of `height` x `width` pixels."""
         return PicturePasses(self._model, self._variables, height, width)

@@ -29,7 +29,7 @@ class FakeCodec:
         pixels = np.asarray(image.convert("RGB"))
         return b"FAKE" + bytes(pixels.shape[:2]) + zlib.compress(pixels.tobytes())
 
-    def target_bpp(self, image: Image.Image, bpp: float) -> tuple[bytes, float]:
+    def target_bpp(self, image: Image.Image, bpp: float, progress=iter) -> tuple[bytes, float]:
         self.asked.append(f"{bpp} bpp")
         return self.compress(image, 2.5), 2.5
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from hcfss_jax.coding import symbol_bits, tables_from_pmfs
-from hcfss_jax.entropy import FactorisedPrior, gaussian_bits, scale_index, scale_table
+from hcfss_jax.entropy import FactorisedPrior, gaussian_bits, scale_position, scale_table
 from hcfss_jax.entropy.factorised import cut_tails
 from hcfss_jax.entropy.gaussian import LOG_STEP
 
@@ -34,14 +34,14 @@ def test_a_scale_below_the_floor_can_climb_back():
     assert slope < 0
 
 
-def test_the_scale_index_is_the_nearest_entry_and_clips_at_both_ends():
+def test_a_scale_has_its_position_in_the_table_and_is_clipped_at_both_ends():
     table = scale_table()
     assert (
         table.shape == (64,) and table[0] == pytest.approx(0.11) and table[-1] == pytest.approx(256)
     )
     logs = jnp.asarray(np.log(table) + 0.4 * LOG_STEP, jnp.float32)
-    np.testing.assert_array_equal(scale_index(logs), np.arange(64))
-    np.testing.assert_array_equal(scale_index(jnp.asarray([-99.0, 99.0])), [0, 63])
+    np.testing.assert_allclose(scale_position(logs)[:-1], np.arange(63) + 0.4, atol=1e-4)
+    np.testing.assert_array_equal(scale_position(jnp.asarray([-99.0, 99.0])), [0, 63])
 
 
 @pytest.fixture(scope="module")

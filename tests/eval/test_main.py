@@ -136,6 +136,16 @@ def test_an_interrupt_keeps_the_whole_pictures_before_it(codec, photos, tmp_path
     assert {point["image"] for point in read_points(tmp_path)} == {"a.png"}
 
 
+def test_an_interrupt_while_the_page_is_made_keeps_the_report(codec, photos, tmp_path, monkeypatch):
+    def crops(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("eval.main.crops", crops)
+    code, report = evaluate(photos, tmp_path)
+    assert code == 130 and report["data"]["images"] == 2
+    assert len(read_points(tmp_path)) > 8 and (tmp_path / "index.html").exists()
+
+
 def test_a_grey_picture_is_coded_as_grey(codec, tmp_path):
     Image.fromarray(PHOTO[:176, 160:336]).convert("L").save(tmp_path / "grey.png")
     code, report = evaluate(tmp_path, tmp_path / "out")

@@ -16,9 +16,10 @@ from tqdm import tqdm
 from eval.measure import estimated
 from eval.sweep import Setting, Sweep, read_picture
 from hcfss_jax.codec import Codec
-from hcfss_jax.coding.buckets import bucket, whole_positions
 from hcfss_jax.errors import HcfError
 from hcfss_jax.models.estimate import Estimate, estimate
+from hcfss_jax.models.passes import arrays_of
+from hcfss_jax.picture_stream import padded
 from hcfss_jax.tiles import LARGEST_TILE
 from hcfss_jax.weights import check_parameters
 
@@ -55,10 +56,11 @@ def sweep_estimates(files: Sequence[Path], settings: Sequence[Setting], batch: i
                 continue
             done.enter(file.name, picture, note)
             for codec, quality in settings:
-                queue = waiting[codec, _size(codec, picture)]
+                size = arrays_of(codec.model, picture.height, picture.width)
+                queue = waiting[codec, size]
                 queue.append(_Item(file.name, picture, quality))
                 if len(queue) == at_a_time:
-                    _measure(done, codec, _size(codec, picture), queue, at_a_time)
+                    _measure(done, codec, size, queue, at_a_time)
                     queue.clear()
         for (codec, size), queue in waiting.items():
             if queue:
@@ -74,7 +76,8 @@ def _measure(
 ) -> None:
     """The points of a batch. Where it is short, its first items fill it again, and count once."""
     filled = [items[i % len(items)] for i in range(at_a_time)]
-    rgb = np.stack([_padded(item.picture, size) for item in filled])
+    pixels = (np.asarray(item.picture.convert("RGB")) for item in filled)
+    rgb = np.concatenate([padded(each, size) for each in pixels])
     areas = np.array([(item.picture.height, item.picture.width) for item in filled], np.int32)
     levels = np.array([item.quality - 1 for item in filled], np.float32)
     try:
@@ -126,15 +129,3 @@ def _check_size(picture: Image.Image) -> None:
         raise HcfError(
             f"a side above {LARGEST_TILE} pixels, which is coded in tiles: measure it through files"
         )
-
-
-def _size(codec: Codec, picture: Image.Image) -> _Size:
-    find = bucket if codec.model.paddable else whole_positions
-    return find(picture.height, picture.width)
-
-
-def _padded(picture: Image.Image, size: _Size) -> np.ndarray:
-    """uint8 `[*size, 3]`; the border is repeated."""
-    rgb = np.asarray(picture.convert("RGB"))
-    below, right = (whole - side for whole, side in zip(size, rgb.shape[:2], strict=True))
-    return np.pad(rgb, ((0, below), (0, right), (0, 0)), "edge")

@@ -21,7 +21,7 @@ from hcfss_jax.errors import (
 )
 from hcfss_jax.images import ImageSource, Planes, read_image, to_pil
 from hcfss_jax.models import create_model
-from hcfss_jax.models.passes import CodingPasses
+from hcfss_jax.models.passes import CodingPasses, arrays_of
 from hcfss_jax.picture_stream import Written, read_picture, write_picture
 from hcfss_jax.tiles import LARGEST_TILE, SMALLEST_TILE, Canvas, Tile, layout, tile_count
 from hcfss_jax.weights import WeightPackage, check_parameters, load_package
@@ -271,7 +271,7 @@ class Codec:
             return
         limit = _ARRAYS_OVER_PIXELS * max(max_pixels, LARGEST_TILE**2)
         tiles = layout(height, width, side) if count * SMALLEST_TILE**2 <= limit else []
-        sizes = (self._passes.size_of(tile.height, tile.width) for tile in tiles)
+        sizes = (arrays_of(self.model, tile.height, tile.width) for tile in tiles)
         if not tiles or sum(rows * columns for rows, columns in sizes) > limit:
             raise ImageTooLarge(
                 f"{width}x{height} pixels are too thin to be worth their tiles: "

@@ -62,7 +62,7 @@ def write_picture(
     margins: of each step, for `choose_shifts`. crc: of the symbols before these, where there are some.
     """
     level = _level(quality)
-    y, z = passes.analyse(_padded(rgb, passes.size), level)
+    y, z = passes.analyse(padded(rgb, passes.size), level)
     sent = _cut(z, _area(passes, Z_STRIDE))
     decoded, records = run_steps(
         passes.steps,
@@ -173,7 +173,7 @@ def _level(quality: float) -> jax.Array:
     return jnp.asarray([quality - 1], jnp.float32)
 
 
-def _padded(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def padded(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A batch of one of height and width `size`; the border is repeated."""
     below, right = (whole - side for whole, side in zip(size, rgb.shape[:2], strict=True))
     return np.pad(rgb, ((0, below), (0, right), (0, 0)), "edge")[None]

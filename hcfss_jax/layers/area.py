@@ -44,7 +44,12 @@ def only_within(area: jax.Array, size: tuple[int, int]) -> AbstractContextManage
     return nn.intercept_methods(intercept)
 
 
-def _inside(shape: tuple[int, ...], area: jax.Array, size: tuple[int, int]) -> jax.Array:
+def inside(x: jax.Array, area: jax.Array) -> jax.Array:
+    """bool `[H, W, 1]`: the first rows and columns of a map `[B, H, W, C]`, `area` of its own positions."""
+    return _inside(x.shape, area, x.shape[1:3])[..., None]
+
+
+def _inside(shape: tuple[int, ...], area: jax.Array, size: tuple[int, ...]) -> jax.Array:
     """bool `[H, W]` of a map `[B, H, W, C]`."""
     rows, columns = (
         jnp.arange(length) * (whole // length) < limit

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from hcfss_jax.coding.buckets import whole_positions
 from hcfss_jax.entropy.gaussian import gaussian_bits
 from hcfss_jax.entropy.steps import Prediction, run_steps
-from hcfss_jax.layers.area import only_within
+from hcfss_jax.layers.area import inside, only_within
 from hcfss_jax.models.skeleton import Y_STRIDE, Z_STRIDE, CompressionModel
 
 
@@ -52,7 +52,7 @@ def _pass(
 ) -> tuple[jax.Array, jax.Array]:
     """One picture, a batch of one. Beyond it the latents are what is predicted, and cost nothing."""
     y, z = model.analyse(x, level)
-    sent = _inside(z, -(-area // Z_STRIDE))
+    sent = inside(z, -(-area // Z_STRIDE))
     z_hat = jnp.where(sent, jnp.round(z), 0)
     bits_z = jnp.sum(jnp.where(sent, model.prior_bits(z_hat), 0))
     quantise = _rounding_within(model.split(y), -(-area // Y_STRIDE))
@@ -66,15 +66,9 @@ def _rounding_within(
     parts: list[jax.Array], area: jax.Array
 ) -> Callable[[int, Prediction], tuple[jax.Array, jax.Array]]:
     def quantise(step: int, prediction: Prediction) -> tuple[jax.Array, jax.Array]:
-        inside = _inside(parts[step], area)
-        q = jnp.where(inside, jnp.round(parts[step] - prediction.mean), 0)
-        bits = jnp.where(inside, gaussian_bits(q, prediction.log_scale), 0)
+        within = inside(parts[step], area)
+        q = jnp.where(within, jnp.round(parts[step] - prediction.mean), 0)
+        bits = jnp.where(within, gaussian_bits(q, prediction.log_scale), 0)
         return q + prediction.mean, jnp.sum(bits)
 
     return quantise
-
-
-def _inside(latent: jax.Array, area: jax.Array) -> jax.Array:
-    """bool `[h, w, 1]` of a latent `[1, h, w, c]`."""
-    rows, columns = (jnp.arange(n) < area[i] for i, n in enumerate(latent.shape[1:3]))
-    return (rows[:, None] & columns)[..., None]

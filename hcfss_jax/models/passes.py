@@ -14,10 +14,15 @@ import numpy as np
 from hcfss_jax.coding.buckets import bucket, whole_positions
 from hcfss_jax.entropy.gaussian import gaussian_bits, scale_position
 from hcfss_jax.entropy.steps import Decoded, Prediction
-from hcfss_jax.layers.area import only_within
+from hcfss_jax.layers.area import inside, only_within
 from hcfss_jax.models.skeleton import CompressionModel
 
 LARGEST_SYMBOL = 2**20  # beyond what any trained model makes; keeps broken ones inside int32
+
+
+def arrays_of(model: CompressionModel, height: int, width: int) -> tuple[int, int]:
+    """Height and width of the arrays that hold a picture of so many pixels."""
+    return (bucket if model.paddable else whole_positions)(height, width)
 
 
 class CodingPasses:
@@ -25,10 +30,6 @@ class CodingPasses:
 
     def __init__(self, model: CompressionModel, params: Any):
         self._model, self._variables = model, {"params": jax.device_put(params)}
-
-    def size_of(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of the arrays that hold such a picture."""
-        return (bucket if self._model.paddable else whole_positions)(height, width)
 
     def of(self, height: int, width: int) -> "PicturePasses":
         """Those for a picture of `height` x `width` pixels."""
@@ -51,9 +52,8 @@ class PicturePasses:
         self._model, self._variables = model, variables
         self.steps, self.hyper_channels = model.coding_steps, model.hyper_channels
         self.height, self.width = height, width
-        area = whole_positions(height, width)
-        self.size = bucket(height, width) if model.paddable else area
-        self._area = np.asarray(area, np.int32)
+        self.size = arrays_of(model, height, width)
+        self._area = np.asarray(whole_positions(height, width), np.int32)
 
     def analyse(self, rgb: np.ndarray, level: jax.Array) -> tuple[jax.Array, np.ndarray]:
         """uint8 `[1, H, W, 3]` to y, float, and z, int32."""
@@ -130,10 +130,9 @@ def _to_symbols(x: jax.Array) -> jax.Array:
 def _quantise(
     part: jax.Array, mean: jax.Array, log_scale: jax.Array, area: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    rows, columns = (jnp.arange(n) < area[i] for i, n in enumerate(part.shape[1:3]))
-    inside = (rows[:, None] & columns)[..., None]
-    q = jnp.where(inside, _to_symbols(part - mean), 0)
-    return q, jnp.sum(jnp.where(inside, gaussian_bits(q.astype(jnp.float32), log_scale), 0))
+    within = inside(part, area)
+    q = jnp.where(within, _to_symbols(part - mean), 0)
+    return q, jnp.sum(jnp.where(within, gaussian_bits(q.astype(jnp.float32), log_scale), 0))
 
 
 @jax.jit

@@ -1,4 +1,4 @@
-"""Experiments with HCFSSNet: `configs/hcfssnet.py:VARIANT[,lambda=L][,metric=ms-ssim][,FIELD=VALUE]`.
+"""Experiments with HCFSSNet; `configs/defaults.py` says what a variant may add.
 
     python -m train.main --config configs/hcfssnet.py:tiny --workdir runs/tiny --config.data.path=PHOTOS
     python -m train.export runs/tiny hcfssnet-tiny.safetensors
@@ -9,129 +9,16 @@
 | `small` | use | one GPU or TPU chip | not trained yet |
 | `base` | paper scale (N=128, M=320) | a pod slice, see docs/pods.md | not trained yet |
 
-One run learns all rates (8 levels, lambda .0018 to .05). `base,lambda=0.013` learns one, as papers do; theirs are
-.0025, .0035, .0067, .013, .025 and .05. `metric=ms-ssim` minimises 1 - MS-SSIM instead of the squared error; its
-lambdas are CompressAI's, 2.4 to 60.5. PHOTOS is a directory or a tar of images, or what `train.pack` made of them.
-Every field can be overridden: `--config.batch_size=64 --config.mesh.fsdp=4`; those of the model's own config, such as
-`base,state_size=1`, belong to the variant.
+PHOTOS is a directory or a tar of images, or what `train.pack` made of them.
 """
-
-import ast
-import math
-import re
-from typing import Any
 
 import ml_collections
 
-_LEVELS = 8
-# Lowest and highest lambda; geometric in between.
-_LAMBDAS = {"mse": (0.0018, 0.05), "ms-ssim": (2.4, 60.5)}
-# An MS-SSIM lambda of about the same rate is so many times one of the squared error (CompressAI's two lists).
-_MS_SSIM_SCALE = 1300.0
+from configs.defaults import BASE, SMALL, TINY, experiment
 
-# Per variant: crop side in pixels, batch size, steps, peak learning rate, dtype of the transforms.
-_SIZES = {
-    "tiny": (128, 4, 9_000, 1e-3, "float32"),
-    "small": (256, 8, 600_000, 3e-4, "bfloat16"),
-    "base": (256, 16, 2_000_000, 1e-4, "bfloat16"),
-}
+SIZES = {"tiny": TINY, "small": SMALL, "base": BASE}
 
 
 def get_config(variant: str = "tiny") -> ml_collections.ConfigDict:
     """The experiment `variant`. Raises ValueError, which says what there is, for one that does not exist."""
-    size, weight, metric, fields = _parse(variant)
-    crop, batch_size, steps, peak, dtype = _SIZES[size]
-    if metric == "ms-ssim":
-        crop = max(crop, 192)  # its coarsest scale needs 161 pixels
-    config = ml_collections.ConfigDict()
-
-    config.model = ml_collections.ConfigDict()
-    config.model.name = f"hcfssnet-{size}"
-    config.model.overrides = ml_collections.ConfigDict(fields)  # of the model's own config
-    config.init_from = ""  # weights to start from: a name that comes with the library, or a file
-
-    config.metric = metric  # the distortion: "mse" or "ms-ssim"
-    # Weight of the distortion for each rate level; an image draws one level, uniformly.
-    config.lambdas = _lambdas(metric)
-    config.balance = 0.5  # an image of a level counts lambda^-balance: all weigh about alike
-    if weight is not None:
-        config.lambdas = (weight,)
-        config.model.overrides.levels = 1
-        config.model.overrides.gain_start = (_gain_start(weight, metric),) * 2
-
-    config.data = ml_collections.ConfigDict()
-    config.data.path = ""  # a directory of images (searched recursively), a tar, or ArrayRecord
-    config.data.held_out = 14  # images kept for validation, spread evenly over the names
-    config.data.half_size_probability = 0.25  # of a crop twice as large, averaged 2x2
-    config.data.cache_gib = 8.0  # memory of a process for decoded images; the rest is decoded anew
-    config.data.workers = 0 if size == "tiny" else 8  # processes that decode; 0: threads do
-    config.data.threads = 2  # that decode, in the trainer or in each worker
-    config.data.prefetch = 8  # batches made ahead of the step
-
-    config.crop = crop  # pixels, a multiple of 64
-    config.batch_size = batch_size  # images, over all devices
-    config.accumulate = 1  # parts of the batch that a device takes one after the other
-    config.steps = steps
-    config.seed = 0
-
-    config.mesh = ml_collections.ConfigDict()
-    config.mesh.data = -1  # devices along the axis that only deals out the batch; -1 for the rest
-    config.mesh.fsdp = 1  # devices that share the parameters and the optimiser's state
-    config.sharding = ((".*", "fsdp"),)  # (regular expression of names, "fsdp" or "replicated")
-    config.dtype = dtype  # of the transforms: "float32" or "bfloat16"
-    config.remat = size == "base"  # compute each block again on the way back: less memory
-
-    config.learning_rate = peak
-    config.warmup_steps = min(1_000, steps // 45)
-    config.schedule = "wsd"  # constant, then linear to 1 % over the last part; or "cosine"
-    config.cooldown_fraction = 0.35  # the last part of "wsd"
-    config.clip = 1.0  # global norm of the gradient
-    config.weight_decay = 0.0
-    config.ema_decay = 0.999
-    config.stop_after_skips = 100  # steps in a row with a non-finite gradient
-
-    config.log_every = 50  # steps
-    config.eval_every = 5_000  # steps; 0 for never
-    config.eval_crop = 256  # pixels, a multiple of 64
-    config.eval_levels = (0, 3, 7) if len(config.lambdas) == _LEVELS else (0,)
-    config.eval_files = 2  # held-out images that are also coded to real files, and shown
-    config.checkpoint_minutes = 10.0
-    config.keep = 2  # newest checkpoints; the best by validation is kept beside them
-    return config
-
-
-def _parse(variant: str) -> tuple[str, float | None, str, dict[str, Any]]:
-    """(size, lambda, metric, other fields)."""
-    size, *options = re.split(r",(?=\w+=)", variant)
-    fields = {name: _value(text) for name, _, text in (o.partition("=") for o in options)}
-    if size not in _SIZES:
-        raise ValueError(f"hcfssnet has no variant {size!r}: use one of {', '.join(_SIZES)}")
-    metric, weight = fields.pop("metric", "mse"), fields.pop("lambda", None)
-    if metric not in _LAMBDAS:
-        raise ValueError(f"metric={metric}: use one of {', '.join(_LAMBDAS)}")
-    if weight is not None and not (isinstance(weight, int | float) and 0 < weight < math.inf):
-        raise ValueError(f"lambda={weight} is not a positive number")
-    return size, weight, metric, fields
-
-
-def _value(text: str) -> Any:
-    """A number or a tuple as Python writes it, or else the text itself."""
-    try:
-        return ast.literal_eval(text)
-    except (SyntaxError, ValueError):
-        return text
-
-
-def _lambdas(metric: str) -> tuple[float, ...]:
-    lowest, highest = _LAMBDAS[metric]
-    ratio = (highest / lowest) ** (1 / (_LEVELS - 1))
-    return tuple(round(lowest * ratio**level, 6) for level in range(_LEVELS))
-
-
-def _gain_start(weight: float, metric: str) -> float:
-    """Logarithm of the inverse of the best step of an orthonormal transform at this lambda.
-
-    See `gain_start` of the model: the step whose slope of rate against error is lambda.
-    """
-    weight = weight / _MS_SSIM_SCALE if metric == "ms-ssim" else weight
-    return round(-0.5 * math.log(18 / (weight * math.log(2))) + math.log(255), 3)
+    return experiment("hcfssnet", SIZES, variant)

@@ -1,6 +1,6 @@
 """Probability models of latents, and the driver of the coding steps."""
 
-from hcfss_jax.entropy.channel_slices import ChannelSlices
+from hcfss_jax.entropy.channel_slices import AttendedSlices, ChannelSlices
 from hcfss_jax.entropy.factorised import FactorisedPrior
 from hcfss_jax.entropy.gaussian import gaussian_bits, scale_position, scale_table
 from hcfss_jax.entropy.steps import (
@@ -11,6 +11,7 @@ from hcfss_jax.entropy.steps import (
 )
 
 __all__ = [
+    "AttendedSlices",
     "ChannelSlices",
     "FactorisedPrior",
     "Prediction",

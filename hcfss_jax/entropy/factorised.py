@@ -11,7 +11,6 @@ from scipy.special import expit
 from hcfss_jax.entropy.gaussian import LEAST_LIKELIHOOD
 from hcfss_jax.ops import lower_bound
 
-FILTERS = (3, 3, 3)
 INITIAL_SCALE = 10.0
 TAIL_MASS = 2.0**-14  # of each side of a table; beyond it symbols escape
 WIDEST_TABLE = 1024  # integers to each side of 0
@@ -21,31 +20,57 @@ def _uniform_about_zero(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     return jax.random.uniform(key, shape, minval=-0.5, maxval=0.5)
 
 
+def _about_zero(_: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Quantiles of the initial density: -10, 0 and 10 in every channel."""
+    return jnp.broadcast_to(jnp.array([-INITIAL_SCALE, 0.0, INITIAL_SCALE]), shape)
+
+
 class FactorisedPrior(nn.Module):
-    """A monotone network from a value to the logit of its cumulative probability, one for each channel."""
+    """A monotone network from a value to the logit of its cumulative probability, one for each channel.
+
+    What is coded are integers: z, or with `medians` z minus a number of its channel. That number is the second of three
+    "quantiles", which CompressAI learns by a loss of their own; here they only serve weights that come from there, and
+    in training z adapts to rounding at 0 instead.
+    """
 
     channels: int
+    filters: tuple[int, ...] = (3, 3, 3)
+    """Widths of the network's hidden layers."""
+    medians: bool = False
 
     def setup(self) -> None:
-        widths = (1, *FILTERS, 1)
-        scale = INITIAL_SCALE ** (1 / (len(FILTERS) + 1))
+        widths = (1, *self.filters, 1)
+        scale = INITIAL_SCALE ** (1 / (len(self.filters) + 1))
         for i, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
             slope = float(np.log(np.expm1(1 / scale / outputs)))
             shape = (self.channels, outputs, inputs)
             setattr(self, f"h{i}", self.param(f"h{i}", nn.initializers.constant(slope), shape))
             bias_shape = (self.channels, outputs, 1)
             setattr(self, f"b{i}", self.param(f"b{i}", _uniform_about_zero, bias_shape))
-            if i < len(FILTERS):
+            if i < len(self.filters):
                 zeros = nn.initializers.zeros
                 setattr(self, f"a{i}", self.param(f"a{i}", zeros, (self.channels, outputs, 1)))
+        if self.medians:
+            self.quantiles = self.param("quantiles", _about_zero, (self.channels, 3))
+
+    def centre(self, z: jax.Array) -> jax.Array:
+        """z `[..., channels]` to what is rounded and coded."""
+        return z - self._median()
+
+    def restore(self, q: jax.Array) -> jax.Array:
+        """The inverse."""
+        return q + self._median()
+
+    def _median(self) -> jax.Array | float:
+        return jax.lax.stop_gradient(self.quantiles[:, 1]) if self.medians else 0.0
 
     def logits(self, z: jax.Array) -> jax.Array:
         """Logit of P(Z <= z) for z `[..., channels]`."""
         x = jnp.moveaxis(z, -1, 0).reshape(self.channels, 1, -1)
-        for i in range(len(FILTERS) + 1):
+        for i in range(len(self.filters) + 1):
             slope = nn.softplus(getattr(self, f"h{i}"))
             x = jnp.einsum("coi,cin->con", slope, x, precision="highest") + getattr(self, f"b{i}")
-            if i < len(FILTERS):
+            if i < len(self.filters):
                 x = x + jnp.tanh(getattr(self, f"a{i}")) * jnp.tanh(x)
         return jnp.moveaxis(x.reshape(self.channels, *z.shape[:-1]), 0, -1)
 
@@ -55,14 +80,14 @@ class FactorisedPrior(nn.Module):
         sign = -jnp.sign(lower + upper)  # both ends in the lower tail, as in `gaussian_bits`
         return jnp.abs(nn.sigmoid(sign * upper) - nn.sigmoid(sign * lower))
 
-    def bits(self, z: jax.Array) -> jax.Array:
-        """Bits of z, elementwise."""
-        return -jnp.log2(lower_bound(self.likelihood(z), LEAST_LIKELIHOOD))
+    def bits(self, q: jax.Array) -> jax.Array:
+        """Bits of what is coded of z, elementwise."""
+        return -jnp.log2(lower_bound(self.likelihood(self.restore(q)), LEAST_LIKELIHOOD))
 
     def pmfs(self) -> tuple[jax.Array, jax.Array]:
         """Probabilities of all integers of the widest table, and logits at their upper ends, `[integers, channels]`."""
         integers = jnp.arange(-WIDEST_TABLE, WIDEST_TABLE + 1, dtype=jnp.float32)
-        grid = jnp.broadcast_to(integers[:, None], (integers.size, self.channels))
+        grid = self.restore(jnp.broadcast_to(integers[:, None], (integers.size, self.channels)))
         return self.likelihood(grid), self.logits(grid + 0.5)
 
 

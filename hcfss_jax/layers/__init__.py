@@ -1,6 +1,8 @@
 """Flax layers, each importable and usable alone; maps are `[B, H, W, C]`."""
 
+from hcfss_jax.layers.acp import ACP
 from hcfss_jax.layers.afmm import AFMM
+from hcfss_jax.layers.ca_ssm import CASSM
 from hcfss_jax.layers.convolution import DepthwiseConv, SubPixelConv, conv, depth_to_space
 from hcfss_jax.layers.fstam import FSTAM
 from hcfss_jax.layers.gdn import GDN
@@ -12,23 +14,29 @@ from hcfss_jax.layers.residual import (
     ResidualBlockWithStride,
     ResidualUnit,
 )
+from hcfss_jax.layers.swatten import SWAtten
 from hcfss_jax.layers.vfss import VFSS
 from hcfss_jax.layers.vonss import VONSS
+from hcfss_jax.layers.vss import VSS
 from hcfss_jax.layers.window_attention import SwinBlock, WindowAttention
 
 __all__ = [
+    "ACP",
     "AFMM",
+    "CASSM",
     "FSTAM",
     "GDN",
     "MLP",
     "VFSS",
     "VONSS",
+    "VSS",
     "DepthwiseConv",
     "HybridBlock",
     "ResidualBlock",
     "ResidualBlockUpsample",
     "ResidualBlockWithStride",
     "ResidualUnit",
+    "SWAtten",
     "SubPixelConv",
     "SwinBlock",
     "WindowAttention",

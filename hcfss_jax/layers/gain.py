@@ -5,6 +5,14 @@ import jax
 import jax.numpy as jnp
 
 
+class NoGain(nn.Module):
+    """The gain of a model with one rate: 1."""
+
+    def __call__(self, level: jax.Array) -> jax.Array:
+        """Levels `[B]` to `[1, 1, 1, 1]`."""
+        return jnp.ones((1, 1, 1, 1))
+
+
 class RateGain(nn.Module):
     """A learned positive factor for each channel at each rate level, geometric in between.
 

@@ -10,7 +10,7 @@ from hcfss_jax.layers.residual import ResidualBlock
 
 
 class HybridBlock(nn.Module):
-    """x + 1x1(concat(residual block(a), global_path(b))), where (a | b) = 1x1(x).
+    """x + 1x1(concat(local_path(a), global_path(b))), where (a | b) = 1x1(x) and the local path is a residual block.
 
     The shape is TCM's (Liu et al. 2023, section 3.2) with any module as the second path; HCFSSNet puts VFSS there (our
     reading of its "CNN branch and VFSS branch"). `[B, H, W, C]` to the same; C is even.
@@ -18,11 +18,19 @@ class HybridBlock(nn.Module):
 
     global_path: nn.Module
     dtype: DTypeLike | None = None
+    local_skip: bool = False
+    """Whether the local path adds its input once more, as TCM's code does."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         channels = x.shape[-1]
-        local, wide = jnp.split(conv(channels, 1, dtype=self.dtype, name="split")(x), 2, axis=-1)
-        local = ResidualBlock(dtype=self.dtype, name="local_path")(local)
-        both = jnp.concatenate([local, self.global_path(wide)], axis=-1)
+        x, mixed = self.mix(x, conv(channels, 1, dtype=self.dtype, name="split"))
+        a, b = jnp.split(mixed, 2, axis=-1)
+        local = ResidualBlock(dtype=self.dtype, name="local_path")(a)
+        local = local + a if self.local_skip else local
+        both = jnp.concatenate([local, self.global_path(b)], axis=-1)
         return x + conv(channels, 1, dtype=self.dtype, kernel_init=SILENT, name="join")(both)
+
+    def mix(self, x: jax.Array, split: nn.Module) -> tuple[jax.Array, jax.Array]:
+        """What the block adds to, and what it parts among its paths."""
+        return x, split(x)

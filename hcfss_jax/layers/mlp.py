@@ -4,14 +4,17 @@ import flax.linen as nn
 import jax
 from jax.typing import DTypeLike
 
+from hcfss_jax.layers.numerics import FLAX, Numerics
+
 
 class MLP(nn.Module):
     """Dense to `hidden`, GELU, dense back to C. `[..., C]` to the same."""
 
     hidden: int
     dtype: DTypeLike | None = None
+    numerics: Numerics = FLAX
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        y = nn.gelu(nn.Dense(self.hidden, name="in", dtype=self.dtype)(x))
+        y = self.numerics.gelu(nn.Dense(self.hidden, name="in", dtype=self.dtype)(x))
         return nn.Dense(x.shape[-1], name="out", dtype=self.dtype)(y)

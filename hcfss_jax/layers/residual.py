@@ -1,5 +1,7 @@
 """Residual blocks of the convolutional codecs (Cheng et al. 2020), as CompressAI names them."""
 
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 from jax.typing import DTypeLike
@@ -80,16 +82,17 @@ class ResidualBlockUpsample(nn.Module):
 
 
 class ResidualUnit(nn.Module):
-    """The bottleneck of attention modules: 1x1 to half, 3x3, 1x1 back, GELU between and after the sum.
+    """The bottleneck of attention modules: 1x1 to half, 3x3, 1x1 back, activations between and after the sum.
 
     `[B, H, W, C]` to the same.
     """
 
+    activation: Callable[[jax.Array], jax.Array] = nn.gelu
     dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         channels = x.shape[-1]
-        y = nn.gelu(conv(channels // 2, 1, name="narrow", dtype=self.dtype)(x))
-        y = nn.gelu(conv(channels // 2, name="conv", dtype=self.dtype)(y))
-        return nn.gelu(x + conv(channels, 1, name="wide", dtype=self.dtype)(y))
+        y = self.activation(conv(channels // 2, 1, name="narrow", dtype=self.dtype)(x))
+        y = self.activation(conv(channels // 2, name="conv", dtype=self.dtype)(y))
+        return self.activation(x + conv(channels, 1, name="wide", dtype=self.dtype)(y))

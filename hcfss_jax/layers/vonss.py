@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from hcfss_jax.layers.convolution import DepthwiseConv, Initializer
+from hcfss_jax.layers.numerics import FLAX, Numerics
 from hcfss_jax.ops.line_scans import scan_all_lines
 from hcfss_jax.ops.scan_lines import ScanLines
 
@@ -34,7 +35,7 @@ class VONSS(nn.Module):
 
     VMamba's SS2D with 8 sequences instead of 4: rows, columns, diagonals and anti-diagonals. What "neighborhood"
     means the paper leaves open; our reading is `hcfss_jax.ops.scan_lines`. With directions=4 and scan_lines="raster" it
-    is SS2D itself.
+    is SS2D itself (`hcfss_jax.layers.vss`).
     """
 
     state_size: int = 16
@@ -42,6 +43,7 @@ class VONSS(nn.Module):
     scan_lines: ScanLines = "neighborhood"
     expand: float = 2.0
     dtype: DTypeLike | None = None
+    numerics: Numerics = FLAX
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -51,7 +53,7 @@ class VONSS(nn.Module):
         dense = nn.Dense(2 * inner, use_bias=False, dtype=self.dtype, name="in")
         u, gate = jnp.split(dense(x), 2, axis=-1)
         u = nn.silu(DepthwiseConv(dtype=self.dtype, name="conv")(u))
-        y = nn.LayerNorm(dtype=self.dtype, name="norm")(self._scan_all(u))
+        y = self.numerics.layer_norm("norm", self.dtype)(self._scan_all(u))
         y = y * nn.silu(gate)
         return nn.Dense(channels, use_bias=False, dtype=self.dtype, name="out")(y)
 

@@ -9,6 +9,7 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from hcfss_jax.layers.mlp import MLP
+from hcfss_jax.layers.numerics import FLAX, Numerics
 from hcfss_jax.ops.windows import attention_regions, merge, pad_to_windows, partition
 
 
@@ -75,12 +76,13 @@ class SwinBlock(nn.Module):
     shifted: bool = False
     mlp_ratio: int = 4
     dtype: DTypeLike | None = None
+    numerics: Numerics = FLAX
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         attention = WindowAttention(
             self.head_dim, self.window, self.shifted, name="attention", dtype=self.dtype
         )
-        x = x + attention(nn.LayerNorm(name="norm1", dtype=self.dtype)(x))
-        mlp = MLP(self.mlp_ratio * x.shape[-1], name="mlp", dtype=self.dtype)
-        return x + mlp(nn.LayerNorm(name="norm2", dtype=self.dtype)(x))
+        x = x + attention(self.numerics.layer_norm("norm1", self.dtype)(x))
+        mlp = MLP(self.mlp_ratio * x.shape[-1], self.dtype, self.numerics, name="mlp")
+        return x + mlp(self.numerics.layer_norm("norm2", self.dtype)(x))

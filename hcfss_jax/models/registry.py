@@ -4,13 +4,16 @@ import dataclasses
 from typing import Any
 
 from hcfss_jax.errors import UnknownModel
-from hcfss_jax.models import hcfssnet
+from hcfss_jax.models import cmamba, csm, hcfssnet, tcm
 from hcfss_jax.models.skeleton import CompressionModel
 
 DTYPES = ("float32", "bfloat16")
 
 _FAMILIES: dict[str, tuple[type[CompressionModel], dict[str, Any]]] = {
     "hcfssnet": (hcfssnet.HCFSSNet, hcfssnet.VARIANTS),
+    "tcm": (tcm.TCM, tcm.VARIANTS),
+    "csm": (csm.CSM, csm.VARIANTS),
+    "cmamba": (cmamba.CMamba, cmamba.VARIANTS),
 }
 
 

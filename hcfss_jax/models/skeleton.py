@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hcfss_jax.coding import Tables, gaussian_tables, tables_from_pmfs
-from hcfss_jax.entropy.factorised import cut_tails
+from hcfss_jax.entropy.factorised import FactorisedPrior, cut_tails
 from hcfss_jax.entropy.gaussian import scale_table
 from hcfss_jax.entropy.steps import (
     Decoded,
@@ -24,6 +24,8 @@ from hcfss_jax.entropy.steps import (
     rounding,
     run_steps,
 )
+from hcfss_jax.layers.gain import NoGain, RateGain
+from hcfss_jax.models.config import ModelConfig
 from hcfss_jax.ops import add_uniform_noise, round_straight_through
 
 T = TypeVar("T")
@@ -51,18 +53,15 @@ class Output(NamedTuple):
 
 
 class CompressionModel(nn.Module):
-    """The skeleton; a model's `setup` supplies the parts.
+    """The skeleton. To the prior and the gains, a model's `setup` adds the parts that are its own.
 
-    Modules `g_a`, `g_s`, `h_a`, `h_s`; `prior` (a FactorisedPrior); `slices` (an entropy model: `split`, `predict`,
-    `refine`); and RateGains `gain_y`, `inverse_gain_y`, `gain_z`, `inverse_gain_z`.
-
-    And two properties that need no parameters: `coding_steps`, the steps that code y, and `hyper_channels`, those of z.
+    Modules `g_a`, `g_s`, `h_a`, `h_s`; and `slices`, an entropy model with `split`, `predict` and `refine`.
 
     Images are float `[B, H, W, 3]` in [0, 1] with H and W multiples of 64; levels are `[B]` in [0, levels - 1].
     y is `[B, H / 16, W / 16, M]` and z `[B, H / 64, W / 64, C_z]`, both after their gain.
     """
 
-    config: Any
+    config: ModelConfig
     """What the model is. It travels with the weights; the other two may change between runs with the same weights."""
     dtype: str = "float32"
     """What g_a and g_s compute in: "float32", or "bfloat16" for accelerators. All else is float32."""
@@ -74,16 +73,38 @@ class CompressionModel(nn.Module):
         """Whether `layers.area.only_within` makes padding invisible to all of its layers."""
         return True
 
+    @property
+    def coding_steps(self) -> int:
+        """Steps that code y."""
+        return len(self.config.slices)
+
+    @property
+    def hyper_channels(self) -> int:
+        """Channels of z."""
+        return self.config.hyper_channels
+
+    def setup(self) -> None:
+        c = self.config
+        self.prior = FactorisedPrior(c.hyper_channels, c.prior_filters, c.medians)
+        first, last = c.gain_start
+        self.gain_y = self._gain(sum(c.slices), (first, last))
+        self.inverse_gain_y = self._gain(sum(c.slices), (-first, -last))
+        self.gain_z = self._gain(c.hyper_channels)
+        self.inverse_gain_z = self._gain(c.hyper_channels)
+
+    def _gain(self, channels: int, start: tuple[float, float] = (0.0, 0.0)) -> nn.Module:
+        return RateGain(self.config.levels, channels, start) if self.config.gains else NoGain()
+
     def analyse(self, x: jax.Array, level: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Image to (y, z), not yet quantised."""
+        """Image to (y, z), not yet quantised; z around its prior's medians."""
         y = self.g_a(x).astype(jnp.float32) * self.gain_y(level)
-        z = self.h_a(y) * self.gain_z(level)
+        z = self.prior.centre(self.h_a(y) * self.gain_z(level))
         return y, z
 
     @exactly
-    def hyper(self, z_hat: jax.Array, level: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Quantised z to the hyperprior's maps for mean and scale, `[B, h, w, M]` each."""
-        return self.h_s(z_hat * self.inverse_gain_z(level))
+    def hyper(self, z_hat: jax.Array, level: jax.Array) -> Any:
+        """Quantised z to what the hyperprior tells the coding steps: maps for mean and scale, `[B, h, w, M]` each."""
+        return self.h_s(self.prior.restore(z_hat) * self.inverse_gain_z(level))
 
     @exactly
     def predict(self, step: int, hyper: Any, decoded: Decoded) -> Prediction:

@@ -3,10 +3,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from hcfss_jax.layers.convolution import SubPixelConv, conv
 from hcfss_jax.layers.wavelet_start import forward_start, inverse_start, packet
-from hcfss_jax.models.hcfssnet import Analysis, HCFSSNetConfig, Synthesis
+from hcfss_jax.models.config import ModelConfig
+from hcfss_jax.models.transforms import Analysis, Synthesis
 from tests.small_model import photo
 
 KEY = jax.random.key(0)
@@ -34,8 +36,8 @@ def test_a_packet_with_room_for_every_subband_loses_nothing():
 
 
 def test_a_network_of_block_transforms_starts_as_the_projection_onto_its_packet():
-    config = HCFSSNetConfig(widths=(8, 12, 16), blocks=(0, 0, 0), slices=(24,), skip_kernels=(2, 1))
-    g_a, g_s = Analysis(config), Synthesis(config)
+    config = ModelConfig(widths=(8, 12, 16), blocks=(0, 0, 0), slices=(24,), skip_kernels=(2, 1))
+    g_a, g_s = Analysis(config, pytest.fail), Synthesis(config, pytest.fail)
     y, variables = jax.jit(g_a.init_with_output)(KEY, X)
     x_hat, _ = jax.jit(g_s.init_with_output)(KEY, y)
     np.testing.assert_allclose(jax.jit(g_a.apply)(variables, x_hat), y, atol=1e-4)

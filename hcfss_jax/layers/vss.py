@@ -1,0 +1,27 @@
+"""VSS, the block of VMamba (Liu et al. 2024) as the codecs that followed use it: SS2D without an MLP behind."""
+
+import flax.linen as nn
+import jax
+from jax.typing import DTypeLike
+
+from hcfss_jax.layers.numerics import PYTORCH, Numerics
+from hcfss_jax.layers.vonss import VONSS
+
+
+class VSS(nn.Module):
+    """x + SS2D(LN x). `[B, H, W, C]` to the same.
+
+    SS2D scans the whole map as one sequence, along its rows and along its columns, both ways.
+    """
+
+    state_size: int = 16
+    expand: float = 2.0
+    dtype: DTypeLike | None = None
+    numerics: Numerics = PYTORCH
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        ss2d = VONSS(
+            self.state_size, 4, "raster", self.expand, self.dtype, self.numerics, name="ss2d"
+        )
+        return x + ss2d(self.numerics.layer_norm("norm", self.dtype)(x))

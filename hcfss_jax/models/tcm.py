@@ -1,0 +1,99 @@
+"""TCM, the mixed Transformer and CNN codec (Liu et al., CVPR 2023), the plainest form of the skeleton.
+
+    g_a, g_s, h_a, h_s   as in `transforms`, with hybrid blocks: W-MSA, then SW-MSA in each pair
+    y                    5 slices of channels; SWAtten + 3 convolutions for mean and scale of each; LRP
+
+Function and parameters are those of the authors' code (github.com/jmliu206/LIC_TCM), so that its weights can be
+imported; what the paper says otherwise is not followed.
+"""
+
+import dataclasses
+import functools
+
+import flax.linen as nn
+
+from hcfss_jax.entropy.channel_slices import AttendedSlices
+from hcfss_jax.layers.hybrid import HybridBlock
+from hcfss_jax.layers.numerics import PYTORCH
+from hcfss_jax.layers.remat import remat_if
+from hcfss_jax.layers.swatten import SWAtten
+from hcfss_jax.layers.window_attention import SwinBlock
+from hcfss_jax.models.config import PORTED, TINY, ModelConfig
+from hcfss_jax.models.skeleton import CompressionModel
+from hcfss_jax.models.transforms import Analysis, Block, HyperAnalysis, HyperSynthesis, Synthesis
+
+
+@dataclasses.dataclass(frozen=True)
+class TCMConfig(ModelConfig):
+    """Sizes of a TCM; a hybrid block gives half of its channels to each path."""
+
+    head_dims: tuple[int, int, int] = (8, 16, 32)
+    """Of attention at strides 2, 4 and 8."""
+    window: int = 8
+    """Of attention in g_a and g_s, positions a side."""
+    hyper_head_dim: int = 32
+    hyper_window: int = 4
+    mlp_ratio: int = 4
+    attention_dim: int = 128
+    """Channels inside of SWAtten."""
+    attention_head_dim: int = 16
+
+
+VARIANTS = {
+    "tiny": TCMConfig(
+        **TINY, hyper_head_dim=18, mlp_ratio=2, attention_dim=16, attention_head_dim=8
+    ),
+    "n64": TCMConfig(widths=(128, 128, 128), hyper_width=128, **PORTED),
+    "n128": TCMConfig(**PORTED),
+}
+
+
+class TCM(CompressionModel):
+    """The model; see the module's drawing for its data flow and `CompressionModel` for its methods."""
+
+    config: TCMConfig
+
+    def setup(self) -> None:
+        super().setup()
+        c, remat = self.config, self.remat
+        block = functools.partial(conv_trans, c.head_dims, c.window, c.mlp_ratio, remat)
+        self.g_a = Analysis(c, block, self.dtype, remat)
+        self.g_s = Synthesis(c, block, self.dtype, remat)
+        hyper_block = hyper_conv_trans(c, remat)
+        self.h_a = HyperAnalysis(c, hyper_block, remat)
+        self.h_s = HyperSynthesis(c, hyper_block, remat)
+        self.slices = swatten_slices(c, remat)
+
+
+def conv_trans(
+    head_dims: tuple[int, ...],
+    window: int,
+    mlp_ratio: int,
+    remat: bool,
+    stage: int,
+    index: int,
+    *,
+    name: str,
+    dtype: str | None,
+) -> nn.Module:
+    """TCM's hybrid block, whose second path is a Swin block: W-MSA where `index` is even, SW-MSA where odd."""
+    swin = SwinBlock(
+        head_dims[stage], window, index % 2 == 1, mlp_ratio, dtype, PYTORCH, parent=None
+    )
+    return remat_if(remat, HybridBlock)(swin, dtype, local_skip=True, name=name)
+
+
+def hyper_conv_trans(c: TCMConfig, remat: bool) -> Block:
+    """The blocks of the hyper transforms."""
+    return functools.partial(conv_trans, (c.hyper_head_dim,), c.hyper_window, c.mlp_ratio, remat)
+
+
+def swatten_slices(c: TCMConfig, remat: bool) -> AttendedSlices:
+    """The entropy model of y."""
+    attention = functools.partial(
+        remat_if(remat, SWAtten),
+        c.attention_dim,
+        head_dim=c.attention_head_dim,
+        mlp_ratio=c.mlp_ratio,
+    )
+    return AttendedSlices(c.slices, c.parameter_hidden, PYTORCH, attention, log_scale=False)

@@ -1,0 +1,131 @@
+"""The transforms that the models share; what differs is the block in them.
+
+    g_a   x -> RBS -> [block]*b1 -> RBS -> [block]*b2 -> RBS -> [block]*b3 -> conv3x3 /2 -> y
+    g_s   y -> RBU -> [block]*b3 -> RBU -> [block]*b2 -> RBU -> [block]*b1 -> sub-pixel 3x3 -> x_hat
+    h_a   y -> RBS -> [block]*h -> conv3x3 /2 -> z
+    h_s   z_hat -> RBU -> [block]*h -> sub-pixel 3x3 -> map, once for mean and once for scale
+
+RBS, RBU: residual blocks with stride 2 / upsampling by 2. Sizes and order are TCM's (Liu et al. 2023).
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from hcfss_jax.layers.convolution import ISOMETRY, Initializer, SubPixelConv, conv
+from hcfss_jax.layers.remat import remat_if
+from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
+from hcfss_jax.layers.wavelet_start import forward_start, inverse_start, packet
+from hcfss_jax.models.config import ModelConfig
+
+
+class Block(Protocol):
+    """Makes a block that keeps the shape of its map.
+
+    stage: 0 at the finest resolution of its transform. index: of the block in its stage, from 0.
+    """
+
+    def __call__(self, stage: int, index: int, *, name: str, dtype: str | None) -> nn.Module:
+        """A block, when called inside the `nn.compact` method that owns it."""
+        ...
+
+
+def _linear_starts(c: ModelConfig, start: Callable[[np.ndarray], Initializer]) -> list[Initializer]:
+    """How the linear path of each stage starts, the finest first: as a packet where its kernels can."""
+    stages = packet((*c.widths, sum(c.slices)))
+    return [start(stage) if c.skip_kernels == (2, 1) else ISOMETRY for stage in stages]
+
+
+class Analysis(nn.Module):
+    """g_a: `[B, H, W, 3]` to `[B, H / 16, W / 16, M]`."""
+
+    config: ModelConfig
+    block: Block
+    dtype: str = "float32"
+    remat: bool = False
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        c, (*starts, last) = self.config, _linear_starts(self.config, forward_start)
+        down = remat_if(self.remat, ResidualBlockWithStride)
+        for i, (width, blocks) in enumerate(zip(c.widths, c.blocks, strict=True)):
+            x = down(width, c.skip_kernels[0], self.dtype, starts[i], name=f"down{i + 1}")(x)
+            for j in range(blocks):
+                x = self.block(i, j, name=f"stage{i + 1}_block{j + 1}", dtype=self.dtype)(x)
+        out = conv(sum(c.slices), stride=2, dtype=self.dtype, kernel_init=last, name="out")
+        return out(x)
+
+
+class Synthesis(nn.Module):
+    """g_s: `[B, H / 16, W / 16, M]` to `[B, H, W, 3]`, the mirror of g_a."""
+
+    config: ModelConfig
+    block: Block
+    dtype: str = "float32"
+    remat: bool = False
+
+    @nn.compact
+    def __call__(self, y: jax.Array) -> jax.Array:
+        c, x = self.config, y
+        last, *starts = _linear_starts(c, inverse_start)
+        up = remat_if(self.remat, ResidualBlockUpsample)
+        for i, (width, blocks) in reversed(list(enumerate(zip(c.widths, c.blocks, strict=True)))):
+            x = up(width, c.skip_kernels[1], self.dtype, starts[i], name=f"up{i + 1}")(x)
+            for j in range(blocks):
+                x = self.block(i, j, name=f"stage{i + 1}_block{j + 1}", dtype=self.dtype)(x)
+        return SubPixelConv(3, dtype=self.dtype, kernel_init=last, name="out")(x)
+
+
+class HyperAnalysis(nn.Module):
+    """h_a: y `[B, h, w, M]` to `[B, h / 4, w / 4, C_z]`, float32."""
+
+    config: ModelConfig
+    block: Block
+    remat: bool = False
+
+    @nn.compact
+    def __call__(self, y: jax.Array) -> jax.Array:
+        c = self.config
+        down = remat_if(self.remat, ResidualBlockWithStride)
+        x = down(c.hyper_width, c.skip_kernels[0], name="down")(y)
+        for j in range(c.hyper_blocks):
+            x = self.block(0, j, name=f"block{j + 1}", dtype=None)(x)
+        return conv(c.hyper_channels, stride=2, name="out")(x)
+
+
+class HyperUpsampling(nn.Module):
+    """z `[B, h / 4, w / 4, C_z]` to a map `[B, h, w, features]`, float32."""
+
+    config: ModelConfig
+    block: Block
+    features: int
+    remat: bool = False
+
+    @nn.compact
+    def __call__(self, z: jax.Array) -> jax.Array:
+        c = self.config
+        up = remat_if(self.remat, ResidualBlockUpsample)
+        x = up(c.hyper_width, c.skip_kernels[1], name="up")(z)
+        for j in range(c.hyper_blocks):
+            x = self.block(0, j, name=f"block{j + 1}", dtype=None)(x)
+        return SubPixelConv(self.features, name="sub_pixel")(x)
+
+
+class HyperSynthesis(nn.Module):
+    """h_s: z to a map for mean and one for scale, `[B, h, w, M]` each, float32, with nothing in common."""
+
+    config: ModelConfig
+    block: Block
+    remat: bool = False
+
+    def setup(self) -> None:
+        self.mean, self.scale = (
+            HyperUpsampling(self.config, self.block, sum(self.config.slices), self.remat)
+            for _ in range(2)
+        )
+
+    def __call__(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return self.mean(z), self.scale(z)

@@ -1,8 +1,8 @@
-# Everything from a bare checkout: `make demo`, `make test`, `make lint`, `make test-tfc`.
+# Everything from a bare checkout: `make demo`, `make test`, `make lint`, `make test-tfc`, `make test-golden`.
 # Each makes the virtual environment that it needs, once, and again when the lists change.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tfc lint format clean
+.PHONY: help demo test test-tfc test-golden lint format clean
 .DELETE_ON_ERROR:
 
 # Candidates, tried in order; `make test PYTHON=/path/to/python3.12` to choose.
@@ -30,6 +30,7 @@ help:
 	@echo "make demo      compress and decompress a sample photo (installs .venv, a minute or two)"
 	@echo "make test      the test suite on the newest JAX"
 	@echo "make test-tfc  coding, codec and metric tests beside real TensorFlow Compression (.venv-tfc)"
+	@echo "make test-golden  whole models against recorded outputs of their authors' code"
 	@echo "make lint      style and types"
 	@echo "make format    rewrite the sources in the project's style"
 
@@ -41,6 +42,9 @@ test: .venv/dev.stamp
 
 test-tfc: .venv-tfc/stamp
 	.venv-tfc/bin/python -m pytest --require-tfc $(TFC_TESTS)
+
+test-golden: .venv/dev.stamp
+	.venv/bin/python -m pytest -m golden tests/golden
 
 lint: .venv/dev.stamp
 	.venv/bin/ruff check .

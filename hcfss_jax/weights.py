@@ -20,6 +20,7 @@ import safetensors.numpy
 
 from hcfss_jax.coding import Tables
 from hcfss_jax.errors import UnknownModel, WrongWeights
+from hcfss_jax.parameters import Params, flatten, nest, parameter_shapes
 from hcfss_jax.whole_file import write_whole
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -33,8 +34,6 @@ _DTYPES = {
     "I32": np.dtype(np.int32),
 }
 _STORED = {"float32": np.dtype(np.float32), "bfloat16": np.dtype(ml_dtypes.bfloat16)}
-
-Params = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +68,7 @@ class WeightPackage:
     @property
     def parameter_count(self) -> int:
         """How many numbers the model has learned."""
-        return sum(leaf.size for leaf in _flatten(self.params).values())
+        return sum(leaf.size for leaf in flatten(self.params).values())
 
 
 def make_package(
@@ -146,16 +145,12 @@ def load_package(name_or_path: str | os.PathLike[str]) -> WeightPackage:
 
 def check_parameters(package: WeightPackage, model: Any) -> None:
     """Raise WrongWeights, naming the first differences, unless `model` takes these parameters."""
-    import jax
-
-    key = jax.random.key(0)
-    x, level = np.zeros((1, 64, 64, 3), np.float32), np.zeros((1,), np.float32)
-    wanted = _flatten(jax.eval_shape(model.init, key, x, level, key[None])["params"])
-    found = _flatten(package.params)
+    wanted = parameter_shapes(model)
+    found = {name: leaf.shape for name, leaf in flatten(package.params).items()}
     wrong = [
-        f"{name}: {_shape(found, name)} where the model has {_shape(wanted, name)}"
+        f"{name}: {found.get(name, 'none')} where the model has {wanted.get(name, 'none')}"
         for name in sorted(wanted.keys() | found.keys())
-        if _shape(found, name) != _shape(wanted, name)
+        if found.get(name) != wanted.get(name)
     ]
     if wrong:
         raise WrongWeights(
@@ -192,70 +187,45 @@ def _metadata(data: bytes) -> dict[str, str]:
 
 def _assemble(path: Path, header: dict[str, Any], tensors: dict[str, np.ndarray]) -> WeightPackage:
     """A package of what a file holds."""
-    params: Params = {}
-    tables: dict[str, dict[str, np.ndarray]] = {}
     try:
-        for name, tensor in tensors.items():
-            kind, *parts = name.split(".")
-            if kind == "params":
-                _insert(params, parts, np.asarray(tensor, np.float32))
-            elif kind == "tables":
-                _insert(tables, parts, tensor)
-            else:
-                raise ValueError(f"unknown tensor {name!r}")
+        parts = nest(tensors)
+        if unknown := sorted(parts.keys() - {"params", "tables"}):
+            raise ValueError(f"unknown tensors {unknown[0]!r}")
+        params = {n: np.asarray(leaf, np.float32) for n, leaf in flatten(parts["params"]).items()}
         return WeightPackage(
             header["model"],
             header["config"],
-            params,
-            {latent: Tables.from_arrays(arrays) for latent, arrays in tables.items()},
+            nest(params),
+            {latent: Tables.from_arrays(arrays) for latent, arrays in parts["tables"].items()},
             header["meta"],
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WrongWeights(f"{path} is not a whole weight package ({error})") from error
 
 
 def _tensors(params: Params, tables: Mapping[str, Tables]) -> dict[str, np.ndarray]:
     """Every tensor of a package by its name in the file."""
-    named = {f"params.{name}": leaf for name, leaf in _flatten(params).items()}
+    named = {f"params.{name}": leaf for name, leaf in flatten(params).items()}
     for latent, table in tables.items():
         for name, array in table.to_arrays().items():
             named[f"tables.{latent}.{name}"] = np.ascontiguousarray(array, np.int32)
     return named
 
 
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dict to {"a.b.c": leaf}."""
-    flat: dict[str, Any] = {}
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= _flatten(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
-
-
-def _insert(tree: dict[str, Any], parts: list[str], leaf: np.ndarray) -> None:
-    for part in parts[:-1]:
-        tree = tree.setdefault(part, {})
-    tree[parts[-1]] = leaf
-
-
 def _round_to(params: Params, stored: np.dtype) -> Params:
     """Float32 values that `stored` holds exactly, in the same nesting."""
-    rounded: Params = {}
-    for name, leaf in _flatten(params).items():
-        _insert(rounded, name.split("."), np.asarray(leaf).astype(stored).astype(np.float32))
-    return rounded
+    return nest(
+        {
+            name: np.asarray(leaf).astype(stored).astype(np.float32)
+            for name, leaf in flatten(params).items()
+        }
+    )
 
 
 def _stored_dtype(dtype: str) -> np.dtype:
     if dtype not in _STORED:
         raise ValueError(f"parameters are stored as {' or '.join(_STORED)}, not as {dtype!r}")
     return _STORED[dtype]
-
-
-def _shape(flat: Mapping[str, Any], name: str) -> str:
-    return str(tuple(flat[name].shape)) if name in flat else "none"
 
 
 def _canonical_json(value: Any) -> bytes:

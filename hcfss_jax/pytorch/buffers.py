@@ -1,0 +1,61 @@
+"""What a PyTorch codec's state dict holds beside its parameters: constants, and tables that its `update()` fills."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from hcfss_jax.entropy.gaussian import LEAST_LIKELIHOOD, SCALE_MIN
+from hcfss_jax.layers.gdn import PEDESTAL
+
+_TAIL_MASS = 1e-9  # of CompressAI's quantiles
+_BUFFER = re.compile(
+    r"(^|\.)(pedestal|bound|target|_offset|_quantized_cdf|_cdf_length|scale_table|scale_bound)$"
+)
+
+
+def is_buffer(name: str) -> bool:
+    """Whether a name of a state dict is no parameter's."""
+    return _BUFFER.search(name) is not None
+
+
+def buffers(parameters: Iterable[str]) -> dict[str, np.ndarray]:
+    """The buffers beside the parameters of these names, before `update()`."""
+    found: dict[str, np.ndarray] = {}
+    for name in parameters:
+        if re.search(r"gdn\.(beta|gamma)$", name):
+            least = 1e-6 if name.endswith("beta") else 0.0
+            found[f"{name}_reparam.pedestal"] = _constant(PEDESTAL)
+            found[f"{name}_reparam.lower_bound.bound"] = _constant((least + PEDESTAL) ** 0.5)
+    target = float(np.log(2 / _TAIL_MASS - 1))
+    scale = _constant(SCALE_MIN)
+    found["entropy_bottleneck.target"] = np.array([-target, 0, target], np.float32)
+    found["gaussian_conditional.scale_table"] = np.zeros(0, np.float32)
+    found["gaussian_conditional.scale_bound"] = scale
+    found["gaussian_conditional.lower_bound_scale.bound"] = scale
+    for owner in ("entropy_bottleneck", "gaussian_conditional"):
+        found[f"{owner}.likelihood_lower_bound.bound"] = _constant(LEAST_LIKELIHOOD)
+        for table in ("_offset", "_quantized_cdf", "_cdf_length"):
+            found[f"{owner}.{table}"] = np.zeros(0, np.int32)
+    return found
+
+
+def canonical(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The parameters of a state dict under the names of today's CompressAI, without its buffers."""
+    prefix = "module." if all(name.startswith("module.") for name in state) else ""
+    named = {name.removeprefix(prefix): value for name, value in state.items()}
+    return {_today(name): value for name, value in named.items() if not is_buffer(name)}
+
+
+def _today(name: str) -> str:
+    """CompressAI before 1.2.7 called the bottleneck's parameters otherwise."""
+    kinds = {"matrix": "matrices", "bias": "biases", "factor": "factors"}
+    return re.sub(
+        r"^(entropy_bottleneck)\._(matrix|bias|factor)(\d+)$",
+        lambda match: f"{match[1]}.{kinds[match[2]]}.{match[3]}",
+        name,
+    )
+
+
+def _constant(value: float) -> np.ndarray:
+    return np.array([value], np.float32)

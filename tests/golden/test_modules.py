@@ -1,0 +1,140 @@
+"""Layers against the outputs of their PyTorch originals, with weights that come from a formula."""
+
+import functools
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hcfss_jax import layers, ops
+from hcfss_jax.entropy import FactorisedPrior, gaussian_bits, scale_position, scale_table
+from hcfss_jax.layers.numerics import PYTORCH
+from hcfss_jax.models.csm import SwinHybrid, VSSHybrid
+from hcfss_jax.ops.scan_lines import CROSS, unfold
+from hcfss_jax.parameters import flatten, nest
+from hcfss_jax.pytorch import names
+from hcfss_jax.pytorch.layouts import layout_of
+from tests.golden.formula import HERE, module_input, weights
+
+DATA = np.load(HERE / "modules.npz")
+RECORD = json.loads((HERE / "modules.json").read_text())
+
+swin = functools.partial(layers.SwinBlock, numerics=PYTORCH)
+hybrid = functools.partial(layers.HybridBlock, local_skip=True)
+# The layer, and what its modules are called there.
+CASES = {
+    "ss2d_d32": (layers.VONSS(16, 4, "raster", numerics=PYTORCH), names.SS2D),
+    "vss_d32": (layers.VSS(), names.VSS),
+    "vss_d40_b2": (layers.VSS(), names.VSS),
+    "wmsa_sw8": (layers.WindowAttention(8, 8, True), names.MSA),
+    "swin_w8": (swin(8), names.SWIN),
+    "swin_sw8": (swin(8, shifted=True), names.SWIN),
+    "swin_w4": (swin(16, 4), names.SWIN),
+    "swin_sw4": (swin(16, 4, True), names.SWIN),
+    "channel_attention": (layers.ACP(), names.ACP),
+    "convmamba": (VSSHybrid(layers.VSS(), local_skip=True), names.HYBRID),
+    "swincnn_1": (SwinHybrid(swin(16), local_skip=True), names.HYBRID),
+    "swincnn_2": (
+        SwinHybrid(swin(16, shifted=True), local_skip=True, attended=False),
+        names.HYBRID,
+    ),
+    "conv_trans_w": (hybrid(swin(8, 4)), names.HYBRID),
+    "conv_trans_sw": (hybrid(swin(8, 4, True)), names.HYBRID),
+    "swatten": (layers.SWAtten(128, 64), names.ATTENTION),
+    "res_block": (layers.ResidualBlock(), names.RESIDUAL),
+    "rb_stride2": (layers.ResidualBlockWithStride(32), names.DOWN),
+    "rb_up2": (layers.ResidualBlockUpsample(16), names.UP),
+    "gdn": (layers.GDN(), names.ITSELF),
+    "igdn": (layers.GDN(inverse=True), names.ITSELF),
+    "subpel": (layers.SubPixelConv(3), names.SUB_PIXEL),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_layer_is_the_function_of_its_original(name):
+    layer, table = CASES[name]
+    record = RECORD[name]
+    x = DATA[f"{name}/x"] if f"{name}/x" in DATA else module_input(name, record["input"])
+    x, wanted = (_channels_last(a, record["layout"]) for a in (x, DATA[f"{name}/y"]))
+    made = weights(record["parameters"])
+    found = jax.jit(layer.apply)({"params": _parameters(layer, x, name, table, made)}, x)
+    tolerance = max(1e-5, 10 * record["max_abs_f32_f64"])
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance)
+
+
+def _channels_last(x: np.ndarray, layout: str) -> np.ndarray:
+    return x.transpose(0, 2, 3, 1) if layout == "NCHW" else x
+
+
+def _parameters(layer, x, name, table, made):
+    """The weights of a layer alone, in our layout; every one of them is used."""
+    params, used = {}, set()
+    shapes = jax.eval_shape(layer.init, jax.random.key(0), x)["params"]
+    for path, leaf in flatten(shapes).items():
+        module, _, last = path.rpartition(".")
+        layout = layout_of(module, last, leaf.shape)
+        there = ".".join(part for part in (name, table[module], layout.leaf) if part)
+        params[path] = layout.here(made[there], leaf.shape)
+        used.add(there)
+    assert used == made.keys()
+    return nest(params)
+
+
+def test_the_four_sequences_are_those_of_the_original():
+    image = jnp.arange(35.0).reshape(1, 5, 7, 1)
+    for line, wanted in zip(CROSS, DATA["cross_scan/order"], strict=True):
+        steps = unfold(image, line.layout("raster"), "raster").ravel()
+        np.testing.assert_array_equal(steps[::-1] if line.reverse else steps, wanted)
+
+
+def test_the_selective_scan_is_that_of_the_original():
+    u, delta, a, b, c, d, bias = (
+        DATA[f"selective_scan/{n}"] for n in ("u", "delta", "A", "B", "C", "D", "delta_bias")
+    )
+    dt = jax.nn.softplus(delta + bias[:, None])
+    lines, inner = b.shape[1], len(d) // b.shape[1]
+    for k in range(lines):
+        own = slice(k * inner, (k + 1) * inner)
+        steps = [
+            x.transpose(2, 0, 1)[:, :, None] for x in (u[:, own], dt[:, own], b[:, k], c[:, k])
+        ]
+        found = ops.selective_scan(*steps[:2], a[own].T, *steps[2:], d[own])
+        wanted = DATA["selective_scan/y"][:, own].transpose(2, 0, 1)
+        np.testing.assert_allclose(found[:, :, 0], wanted, rtol=0, atol=4e-5)
+
+
+def test_the_factorised_prior_is_that_of_the_original():
+    prior = FactorisedPrior(8, (3, 3, 3, 3), medians=True)
+    x, x_hat, likelihood = (
+        DATA[f"entropy_bottleneck/{n}"].transpose(0, 2, 3, 1) for n in ("x", "x_hat", "likelihood")
+    )
+    init = functools.partial(prior.init, method="bits")
+    shapes = jax.eval_shape(init, jax.random.key(0), x)["params"]
+    record = RECORD["entropy_bottleneck"]["parameters"]
+    made = weights(record)
+    params = {}
+    for leaf, array in shapes.items():
+        layout = layout_of("prior", leaf, array.shape)
+        params[leaf] = layout.here(made[f"entropy_bottleneck.{layout.leaf}"], array.shape)
+    bound = prior.bind({"params": params})
+    q = jnp.round(bound.centre(x))
+    np.testing.assert_allclose(bound.restore(q), x_hat, atol=1e-6)
+    np.testing.assert_allclose(2.0 ** -bound.bits(q), likelihood, rtol=1e-4, atol=1e-6)
+    grid = np.broadcast_to(DATA["entropy_bottleneck/grid"][:, None], (81, 8))
+    np.testing.assert_allclose(
+        bound.logits(grid).T, DATA["entropy_bottleneck/cdf_logits"], rtol=1e-5, atol=1e-5
+    )
+
+
+def test_the_gaussian_and_its_table_are_those_of_the_original():
+    x, means, scales, likelihood = (
+        DATA[f"gaussian_conditional/{n}"] for n in ("x", "means", "scales", "likelihood")
+    )
+    bits = gaussian_bits(jnp.round(x - means), jnp.log(jnp.maximum(scales, 0.11)))
+    np.testing.assert_allclose(2.0**-bits, likelihood, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(scale_table(), DATA["scale_table/table"], rtol=1e-6)
+    # Theirs is the first table at least as wide; ours is the nearest.
+    position = np.asarray(scale_position(jnp.log(DATA["scale_table/scales"])))
+    assert np.all(np.abs(DATA["scale_table/index"] - position) <= 1.001)

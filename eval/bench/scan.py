@@ -1,7 +1,10 @@
 """Time and memory of the selective scan: `python -m eval.bench.scan`.
 
 One direction over a [2, 64, 64, 96] map with 16 states, forward and backward, in interleaved runs. The yardstick is one
-`jax.lax.associative_scan` over all 4096 pixels at once. Memory is what XLA sets aside beside inputs and outputs.
+`jax.lax.associative_scan` over all 4096 pixels at once. Memory is what XLA sets aside beside inputs and outputs. On a
+GPU the Pallas kernel stands beside the others, and `--bandwidth` tells how near each comes to that of the memory:
+
+    python -m eval.bench.scan --shape 16 128 128 128 --bandwidth 4.3 [--forward]
 """
 
 import argparse
@@ -26,23 +29,39 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--states", type=int, default=16)
     parser.add_argument("--shape", type=int, nargs=4, default=(2, 64, 64, 96))
+    parser.add_argument("--forward", action="store_true", help="without gradients")
+    parser.add_argument("--bandwidth", type=float, help="of the device's memory, in TB/s")
     args = parser.parse_args()
     prepare_jax()
+    arguments = inputs(args.shape, args.states)
     programs = {
-        name: jax.jit(gradients_of(scan)).lower(*inputs(args.shape, args.states)).compile()
+        name: jax.jit(scan if args.forward else gradients_of(scan)).lower(*arguments).compile()
         for name, scan in ways(args.shape).items()
     }
-    times = interleaved(programs, inputs(args.shape, args.states), args.runs)
+    times = interleaved(programs, arguments, args.runs)
     memory = {name: temporary_bytes(program) for name, program in programs.items()}
     yardstick, *_ = programs
+    moved = least_bytes(*arguments, forward=args.forward)
     print(
-        f"{list(args.shape)} map, {args.states} states, forward + backward, {jax.default_backend()}"
+        f"{list(args.shape)} map, {args.states} states, {jax.default_backend()}, "
+        f"forward{'' if args.forward else ' + backward'}: at least {moved / 1e9:.3f} GB to move"
     )
     for name, seconds in times.items():
+        share = moved / seconds / (args.bandwidth * 1e12) if args.bandwidth else None
         print(
             f"{name:44} {1e3 * seconds:8.1f} ms ({times[yardstick] / seconds:5.1f}x faster)  "
-            f"{memory[name] / 2**20:8.1f} MiB ({memory[yardstick] / memory[name]:5.1f}x smaller)"
+            f"{memory[name] / 2**20:8.1f} MiB ({memory[yardstick] / max(1, memory[name]):5.1f}x smaller)"
+            + ("" if share is None else f"  {share:6.1%} of bandwidth")
         )
+
+
+def least_bytes(
+    u: jax.Array, dt: jax.Array, a: jax.Array, b: jax.Array, c: jax.Array, *, forward: bool
+) -> int:
+    """That any scan moves: u, dt, B and C in, y out; on the way back these and dy in, their gradients out."""
+    read = u.nbytes + dt.nbytes + b.nbytes + c.nbytes
+    there = read + u.nbytes
+    return there if forward else there + 2 * read + u.nbytes
 
 
 def temporary_bytes(program: Any) -> int:
@@ -53,6 +72,11 @@ def temporary_bytes(program: Any) -> int:
 def ways(shape: tuple[int, int, int, int]) -> dict[str, Scan]:
     """The yardstick, and the forms that the library has, as functions of maps `[B, H, W, C]`."""
     pixels = shape[1] * shape[2]
+    kernels = {
+        "raster, pallas": over("raster", "pallas"),
+        "columns, pallas": over("neighborhood", "pallas"),
+        "diagonals, pallas": over("neighborhood", "pallas", shift=1),
+    }
     return {
         "one associative_scan over the map": over("raster", "associative", chunk=pixels),
         "raster, associative in chunks": over("raster", "associative", chunk=32),
@@ -61,6 +85,7 @@ def ways(shape: tuple[int, int, int, int]) -> dict[str, Scan]:
         "columns, sequential": over("neighborhood", "sequential"),
         "diagonals, associative in chunks": over("neighborhood", "associative", shift=1),
         "diagonals, sequential": over("neighborhood", "sequential", shift=1),
+        **(kernels if jax.default_backend() == "gpu" else {}),
     }
 
 

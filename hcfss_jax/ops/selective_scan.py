@@ -10,17 +10,24 @@ turns the rows of an image into its diagonals without moving a pixel; what a lin
 
 The state `[S, G, P, N, C]` never exists whole: the scan walks in chunks of steps, keeps the state at the borders
 of chunks alone, and recomputes the inside on the way back. Inside a chunk stands one linear recurrence, which has
-two implementations (`linear_recurrence`) and one gradient.
+two implementations (`linear_recurrence`) and one gradient; or all is one kernel for GPUs (`pallas_scan`).
+
+"auto" is one of the former, on GPUs too. The kernel passes the tests of the others, but interpreted: no GPU has run or
+timed it. And XLA, which divides the others among devices, would gather a batch to run the kernel whole on each.
 """
 
 import functools
-from typing import get_args
+from collections.abc import Callable
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from hcfss_jax.ops.linear_recurrence import Implementation, linear_recurrence
+from hcfss_jax.ops.linear_recurrence import Implementation as Recurrence
+from hcfss_jax.ops.linear_recurrence import linear_recurrence
+
+Implementation = Literal["auto", "associative", "sequential", "pallas"]
 
 CHUNK_ELEMENTS = 2**19  # of state in a chunk: 2 MiB in float32; measured by eval.bench.scan
 CHUNK_STEPS = (2, 128)
@@ -50,12 +57,14 @@ def selective_scan(
       shift: places that a line moves along P at each step.
       reverse: walk from the last step to the first.
       implementation: of the recurrence, see `linear_recurrence`; "auto" is sequential in the shortest chunks, too.
+        "pallas" is a kernel for GPUs, interpreted on CPUs (slow, for tests).
       chunk: steps whose states exist at a time; None chooses by size.
 
     Returns:
       y `[S, G, P, C]` in u's dtype. The state is float32, or float64 where u is.
 
-    Raises ValueError for an implementation that is none.
+    Raises ValueError for an implementation that is none, NotImplementedError for "pallas" where the installed JAX does
+    not have what the kernel is written in.
     """
     if implementation not in get_args(Implementation):
         raise ValueError(
@@ -64,6 +73,10 @@ def selective_scan(
     steps, groups, lines, channels = u.shape
     states = a.shape[0]
     state_dtype = jnp.promote_types(u.dtype, jnp.float32)
+    if implementation == "pallas":
+        a = a.astype(state_dtype)
+        d = jnp.zeros_like(a[0]) if d is None else d.astype(state_dtype)
+        return _pallas_scan()(u, dt, a, b, c, d, shift=shift, reverse=reverse, chunk=chunk)
     chunk = min(steps, chunk or _chunk_steps(groups * lines * states * channels))
     if implementation == "auto" and chunk <= CHUNK_STEPS[0]:
         # Steps so wide that a chunk holds two keep any machine busy, and a tree over two steps saves none.
@@ -89,6 +102,18 @@ def selective_scan(
     return y.astype(u.dtype)
 
 
+def _pallas_scan() -> Callable[..., jax.Array]:
+    """Imported at first use: for a kernel that few run, and that a release of JAX may take the ground from."""
+    try:
+        from hcfss_jax.ops.pallas_scan import pallas_scan
+    except ImportError as error:
+        raise NotImplementedError(
+            f"implementation='pallas': JAX {jax.__version__} lacks what it stands on ({error}); "
+            "choose 'associative'"
+        ) from error
+    return pallas_scan
+
+
 def _chunk_steps(elements_a_step: int) -> int:
     low, high = CHUNK_STEPS
     return max(low, min(high, CHUNK_ELEMENTS // elements_a_step))
@@ -107,7 +132,7 @@ def _scan_chunk(
     a: jax.Array,
     shift: int,
     reverse: bool,
-    implementation: Implementation,
+    implementation: Recurrence,
 ) -> tuple[jax.Array, jax.Array]:
     """One chunk: state before `[G, P, N * C]` and inputs to (state after, y)."""
     u, dt, b, c = (x.astype(a.dtype) for x in inputs)

@@ -1,6 +1,8 @@
 """Every form of the selective scan against the float64 loop, values and gradients."""
 
 import functools
+import itertools
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -48,13 +50,19 @@ def relative_error(found, wanted) -> float:
     return float(np.max(np.abs(np.asarray(found) - wanted)) / np.max(np.abs(wanted)))
 
 
-@pytest.mark.parametrize("implementation", ["associative", "sequential"])
-@pytest.mark.parametrize("shift", [0, 1, -1])
-@pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("chunk", [None, 4])
+EVERY_WAY = [
+    *itertools.product(["associative", "sequential"], [0, 1, -1], [False, True], [None, 4])
+]
+# Interpreting the kernel takes seconds a case, and it unrolls its chunks.
+KERNEL = [("pallas", 0, False, 2), ("pallas", 1, True, 4), ("pallas", -1, False, 2)]
+
+
+@pytest.mark.parametrize("implementation, shift, reverse, chunk", [*EVERY_WAY, *KERNEL])
 def test_scan_equals_the_float64_twin_at_decays_from_1e_minus_6_to_1e3(
     implementation, shift, reverse, chunk
 ):
+    if implementation == "pallas":
+        pytest.importorskip("hcfss_jax.ops.pallas_scan", exc_type=ImportError)
     inputs = scan_inputs()
     weight = np.random.default_rng(1).normal(size=inputs[0].shape)
     as_float32 = [jnp.asarray(x, jnp.float32) for x in inputs]
@@ -117,6 +125,14 @@ def test_the_implementation_is_that_of_the_platform_compiled_for(platform, loops
 def test_steps_so_wide_that_chunks_are_the_shortest_are_taken_one_at_a_time_everywhere():
     assert gradient_program("tpu", chunk=2) == gradient_program("cpu", chunk=2)
     assert gradient_program("tpu", chunk=3) != gradient_program("cpu", chunk=3)
+
+
+def test_where_jax_lacks_what_the_kernel_stands_on_it_is_refused_and_the_way_out_named(monkeypatch):
+    monkeypatch.setitem(
+        sys.modules, "hcfss_jax.ops.pallas_scan", None
+    )  # as if it could not be imported
+    with pytest.raises(NotImplementedError, match="choose 'associative'"):
+        selective_scan(*map(jnp.asarray, scan_inputs()), implementation="pallas")
 
 
 def test_an_unknown_implementation_is_refused_by_name():

@@ -44,7 +44,7 @@ test-tfc: .venv-tfc/stamp
 	.venv-tfc/bin/python -m pytest --require-tfc $(TFC_TESTS)
 
 test-golden: .venv/dev.stamp
-	.venv/bin/python -m pytest -m golden tests/golden
+	.venv/bin/python -m pytest -m golden tests
 
 lint: .venv/dev.stamp
 	.venv/bin/ruff check .

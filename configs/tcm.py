@@ -6,7 +6,7 @@
 | variant | for | hardware | to expect |
 |---|---|---|---|
 | `tiny` | trials | two CPU cores | TO BE FILLED |
-| `n64`, `n128` | the authors' sizes, 45 and 77 M parameters | a pod slice | their weights by `hcfss import-torch` |
+| `n64`, `n96`, `n128` | the authors' sizes, 45, 59 and 77 M | a pod slice | their weights by `hcfss import-torch` |
 
 With a lambda (`n128,lambda=0.013`) the model is exactly the authors'; without, it has gains and learns all rates.
 """
@@ -15,7 +15,7 @@ import ml_collections
 
 from configs.defaults import PORTED, TINY, experiment
 
-SIZES = {"tiny": TINY, "n64": PORTED, "n128": PORTED}
+SIZES = {"tiny": TINY, "n64": PORTED, "n96": PORTED, "n128": PORTED}
 
 
 def get_config(variant: str = "tiny") -> ml_collections.ConfigDict:

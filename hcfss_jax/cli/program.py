@@ -80,6 +80,17 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="the models, and which have weights here")
     models.set_defaults(command=_command("describe", "models"))
 
+    take = commands.add_parser("import-torch", help="weights of a PyTorch codec, for use here")
+    take.add_argument("checkpoint", metavar="CHECKPOINT", help=".pth, .pth.tar or safetensors")
+    _add_output(take, "import_torch", "weight package to write, NAME.safetensors")
+    take.add_argument(
+        "--model", required=True, metavar="NAME", help="a model, or a family such as csm"
+    )
+
+    give = commands.add_parser("export-torch", help="weights for the PyTorch code of a model")
+    give.add_argument("weights", metavar="NAME|FILE", help="a model or a file of weights")
+    _add_output(give, "export_torch", "state dict to write, .safetensors or .pth")
+
     demo = commands.add_parser("demo", help="compress and decompress a sample photo")
     demo.add_argument("--out", default="hcfss-demo", metavar="DIR", help="default: hcfss-demo")
     demo.add_argument("--model", metavar="NAME|FILE", help="a model or a file of weights")
@@ -93,6 +104,12 @@ def _add_paths(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("-o", "--output", metavar="OUT", help="output file or folder")
     parser.add_argument("-f", "--force", action="store_true", help="replace existing outputs")
     parser.add_argument("--model", metavar="NAME|FILE", help="a model or a file of weights")
+
+
+def _add_output(parser: argparse.ArgumentParser, command: str, what: str) -> None:
+    parser.add_argument("out", metavar="OUT", help=what)
+    parser.add_argument("-f", "--force", action="store_true", help="replace an existing output")
+    parser.set_defaults(command=_command("port", command))
 
 
 def _number(text: str) -> float:

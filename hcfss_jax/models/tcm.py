@@ -44,6 +44,7 @@ VARIANTS = {
         **TINY, hyper_head_dim=18, mlp_ratio=2, attention_dim=16, attention_head_dim=8
     ),
     "n64": TCMConfig(widths=(128, 128, 128), hyper_width=128, **PORTED),
+    "n96": TCMConfig(widths=(192, 192, 192), hyper_width=192, **PORTED),
     "n128": TCMConfig(**PORTED),
 }
 

@@ -6,6 +6,7 @@ few names that a state dict and an optimiser's state take, and refuses every oth
 
 import collections
 import io
+import math
 import os
 import pickle
 import zipfile
@@ -142,7 +143,12 @@ def _tensor(
     """`torch._utils._rebuild_tensor_v2`: a view of a storage, here within its bounds."""
     numbers = storage.data
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    if min((0, offset, *size, *stride)) < 0 or (np.prod(size) and last >= numbers.size):
+    count = math.prod(size)
+    if (
+        min(0, offset, *size, *stride) < 0
+        or count > numbers.size
+        or (count and last >= numbers.size)
+    ):
         raise ValueError("a tensor reaches beyond its storage")
     strides = [step * numbers.itemsize for step in stride]
     view = np.lib.stride_tricks.as_strided(numbers[offset:], size, strides, writeable=False)

@@ -1,4 +1,4 @@
-"""A model small enough to compile in seconds, with every part of the real ones, and weights that are not trivial."""
+"""Models small enough to compile in seconds, with every part of the real ones, and weights that are not trivial."""
 
 import functools
 
@@ -10,36 +10,45 @@ from hcfss_jax.models import create_model
 from hcfss_jax.weights import WeightPackage, make_package
 
 NAME = "hcfssnet-tiny"
-FIELDS = {
+_COMMON = {
     "widths": (8, 8, 8),
     "blocks": (0, 0, 1),
     "hyper_width": 8,
     "hyper_channels": 4,
     "slices": (4, 4),
-    "attention_dim": 8,
     "parameter_hidden": (8, 8),
 }
+_ATTENTION = {"head_dims": (4, 4, 4), "attention_dim": 8, "attention_head_dim": 4}
+SMALL = {
+    NAME: {**_COMMON, "attention_dim": 8},
+    "tcm-tiny": {**_COMMON, **_ATTENTION, "hyper_blocks": 1, "hyper_head_dim": 4},
+    "csm-tiny": {**_COMMON, **_ATTENTION, "blocks": (1, 0, 1), "hyper_head_dim": 4},
+    "cmamba-tiny": {**_COMMON, "reduction": 1, "hyper_features": 8, "cae_dim": 8},
+}
+"""A model of each family, and the fields that make it small."""
+FIELDS = SMALL[NAME]
 
 
 @functools.cache
-def small_model():
+def small_model(name: str = NAME):
     """The module; one object, so that compiled functions are shared between tests."""
-    return create_model(NAME, **FIELDS)
+    return create_model(name, **SMALL[name])
 
 
 @functools.cache
-def small_params(seed: int = 0):
+def small_params(seed: int = 0, name: str = NAME):
     """Random weights, scaled so that latents have a few bits each."""
     key = jax.random.key(seed)
     x, level = jnp.zeros((1, 64, 64, 3)), jnp.zeros(1)
-    shapes = jax.eval_shape(small_model().init, key, x, level, key[None])["params"]
+    shapes = jax.eval_shape(small_model(name).init, key, x, level, key[None])["params"]
     rng = np.random.default_rng(seed)
+    wide = 7 if name in ("tcm-tiny", "csm-tiny") else 2  # the scale itself, or its logarithm
 
     def draw(path, leaf):
         name = jax.tree_util.keystr(path)
-        if "scale_net" in name and "['out']" in name:
+        if ("scale_net" in name and "['out']" in name) or "head" in name:
             # Wide Gaussians: a model that its symbols surprise estimates badly what they cost.
-            return 0.005 * rng.normal(size=leaf.shape) + 2 * ("bias" in name)
+            return 0.005 * rng.normal(size=leaf.shape) + wide * ("bias" in name)
         if "kernel" in name or "proj" in name:
             return rng.normal(size=leaf.shape) / np.sqrt(np.prod(leaf.shape[:-1]))
         if "gamma" in name:
@@ -54,9 +63,9 @@ def small_params(seed: int = 0):
 
 
 @functools.cache
-def small_package(seed: int = 0) -> WeightPackage:
+def small_package(seed: int = 0, name: str = NAME) -> WeightPackage:
     """The weights as a package; another seed is another set of weights of the same model."""
-    return make_package(small_model(), NAME, small_params(seed), {"made": "at random"})
+    return make_package(small_model(name), name, small_params(seed, name), {"made": "at random"})
 
 
 def photo(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -17,6 +17,8 @@ from hcfss_jax.entropy.gaussian import SCALE_LEVELS
 BLOCK = 4096
 """Symbols that share a shift."""
 
+_LEAST_MARGIN = 1e-6  # about the spacing of float32 at p = 32; less is no margin
+
 LOWEST = 1
 """The least index. Between the first two tables lie many symbols, and hardly a bit."""
 
@@ -34,9 +36,18 @@ _SHARES = ((4, 5), (2, 3), (1, 2), (1, 3), (1, 5), (1, 9), (1, 17), (1, 33), (1,
 def choose_shifts(positions: np.ndarray, margin: float) -> np.ndarray:
     """The shift of each block, by number: int32 `[ceil(n / BLOCK)]`.
 
-    positions: `[n]` in [0, 63]. margin: in steps of the table, less than 0.05. Where no shift keeps it, the one that
-    leaves fewest symbols within.
+    positions: `[n]` in [0, 63]. margin: in steps of the table, less than 0.05. Where no shift keeps it, as may happen
+    in a block without clipped symbols, one that keeps half of it, or a quarter, and so on.
     """
+    hit = _symbols_within(positions, margin)
+    chosen, crowded = hit.argmin(axis=1).astype(np.int32), hit.min(axis=1) > 0
+    if np.any(crowded) and margin > _LEAST_MARGIN:
+        chosen[crowded] = choose_shifts(positions, margin / 2)[crowded]
+    return chosen
+
+
+def _symbols_within(positions: np.ndarray, margin: float) -> np.ndarray:
+    """How many symbols of each block lie within the margin of a step at each shift: int `[blocks, shifts]`."""
     distance = _to_nearest_step(positions) * _GRID
     block = np.arange(positions.size) // BLOCK
     near = np.abs(distance) < _REACH + margin * _GRID
@@ -48,7 +59,7 @@ def choose_shifts(positions: np.ndarray, margin: float) -> np.ndarray:
         meant = (shift <= last) & (np.abs(shift) <= _REACH)
         cell = block[meant] * (2 * _REACH + 1) + shift[meant] + _REACH
         hit += np.bincount(cell, minlength=hit.size)
-    return hit.reshape(-1, 2 * _REACH + 1)[:, _OUTWARDS + _REACH].argmin(axis=1).astype(np.int32)
+    return hit.reshape(-1, 2 * _REACH + 1)[:, _OUTWARDS + _REACH]
 
 
 def shifted_index(positions: np.ndarray, shifts: np.ndarray) -> np.ndarray:

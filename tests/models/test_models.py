@@ -1,6 +1,7 @@
 """What holds of every model: shapes, sizes, and that training, evaluation and coding are one computation."""
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,8 @@ import pytest
 from hcfss_jax.entropy import rounding, run_steps
 from hcfss_jax.errors import UnknownModel
 from hcfss_jax.models import create_model, model_names
-from tests.small_model import FIELDS, NAME, photo, small_model, small_params
+from hcfss_jax.parameters import parameter_shapes
+from tests.small_model import NAME, SMALL, photo, small_model, small_params
 
 LEVELS = jnp.asarray([0.0, 6.5])
 BATCH = jnp.asarray(np.stack([photo(64, 128, seed) for seed in (0, 1)]) / 255.0, jnp.float32)
@@ -20,20 +22,39 @@ KEYS = jax.random.split(jax.random.key(0), 2)
 KEEP_REMAT = {"xla_disable_hlo_passes": "cse_barrier_expander"}
 
 
+@pytest.fixture(scope="module", params=SMALL)
+def name(request) -> str:
+    """A small model of each family."""
+    return request.param
+
+
 @functools.cache
 def parameter_count(name: str) -> int:
-    model, key = create_model(name), jax.random.key(0)
-    x, level = jnp.zeros((1, 64, 64, 3)), jnp.zeros(1)
-    shapes = jax.eval_shape(model.init, key, x, level, key[None])
-    return sum(leaf.size for leaf in jax.tree.leaves(shapes))
+    return sum(map(math.prod, parameter_shapes(create_model(name)).values()))
 
 
 @pytest.mark.parametrize(
-    "name, limit", [("hcfssnet-tiny", 1.5e6), ("hcfssnet-small", 12e6), ("hcfssnet-base", 158e6)]
+    "name, limit",
+    [
+        ("hcfssnet-tiny", 1.5e6),
+        ("hcfssnet-small", 12e6),
+        ("hcfssnet-base", 158e6),
+        ("tcm-tiny", 2.5e6),
+        ("csm-tiny", 2.5e6),
+        ("cmamba-tiny", 2.5e6),
+        ("cmamba-base", 56.2e6),  # 48.2 % of MLIC++'s 116.5 M, as the paper says
+    ],
 )
 def test_every_size_can_be_made_and_keeps_its_promise(name, limit):
     assert name in model_names()
     assert 0.1 * limit < parameter_count(name) <= limit
+
+
+@pytest.mark.parametrize(
+    "name, count", [("tcm-n64", 45_180_752), ("tcm-n128", 76_568_148), ("csm-base", 82_878_980)]
+)
+def test_what_can_be_ported_is_as_large_as_its_original(name, count):
+    assert parameter_count(name) == count
 
 
 def test_an_unknown_name_and_an_unknown_field_are_refused_with_the_known_ones():
@@ -46,40 +67,41 @@ def test_an_unknown_name_and_an_unknown_field_are_refused_with_the_known_ones():
 
 
 @functools.cache
-def evaluated():
-    run = jax.jit(functools.partial(small_model().apply, method="evaluate"))
-    return run({"params": small_params()}, BATCH, LEVELS)
+def evaluated(name):
+    run = jax.jit(functools.partial(small_model(name).apply, method="evaluate"))
+    return run({"params": small_params(0, name)}, BATCH, LEVELS)
 
 
-def test_a_pass_keeps_the_picture_s_shape_and_counts_bits_of_each_image():
-    out = evaluated()
+def test_a_pass_keeps_the_picture_s_shape_and_counts_bits_of_each_image(name):
+    out = evaluated(name)
     assert out.x_hat.shape == BATCH.shape and out.bits_y.shape == out.bits_z.shape == (2,)
     assert np.all(out.bits_y > 0) and np.all(out.bits_z > 0)
     assert out.bits_y[1] > out.bits_y[0]  # a higher level, the same kind of picture
 
 
 @functools.cache
-def training_pass():
+def training_pass(name):
     """(params, images, levels, keys) to the output of the pass of training."""
-    return jax.jit(lambda params, *batch: small_model().apply({"params": params}, *batch))
+    return jax.jit(lambda params, *batch: small_model(name).apply({"params": params}, *batch))
 
 
-def test_training_rounds_the_same_latent_but_counts_the_rate_of_a_noisy_one():
+def test_training_rounds_the_same_latent_but_counts_the_rate_of_a_noisy_one(name):
     """Straight-through rounding gives the picture of evaluation; only the rate is a proxy."""
+    run, params = training_pass(name), small_params(0, name)
     first, second = (jax.random.split(jax.random.key(seed), 2) for seed in (0, 1))
-    trained = training_pass()(small_params(), BATCH, LEVELS, first)
-    out = evaluated()
+    trained = run(params, BATCH, LEVELS, first)
+    out = evaluated(name)
     np.testing.assert_allclose(trained.x_hat, out.x_hat, atol=2e-3)
     assert np.all(np.abs(trained.bits_y / out.bits_y - 1) < 0.2)
-    again = training_pass()(small_params(), BATCH, LEVELS, second)
+    again = run(params, BATCH, LEVELS, second)
     assert np.all(trained.bits_y != again.bits_y)
 
 
-def test_what_training_makes_of_an_image_depends_on_its_own_key_and_not_on_its_batch():
+def test_what_training_makes_of_an_image_depends_on_its_own_key_and_not_on_its_batch(name):
     """So that a batch may be ordered, cut and dealt out to devices in any way."""
     images = jnp.asarray(np.stack([photo(64, 64, seed) for seed in range(4)]) / 255.0, jnp.float32)
     levels, keys = jnp.arange(4.0), jax.random.split(jax.random.key(0), 4)
-    run, params = training_pass(), small_params()
+    run, params = training_pass(name), small_params(0, name)
     together = run(params, images, levels, keys)
     alone = [run(params, images[i : i + 1], levels[i : i + 1], keys[i : i + 1]) for i in range(4)]
     order = jnp.asarray([2, 0, 3, 1])
@@ -91,27 +113,27 @@ def test_what_training_makes_of_an_image_depends_on_its_own_key_and_not_on_its_b
 
 
 @functools.cache
-def gradient_program(remat: bool):
+def gradient_program(name: str, remat: bool):
     """(params, keys) to a rate-distortion loss and its gradient, compiled."""
-    model = create_model(NAME, remat=remat, **FIELDS)
+    model = create_model(name, remat=remat, **SMALL[name])
 
     def loss(params, keys):
         out = model.apply({"params": params}, BATCH, LEVELS, keys)
         return jnp.mean((out.x_hat - BATCH) ** 2) * 1e4 + jnp.mean(out.bits_y + out.bits_z)
 
-    program = jax.jit(jax.value_and_grad(loss)).lower(small_params(), KEYS)
+    program = jax.jit(jax.value_and_grad(loss)).lower(small_params(0, name), KEYS)
     return program.compile(compiler_options=KEEP_REMAT)
 
 
-def test_every_parameter_learns_from_the_rate_distortion_loss():
-    _, gradients = gradient_program(remat=False)(small_params(), KEYS)
+def test_every_parameter_learns_from_the_rate_distortion_loss(name):
+    _, gradients = gradient_program(name, remat=False)(small_params(0, name), KEYS)
     for path, gradient in jax.tree_util.tree_leaves_with_path(gradients):
         assert np.all(np.isfinite(gradient)), jax.tree_util.keystr(path)
         assert np.any(gradient != 0), jax.tree_util.keystr(path)
 
 
 def test_rematerialised_blocks_take_less_memory_and_give_the_same_gradients():
-    plain, remat = (gradient_program(remat=remat) for remat in (False, True))
+    plain, remat = (gradient_program(NAME, remat) for remat in (False, True))
     (value, gradients), (value2, gradients2) = (p(small_params(), KEYS) for p in (plain, remat))
     assert float(value2) == pytest.approx(float(value), rel=1e-6)
 
@@ -123,9 +145,14 @@ def test_rematerialised_blocks_take_less_memory_and_give_the_same_gradients():
     assert remat < 0.7 * plain
 
 
-def test_a_slice_is_predicted_from_those_before_it_and_from_no_other():
+def test_rematerialised_blocks_keep_their_names(name):
+    shapes = (parameter_shapes(create_model(name, remat=r, **SMALL[name])) for r in (True, False))
+    assert next(shapes) == next(shapes)
+
+
+def test_a_slice_is_predicted_from_those_before_it_and_from_no_other(name):
     """What makes a file decodable: changing a part of y must not change what predicts it."""
-    model = small_model().bind({"params": small_params()})
+    model = small_model(name).bind({"params": small_params(0, name)})
     y, z = model.analyse(BATCH, LEVELS)
     hyper = model.hyper(jnp.round(z), LEVELS)
     seen: list[jax.Array] = []

@@ -1,6 +1,6 @@
 """Measure a codec on a folder of pictures, through whole files, beside the codecs that everybody has.
 
-    python -m eval.main --weights hcfssnet-tiny --data kodak --out results
+    python -m eval.main --weights NAME --data kodak --out results
 
 Prints a table and BD-rates, and writes report.json, points.csv, plots and a page, index.html, into a folder. Weights of
 one rate each make one curve together: `--weights A B C`. With --estimate no file is written and nothing but the model
@@ -26,6 +26,7 @@ from eval.sweep import Setting, find_images, sweep
 from hcfss_jax.codec import Codec, load
 from hcfss_jax.errors import HcfError, InvalidQuality
 from hcfss_jax.jax_settings import prepare_jax
+from hcfss_jax.weights import DEFAULT_WEIGHTS
 
 INTERRUPTED = 130  # as shells say it
 
@@ -110,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--weights", nargs="+", default=["hcfssnet-tiny"], help="a model's name, or files"
+        "--weights", nargs="+", default=[DEFAULT_WEIGHTS], help="a model's name, or files"
     )
     parser.add_argument("--data", type=Path, required=True, help="a folder of pictures")
     parser.add_argument("--out", type=Path, help="the folder for the report")

@@ -27,7 +27,7 @@ from tqdm import tqdm
 from eval.sweep import find_images
 from hcfss_jax.entropy.margins import noise_record
 from hcfss_jax.errors import HcfError
-from hcfss_jax.weights import WeightPackage, load_package, save_package
+from hcfss_jax.weights import DEFAULT_WEIGHTS, WeightPackage, load_package, save_package
 from hcfss_jax.whole_file import write_whole
 
 # Each changes the order or the kind of float operations. The instruction sets stand for older machines.
@@ -132,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--weights", default="hcfssnet-tiny", help="a model's name, or a file")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="a model's name, or a file")
     parser.add_argument("--data", type=Path, required=True, help="a folder of pictures")
     parser.add_argument("--limit", type=int, help="only the first so many pictures")
     parser.add_argument("--qualities", type=float, nargs="+", default=[1.0, 4.0, 8.0])

@@ -23,6 +23,7 @@ from hcfss_jax.images import read_image
 from hcfss_jax.jax_settings import prepare_jax
 from hcfss_jax.models.passes import PicturePasses
 from hcfss_jax.picture_stream import Written, read_picture, write_picture
+from hcfss_jax.weights import DEFAULT_WEIGHTS
 
 EDGES = 2.0 ** np.arange(-24, 1)
 """Of the histogram of |delta p|, in steps of the table."""
@@ -46,7 +47,7 @@ def main() -> int:
     """Write or read; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("task", choices=("write", "read"))
-    parser.add_argument("--weights", default="hcfssnet-tiny")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
     parser.add_argument("--data", type=Path, nargs="*", help="pictures to write")
     parser.add_argument("--qualities", type=float, nargs="*")
     parser.add_argument("--out", type=Path, help="of write, a folder; of read, a JSON file")

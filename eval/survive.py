@@ -36,6 +36,7 @@ from hcfss_jax.codec import Codec, load
 from hcfss_jax.errors import HcfError
 from hcfss_jax.jax_settings import prepare_jax
 from hcfss_jax.tiles import SMALLEST_TILE
+from hcfss_jax.weights import DEFAULT_WEIGHTS
 
 RIGHT, ANOTHER = "right picture", "another valid picture"
 WRONG, UNNAMED, SLOW, HUNGRY = "WRONG PICTURE", "OTHER EXCEPTION", "TOO SLOW", "TOO MUCH MEMORY"
@@ -220,7 +221,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--weights", default="hcfssnet-tiny", help="a model's name, or a file")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="a model's name, or a file")
     parser.add_argument("--count", type=int, default=10_000, help="mutated files")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="the number of the first of them")

@@ -7,7 +7,7 @@
 
 `Image.open` reads size, mode and colour profile; weights and JAX are loaded with the pixels. The errors of damaged
 pixels are those of `hcfss_jax.errors`. `save` takes, besides the image, `quality` or `target_bpp` (see `Codec`) and
-`weights` (as `use` does; else those of DEFAULT_WEIGHTS).
+`weights` (as `use` does; else those that come with the library).
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from hcfss_jax.errors import HcfError, WrongWeights
 if TYPE_CHECKING:
     from hcfss_jax.codec import Codec
 
-DEFAULT_WEIGHTS = "hcfssnet-tiny"
 LARGEST_BY_DEFAULT = 2 * 89_478_485  # pixels, where Pillow itself refuses
 
 _used: dict[bytes, Codec] = {}  # by fingerprint
@@ -89,6 +88,8 @@ class HcfImageFile(ImageFile.ImageFile):
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
+    from hcfss_jax.weights import DEFAULT_WEIGHTS
+
     options = image.encoderinfo
     codec = use(options.get("weights", DEFAULT_WEIGHTS))
     if "target_bpp" not in options:

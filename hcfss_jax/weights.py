@@ -23,6 +23,8 @@ from hcfss_jax.errors import UnknownModel, WrongWeights
 from hcfss_jax.parameters import Params, flatten, nest, parameter_shapes
 from hcfss_jax.whole_file import write_whole
 
+DEFAULT_WEIGHTS = "hcfssnet-tiny"
+"""The package that is meant where none is named."""
 SHIPPED = Path(__file__).parent / "shipped"
 """Where the packages that come with the library lie, NAME.safetensors beside its card NAME.md."""
 

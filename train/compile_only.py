@@ -1,6 +1,6 @@
 """Compile the training step for a TPU slice that is not there, and say whether it fits.
 
-    python -m train.compile_only --config configs/hcfssnet.py:base --topology v5e:16x16 --per_chip 4,8,16
+    python -m train.compile_only --config configs/NAME.py:base --topology v5e:16x16 --per_chip 4,8,16
 
 Needs libtpu (`pip install hcfss-jax[pod]`), which compiles on any Linux machine, and no TPU. For each
 number of images a chip it prints the memory of a chip, its arithmetic, and everything that is sent between chips.

@@ -1,4 +1,4 @@
-"""Make a weight package of a run: `python -m train.export runs/tiny hcfssnet-tiny.safetensors`."""
+"""Make a weight package of a run: `python -m train.export runs/tiny tiny.safetensors`."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""Train a model: `python -m train.main --config configs/hcfssnet.py:tiny --workdir runs/tiny`.
+"""Train a model: `python -m train.main --config configs/NAME.py:tiny --workdir runs/tiny`.
 
 The same command goes on with a run that was stopped or killed. Fields of the experiment are
 overridden as `--config.batch_size=4`. On many hosts the same command runs on each; see docs/pods.md.

@@ -1,6 +1,6 @@
 """Size, work, time and memory of a model on one picture.
 
-    python -m eval.bench.model --model hcfssnet-base --image photo.png
+    python -m eval.bench.model --model NAME --image photo.png
 
 Without shipped weights the model gets random ones: figures of size, work, time and memory are
 then as good as any, the file's length is not.
@@ -25,7 +25,7 @@ from hcfss_jax.jax_settings import prepare_jax
 from hcfss_jax.models import create_model
 from hcfss_jax.models.skeleton import Z_STRIDE
 from hcfss_jax.multiply_adds import multiply_adds
-from hcfss_jax.weights import load_package, make_package, shipped_names
+from hcfss_jax.weights import DEFAULT_WEIGHTS, load_package, make_package, shipped_names
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", default="hcfssnet-tiny", help="any model's name")
+    parser.add_argument("--model", default=DEFAULT_WEIGHTS, help="any model's name")
     parser.add_argument("--image", required=True, help="a picture's file")
     parser.add_argument("--quality", type=float, default=4.0)
     parser.add_argument("--repeats", type=int, default=3, help="timed runs; the median is printed")

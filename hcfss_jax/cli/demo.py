@@ -26,8 +26,7 @@ _Result = TypeVar("_Result")
 def demo(args: argparse.Namespace) -> int:
     """Write `astronaut.hcf`, what it decodes to, and a comparison under `--out`; the exit code."""
     folder = Path(args.out)
-    name = args.model or runtime.DEFAULT_MODEL
-    codec = _timed(f"load {name}", lambda: runtime.load_codec(name))
+    codec = _timed("load the model", lambda: runtime.load_codec(args.model))
     photo = read_image(resources.files("hcfss_jax").joinpath("shipped/astronaut.webp").read_bytes())
 
     hcf = folder / "astronaut.hcf"
@@ -41,7 +40,7 @@ def demo(args: argparse.Namespace) -> int:
     jpeg, jpeg_quality = jpeg_of_size(photo.rgb, len(data))
     rivals = [
         ("original", photo.rgb, photo.rgb.size),
-        (f"{name}, quality {args.quality:g}", pixels, len(data)),
+        (f"{codec.name}, quality {args.quality:g}", pixels, len(data)),
         (f"JPEG, quality {jpeg_quality}", read_image(jpeg).rgb, len(jpeg)),
     ]
     panels = [(image, _caption(title, photo.rgb, image, size)) for title, image, size in rivals]

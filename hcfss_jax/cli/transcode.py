@@ -25,7 +25,7 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
 def compress(args: argparse.Namespace) -> int:
     """Photos to `.hcf` files; the exit code."""
     todo = jobs.plan(args.paths, args.output, _to_hcf())
-    codec = runtime.load_codec(args.model or runtime.DEFAULT_MODEL)
+    codec = runtime.load_codec(args.model)
     if args.target_bpp is None:
         codec.check_quality(args.quality)
 

@@ -16,6 +16,8 @@ from hcfss_jax.weights import SHIPPED
 class WebpInDisguise:
     """A lossy codec with the interface of the real one."""
 
+    name = "disguise"
+
     def compress(self, image: np.ndarray, quality: float) -> bytes:
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, "WEBP", quality=int(10 * quality))

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hcfss_jax.cli import main, runtime
-from hcfss_jax.weights import SHIPPED, shipped_names
+from hcfss_jax.cli import main
+from hcfss_jax.weights import DEFAULT_WEIGHTS, SHIPPED, shipped_names
 
 pytestmark = pytest.mark.skipif(
-    runtime.DEFAULT_MODEL not in shipped_names(), reason="no weights come with this checkout"
+    DEFAULT_WEIGHTS not in shipped_names(), reason="no weights come with this checkout"
 )
 
 

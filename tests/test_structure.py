@@ -1,0 +1,17 @@
+"""How the house is built, as far as a program can tell."""
+
+from pathlib import Path
+
+import pytest
+
+from hcfss_jax.models import model_names
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("place", ["train", "eval", "hcfss_jax/coding", "hcfss_jax/codec.py"])
+def test_what_serves_every_model_names_none(place):
+    families = {name.partition("-")[0] for name in model_names()}
+    for file in [*(ROOT / place).rglob("*.py")] or [ROOT / place]:
+        text = file.read_text().lower()
+        assert not [family for family in families if family in text], file

@@ -27,7 +27,7 @@ from hcfss_jax.tiles import LARGEST_TILE, SMALLEST_TILE, Canvas, Tile, layout, t
 from hcfss_jax.weights import WeightPackage, check_parameters, load_package
 
 MAX_PIXELS = 2 * 89_478_485  # twice Pillow's warning, where Pillow itself refuses an image
-DEFAULT_QUALITY = 4.0
+_DEFAULT_QUALITY = 4.0
 _ARRAYS_OVER_PIXELS = (
     4  # just above 2048 pixels a side the arrays of tiles hold nearly four times the picture
 )
@@ -57,6 +57,7 @@ class Codec:
       fingerprint: 4 bytes of the weights, which every file carries.
       parameter_count: numbers that the model has learned.
       levels: rate levels; quality runs from 1 to this.
+      default_quality: what is meant where none is given: 4, or the highest below.
       model, params, tables: the Flax module, its parameters and the coder's integers, for what else one does with them.
       package: what it was made from.
       meta: where the weights come from.
@@ -78,6 +79,7 @@ class Codec:
         except (TypeError, ValueError) as error:
             raise WrongWeights(f"the weights do not fit {package.name}: {error}") from error
         self.levels = int(package.config["levels"])
+        self.default_quality = min(_DEFAULT_QUALITY, float(self.levels))
         self.package = package
         self.params, self.tables = package.params, package.tables
         self._passes = CodingPasses(self.model, package.params)
@@ -89,14 +91,14 @@ class Codec:
     def compress(
         self,
         image: ImageSource,
-        quality: float = DEFAULT_QUALITY,
+        quality: float | None = None,
         progress: Progress = iter,
     ) -> bytes:
         """An image to the bytes of an `.hcf` file.
 
         Args:
           image: a path, bytes, a PIL image, or uint8 `[H, W, 3]` (`[H, W, 4]` with alpha).
-          quality: 1 to `levels`, fractions allowed; higher is better and larger.
+          quality: 1 to `levels`, fractions allowed; higher is better and larger. None for `default_quality`.
           progress: what the list of tiles is walked through; `tqdm` shows a bar.
 
         Raises:
@@ -107,7 +109,7 @@ class Codec:
         planes = read_image(image)
         return self._write(planes, extras.from_planes(planes), quality, progress=progress)
 
-    def encode(self, image: ImageSource, quality: float = DEFAULT_QUALITY) -> Encoded:
+    def encode(self, image: ImageSource, quality: float | None = None) -> Encoded:
         """`compress`, with the picture that the decoder will make and the model's estimate."""
         planes = read_image(image)
         canvas, bits = Canvas(*planes.rgb.shape[:2]), 0.0
@@ -186,12 +188,12 @@ class Codec:
         self,
         planes: Planes,
         sections: Mapping[int, bytes],
-        quality: float,
+        quality: float | None,
         look: Callable[[Tile, Written], None] | None = None,
         progress: Progress = iter,
     ) -> bytes:
         """The file of an image and its extra sections. look: is shown each tile, as it has been written."""
-        header = self._header(planes, quality)
+        header = self._header(planes, self.default_quality if quality is None else quality)
         room = self._margins(header.quality)
         streams, checks = [], [0]
         with self._fitting():

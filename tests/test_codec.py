@@ -73,6 +73,14 @@ def test_a_grey_picture_too_comes_back_as_the_encoder_said():
     np.testing.assert_array_equal(decoded.convert("RGB"), encoded.x_hat)
 
 
+def test_where_no_quality_is_given_a_model_with_few_rates_is_asked_for_one_that_it_has():
+    whole = small_package()
+    few = Codec(dataclasses.replace(whole, config={**whole.config, "levels": 2}))
+    assert (codec().default_quality, few.default_quality) == (4, 2)
+    data = codec().compress(photo(8, 8))
+    assert data == codec().compress(photo(8, 8), quality=4)
+
+
 def test_compress_writes_what_encode_does_and_makes_no_picture(monkeypatch):
     picture = photo(20, 30)
     encoded = codec().encode(picture)

@@ -27,10 +27,11 @@ def demo(args: argparse.Namespace) -> int:
     """Write `astronaut.hcf`, what it decodes to, and a comparison under `--out`; the exit code."""
     folder = Path(args.out)
     codec = _timed("load the model", lambda: runtime.load_codec(args.model))
+    quality = codec.default_quality if args.quality is None else args.quality
     photo = read_image(resources.files("hcfss_jax").joinpath("shipped/astronaut.webp").read_bytes())
 
     hcf = folder / "astronaut.hcf"
-    data = _timed("compress (and compile)", lambda: codec.compress(photo.rgb, quality=args.quality))
+    data = _timed("compress (and compile)", lambda: codec.compress(photo.rgb, quality))
     write_whole(hcf, data)
     # From the file, as anyone who is handed it would.
     decoded = _timed("decompress (and compile)", lambda: codec.decompress(hcf.read_bytes()))
@@ -40,7 +41,7 @@ def demo(args: argparse.Namespace) -> int:
     jpeg, jpeg_quality = jpeg_of_size(photo.rgb, len(data))
     rivals = [
         ("original", photo.rgb, photo.rgb.size),
-        (f"{codec.name}, quality {args.quality:g}", pixels, len(data)),
+        (f"{codec.name}, quality {quality:g}", pixels, len(data)),
         (f"JPEG, quality {jpeg_quality}", read_image(jpeg).rgb, len(jpeg)),
     ]
     panels = [(image, _caption(title, photo.rgb, image, size)) for title, image, size in rivals]

@@ -62,7 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_paths(compress, "photos, or folders of them; the last may be the output")
     rate = compress.add_mutually_exclusive_group()
     rate.add_argument(
-        "-q", "--quality", type=_number, default=4.0, metavar="Q", help="1 to 8, default 4"
+        "-q",
+        "--quality",
+        type=_number,
+        metavar="Q",
+        help="1 to 8, or what the model has; default 4",
     )
     rate.add_argument(
         "--target-bpp", type=_positive, metavar="X", help="the best quality within X bits a pixel"
@@ -94,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="compress and decompress a sample photo")
     demo.add_argument("--out", default="hcfss-demo", metavar="DIR", help="default: hcfss-demo")
     demo.add_argument("--model", metavar="NAME|FILE", help="a model or a file of weights")
-    demo.add_argument("-q", "--quality", type=_number, default=4.0, metavar="Q")
+    demo.add_argument("-q", "--quality", type=_number, metavar="Q")
     demo.set_defaults(command=_command("demo", "demo"))
     return parser
 

@@ -26,20 +26,21 @@ def compress(args: argparse.Namespace) -> int:
     """Photos to `.hcf` files; the exit code."""
     todo = jobs.plan(args.paths, args.output, _to_hcf())
     codec = runtime.load_codec(args.model)
+    quality = codec.default_quality if args.quality is None else args.quality
     if args.target_bpp is None:
-        codec.check_quality(args.quality)
+        codec.check_quality(quality)
 
     def work(job: jobs.Job) -> tuple[bytes, str]:
         planes = read_image(job.source)
         for note in planes.notes:
             batch.complain(f"{job.source}: {note}")
-        image, quality = to_pil(planes), args.quality
+        image, found = to_pil(planes), quality
         if args.target_bpp is None:
             data = codec.compress(image, quality=quality, progress=batch.tiles)
         else:
-            data, quality = codec.target_bpp(image, args.target_bpp, progress=batch.tiles)
+            data, found = codec.target_bpp(image, args.target_bpp, progress=batch.tiles)
         bpp = 8 * len(data) / (image.width * image.height)
-        return data, f"{len(data):,} bytes, {bpp:.3f} bpp, quality {quality:.3g}"
+        return data, f"{len(data):,} bytes, {bpp:.3f} bpp, quality {found:.3g}"
 
     return batch.run(todo, work, args.force)
 

@@ -16,7 +16,7 @@ from hcfss_jax.weights import SHIPPED
 class WebpInDisguise:
     """A lossy codec with the interface of the real one."""
 
-    name = "disguise"
+    name, default_quality = "disguise", 4.0
 
     def compress(self, image: np.ndarray, quality: float) -> bytes:
         buffer = io.BytesIO()

@@ -17,6 +17,8 @@ from hcfss_jax.errors import InvalidQuality, NotAnHcfFile
 class FakeCodec:
     """Lossless and quick, with the interface of the real one: files need no model."""
 
+    default_quality = 4.0
+
     def __init__(self) -> None:
         self.asked: list[Any] = []
 

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 
-import hcfss_jax
+from hcfss_jax.weights import SHIPPED, load_package, shipped_names
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-REPORT = json.loads((ROOT / "docs/results/hcfssnet-tiny-kodak/report.json").read_text())
+
+
+def report(name: str) -> dict:
+    return json.loads((ROOT / f"docs/results/{name}-kodak/report.json").read_text())
+
+
+REPORT = report("hcfssnet-tiny")
 CURVE = REPORT["curves"]["hcfssnet-tiny"]
-CARD = Path(hcfss_jax.__file__).parent / "shipped" / "hcfssnet-tiny.md"
 
 
 def row(page: str, head: str) -> list[str]:
@@ -49,15 +54,21 @@ def test_bd_rates_are_those_of_the_report(head, metric):
         assert figure == f"{answer[metric]['percent']:+.1f} %"
 
 
-def test_the_report_is_of_the_weights_that_are_shipped():
-    assert REPORT["codec"]["weights"] == [hcfss_jax.load("hcfssnet-tiny").fingerprint.hex()]
-    assert REPORT["exact"] == {"checked": 192, "equal": 192}
-    assert REPORT["data"]["images"] == 24 and REPORT["published"]["same_pictures"]
-
-
-def test_the_card_has_the_same_curve():
-    card = CARD.read_text(encoding="utf-8")
-    for entry in CURVE:
+@pytest.mark.parametrize("name", shipped_names())
+def test_a_report_is_of_the_weights_that_are_shipped_and_their_card_has_its_curve(name):
+    about = report(name)
+    assert about["codec"]["weights"] == [load_package(name).fingerprint.hex()]
+    assert about["exact"] == {"checked": 192, "equal": 192}
+    assert about["data"]["images"] == 24 and about["published"]["same_pictures"]
+    card = (SHIPPED / f"{name}.md").read_text(encoding="utf-8")
+    for entry in about["curves"][name]:
         assert row(card, f"{entry['quality']:g}") == [
             f"{entry['bpp']:.3f}", f"{entry['psnr']:.2f}", f"{entry['ms_ssim']:.4f}"
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_names() if name != "hcfssnet-tiny"])
+def test_the_relatives_are_told_as_their_reports_have_them(name):
+    answers = report(name)["bd_rate"]["measured"]["jpeg"]
+    told = [f"{answers[metric]['percent']:+.1f} %" for metric in ("psnr", "ms_ssim_db")]
+    assert row(README, f"`{name}`")[1:] == told

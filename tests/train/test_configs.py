@@ -2,7 +2,9 @@
 
 import pytest
 
+from configs import cmamba, csm, hcfssnet, tcm
 from configs.hcfssnet import get_config
+from hcfss_jax.models import create_model
 
 
 @pytest.mark.parametrize("variant", ["tiny", "small", "base"])
@@ -10,6 +12,21 @@ def test_by_default_one_run_learns_all_rates(variant: str) -> None:
     config = get_config(variant)
     assert config.lambdas[0] == 0.0018 and config.lambdas[-1] == pytest.approx(0.05)
     assert config.model.overrides.to_dict() == {}
+
+
+@pytest.mark.parametrize("family", [hcfssnet, tcm, csm, cmamba])
+def test_every_variant_is_a_model_with_a_level_for_each_lambda(family) -> None:
+    for variant in family.SIZES:
+        for options in ("", ",lambda=0.013"):
+            config = family.get_config(variant + options)
+            model = create_model(config.model.name, **config.model.overrides)
+            assert model.config.levels == len(config.lambdas)
+
+
+def test_the_sizes_of_others_are_theirs_exactly_where_one_rate_is_asked_for() -> None:
+    model = csm.get_config("base,lambda=0.013").model
+    assert not create_model(model.name, **model.overrides).config.gains
+    assert csm.get_config("base").model.overrides.gains
 
 
 def test_a_lambda_makes_one_rate_with_gains_that_fit_it() -> None:

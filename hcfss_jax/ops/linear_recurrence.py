@@ -1,34 +1,23 @@
-"""h_t = a_t move(h_{t-1}) + b_t, the recurrence inside every scan, with its own gradient.
+"""h_t = a_t move(h_{t-1}) + b_t as a tree: `jax.lax.associative_scan`, with its own gradient.
 
 `move` shifts the lines of a map along themselves (see `selective_scan`). The gradient of a linear recurrence is the
-same recurrence run backwards, so one `custom_vjp` serves both implementations:
+same recurrence run backwards:
 
     g_t = dh_t + move'(a_{t+1} g_{t+1})      da_t = g_t move(h_{t-1})      db_t = g_t
-
-"sequential" takes a step at a time with all lines in parallel: the least work, and on CPUs the fastest.
-"associative" is `jax.lax.associative_scan`: logarithmic depth, for machines that are wide.
-"auto" is the first on CPU and the second elsewhere, by the platform that the program is compiled for: that may be
-another than the one that compiles.
 """
 
 import functools
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-Implementation = Literal["auto", "associative", "sequential"]
+from hcfss_jax.ops.move_lines import move_lines
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(3, 4, 5))
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3, 4))
 def linear_recurrence(
-    a: jax.Array,
-    b: jax.Array,
-    h: jax.Array,
-    shift: int,
-    reverse: bool,
-    implementation: Implementation,
+    a: jax.Array, b: jax.Array, h: jax.Array, shift: int, reverse: bool
 ) -> jax.Array:
     """All states of the recurrence.
 
@@ -37,29 +26,27 @@ def linear_recurrence(
       h: the state before the first step taken, `[G, P, C]`.
       shift: places along P by which the state moves at each step; zeros enter.
       reverse: take the last step first.
-      implementation: "auto", "associative" or "sequential".
 
     Returns:
       `[S, G, P, C]`, the state after each step, at that step's place.
     """
-    sequential, associative = (
-        functools.partial(solve, shift=shift, reverse=reverse)
-        for solve in (_sequential, _associative)
-    )
-    if implementation == "auto":
-        return lax.platform_dependent(a, b, h, cpu=sequential, default=associative)
-    return (associative if implementation == "associative" else sequential)(a, b, h)
+    first = -1 if reverse else 0
+    b = b.at[first].add(a[first] * move_lines(h, shift))
+    drift = -shift if reverse else shift
+    upright = (_straighten(a, drift), _straighten(b, drift))
+    _, hs = lax.associative_scan(_compose, upright, reverse=reverse)
+    return _unstraighten(hs, drift)
 
 
-def _forward(a, b, h, shift, reverse, implementation):  # type: ignore[no-untyped-def]
-    hs = linear_recurrence(a, b, h, shift, reverse, implementation)
+def _forward(a, b, h, shift, reverse):  # type: ignore[no-untyped-def]
+    hs = linear_recurrence(a, b, h, shift, reverse)
     return hs, (a, h, hs)
 
 
-def _backward(shift, reverse, implementation, saved, dhs):  # type: ignore[no-untyped-def]
+def _backward(shift, reverse, saved, dhs):  # type: ignore[no-untyped-def]
     a, h, hs = saved
     next_a = _delay(move_lines(a, -shift), jnp.zeros_like(h), not reverse)
-    g = linear_recurrence(next_a, dhs, jnp.zeros_like(h), -shift, not reverse, implementation)
+    g = linear_recurrence(next_a, dhs, jnp.zeros_like(h), -shift, not reverse)
     da = g * move_lines(_delay(hs, h, reverse), shift)
     first = -1 if reverse else 0
     return da, g, move_lines(a[first] * g[first], -shift)
@@ -68,37 +55,11 @@ def _backward(shift, reverse, implementation, saved, dhs):  # type: ignore[no-un
 linear_recurrence.defvjp(_forward, _backward)
 
 
-def move_lines(x: jax.Array, shift: int) -> jax.Array:
-    """x `[..., P, C]` with every line moved by `shift` places along P; zeros enter."""
-    if shift == 0:
-        return x
-    padding = [(0, 0, 0)] * x.ndim
-    padding[-2] = (shift, -shift, 0)
-    return lax.pad(x, jnp.zeros((), x.dtype), padding)
-
-
 def _delay(x: jax.Array, first: jax.Array, reverse: bool) -> jax.Array:
     """Each step's predecessor in the order of the walk; `first` before the first."""
     if reverse:
         return jnp.concatenate([x[1:], first[None]])
     return jnp.concatenate([first[None], x[:-1]])
-
-
-def _sequential(a: jax.Array, b: jax.Array, h: jax.Array, shift: int, reverse: bool) -> jax.Array:
-    def step(h: jax.Array, ab: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        h = ab[0] * move_lines(h, shift) + ab[1]
-        return h, h
-
-    return lax.scan(step, h, (a, b), reverse=reverse)[1]
-
-
-def _associative(a: jax.Array, b: jax.Array, h: jax.Array, shift: int, reverse: bool) -> jax.Array:
-    first = -1 if reverse else 0
-    b = b.at[first].add(a[first] * move_lines(h, shift))
-    drift = -shift if reverse else shift
-    upright = (_straighten(a, drift), _straighten(b, drift))
-    _, hs = lax.associative_scan(_compose, upright, reverse=reverse)
-    return _unstraighten(hs, drift)
 
 
 def _compose(

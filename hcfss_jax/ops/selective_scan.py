@@ -9,8 +9,8 @@ C channels. A plain sequence is P = 1. `shift` moves every line by that many pla
 turns the rows of an image into its diagonals without moving a pixel; what a line finds where it enters is 0.
 
 The state `[S, G, P, N, C]` never exists whole: the scan walks in chunks of steps, keeps the state at the borders
-of chunks alone, and recomputes the inside on the way back. Inside a chunk stands one linear recurrence, which has
-two implementations (`linear_recurrence`) and one gradient; or all is one kernel for GPUs (`pallas_scan`).
+of chunks alone, and recomputes the inside on the way back. A chunk goes a step at a time or is a tree (`chunk_scan`);
+or all is one kernel for GPUs (`pallas_scan`).
 
 "auto" is one of the former, on GPUs too. The kernel passes the tests of the others, but interpreted: no GPU has run or
 timed it. And XLA, which divides the others among devices, would gather a batch to run the kernel whole on each.
@@ -24,13 +24,17 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from hcfss_jax.ops.linear_recurrence import Implementation as Recurrence
-from hcfss_jax.ops.linear_recurrence import linear_recurrence
+from hcfss_jax.ops.chunk_scan import chunk_scan
 
 Implementation = Literal["auto", "associative", "sequential", "pallas"]
 
-CHUNK_ELEMENTS = 2**19  # of state in a chunk: 2 MiB in float32; measured by eval.bench.scan
-CHUNK_STEPS = (2, 128)
+WIDE = (
+    2**18
+)  # elements of state in a step that keep any machine busy: such steps are taken one at a time
+CHUNK_ELEMENTS = (
+    2**19
+)  # of state in a chunk of narrower ones: 2 MiB in float32; measured by eval.bench.scan
+LONGEST_CHUNK = 128
 
 
 def selective_scan(
@@ -56,7 +60,7 @@ def selective_scan(
       d: `[C]`, the direct path, or None.
       shift: places that a line moves along P at each step.
       reverse: walk from the last step to the first.
-      implementation: of the recurrence, see `linear_recurrence`; "auto" is sequential in the shortest chunks, too.
+      implementation: of a chunk, see `chunk_scan`; "auto" is sequential where steps are wide, too.
         "pallas" is a kernel for GPUs, interpreted on CPUs (slow, for tests).
       chunk: steps whose states exist at a time; None chooses by size.
 
@@ -77,12 +81,12 @@ def selective_scan(
         a = a.astype(state_dtype)
         d = jnp.zeros_like(a[0]) if d is None else d.astype(state_dtype)
         return _pallas_scan()(u, dt, a, b, c, d, shift=shift, reverse=reverse, chunk=chunk)
-    chunk = min(steps, chunk or _chunk_steps(groups * lines * states * channels))
-    if implementation == "auto" and chunk <= CHUNK_STEPS[0]:
-        # Steps so wide that a chunk holds two keep any machine busy, and a tree over two steps saves none.
+    width = groups * lines * states * channels
+    chunk = min(steps, chunk or _chunk_steps(steps, width))
+    if implementation == "auto" and width >= WIDE:
         implementation = "sequential"
     body = functools.partial(
-        _scan_chunk,
+        chunk_scan,
         a=a.astype(state_dtype),
         shift=shift,
         reverse=reverse,
@@ -95,7 +99,7 @@ def selective_scan(
     else:
         # dt = 0 in what is added at the end: those steps neither decay the state nor feed it.
         inputs = jax.tree.map(functools.partial(_in_chunks, chunk=chunk), inputs)
-        _, y = lax.scan(jax.checkpoint(body), h, inputs, reverse=reverse)
+        _, y = lax.scan(body, h, inputs, reverse=reverse)
         y = y.reshape(-1, groups, lines, channels)[:steps]
     if d is not None:
         y = y + d.astype(state_dtype) * u.astype(state_dtype)
@@ -114,36 +118,12 @@ def _pallas_scan() -> Callable[..., jax.Array]:
     return pallas_scan
 
 
-def _chunk_steps(elements_a_step: int) -> int:
-    low, high = CHUNK_STEPS
-    return max(low, min(high, CHUNK_ELEMENTS // elements_a_step))
+def _chunk_steps(steps: int, width: int) -> int:
+    """Of wide steps as many as there are chunks, which keeps the fewest states; of others what fits."""
+    return round(steps**0.5) if width >= WIDE else min(LONGEST_CHUNK, CHUNK_ELEMENTS // width)
 
 
 def _in_chunks(x: jax.Array, chunk: int) -> jax.Array:
     missing = -x.shape[0] % chunk
     x = jnp.pad(x, ((0, missing),) + ((0, 0),) * (x.ndim - 1))
     return x.reshape(-1, chunk, *x.shape[1:])
-
-
-def _scan_chunk(
-    h: jax.Array,
-    inputs: tuple[jax.Array, jax.Array, jax.Array, jax.Array],
-    *,
-    a: jax.Array,
-    shift: int,
-    reverse: bool,
-    implementation: Recurrence,
-) -> tuple[jax.Array, jax.Array]:
-    """One chunk: state before `[G, P, N * C]` and inputs to (state after, y)."""
-    u, dt, b, c = (x.astype(a.dtype) for x in inputs)
-    steps, groups, lines, channels = u.shape
-    # States before channels: the long axis last is what vector units want.
-    decay = jnp.exp(dt[..., None, :] * a)
-    drive = (dt * u)[..., None, :] * b[..., :, None]
-    flat = (steps, groups, lines, -1)
-    hs = linear_recurrence(
-        decay.reshape(flat), drive.reshape(flat), h, shift, reverse, implementation
-    )
-    states = hs.reshape(*decay.shape)
-    y = jnp.sum(states * c[..., :, None], axis=-2)
-    return hs[0 if reverse else -1], y.reshape(steps, groups, lines, channels)

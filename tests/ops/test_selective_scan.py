@@ -1,6 +1,7 @@
 """Every form of the selective scan against the float64 loop, values and gradients."""
 
 import functools
+import importlib
 import itertools
 import sys
 
@@ -116,15 +117,23 @@ def gradient_program(platform: str, chunk: int | None) -> str:
     return gradient.trace(*inputs).lower(lowering_platforms=(platform,)).as_text()
 
 
-@pytest.mark.parametrize("platform, loops", [("cpu", True), ("tpu", False), ("cuda", False)])
+@pytest.mark.parametrize("platform, loops", [("cpu", True), ("tpu", True), ("cuda", False)])
 def test_the_implementation_is_that_of_the_platform_compiled_for(platform, loops):
     """Which may be another than the one that compiles: a pod's program is made on a CPU."""
     assert ("stablehlo.while" in gradient_program(platform, chunk=None)) == loops
 
 
-def test_steps_so_wide_that_chunks_are_the_shortest_are_taken_one_at_a_time_everywhere():
-    assert gradient_program("tpu", chunk=2) == gradient_program("cpu", chunk=2)
-    assert gradient_program("tpu", chunk=3) != gradient_program("cpu", chunk=3)
+def test_wide_steps_are_taken_one_at_a_time_everywhere(monkeypatch):
+    monkeypatch.setattr(importlib.import_module("hcfss_jax.ops.selective_scan"), "WIDE", 100)
+    assert gradient_program("cuda", chunk=None) == gradient_program("cpu", chunk=None)
+
+
+def test_gradients_are_the_same_from_run_to_run():
+    inputs = [jnp.asarray(x, jnp.float32) for x in scan_inputs()]
+    for implementation in ("associative", "sequential"):
+        how = {"shift": 1, "reverse": True, "implementation": implementation, "chunk": 4}
+        first, second = (value_and_gradients(inputs, 1.0, **how)[1] for _ in range(2))
+        jax.tree.map(np.testing.assert_array_equal, first, second)
 
 
 def test_where_jax_lacks_what_the_kernel_stands_on_it_is_refused_and_the_way_out_named(monkeypatch):

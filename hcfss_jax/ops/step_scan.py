@@ -1,8 +1,8 @@
 """A chunk of the selective scan a step at a time, and its gradient.
 
-All lines of a step are computed at once, and all that a step needs of its states stays inside of it: decay and drive are
+All lines of a step are computed at once, and what a step needs of its states stays inside of it: decay and drive are
 made where they are used, and written nowhere. Forwards a step reads and writes the state and nothing else of its size;
-the way back goes forward once more, keeps the states of this chunk, and undoes them.
+the way back goes forward once more, keeps the states of this chunk, and takes them backwards.
 """
 
 from typing import Any
@@ -46,7 +46,7 @@ def step_scan_gradients(
         before = move_lines(h, shift)
         return _advance(before, u, dt, b, a), before
 
-    def back(carry: tuple[jax.Array, jax.Array], x: Any) -> tuple[Any, Inputs]:
+    def back(carry: tuple[jax.Array, jax.Array], x: Any) -> tuple[Any, Any]:
         (dh, da), (inputs, before, dy) = carry, x
         u, dt, b, c = _as(a, inputs)
         dh, before, dy = _by_state(dh, a), _by_state(before, a), dy[:, :, None]

@@ -28,12 +28,8 @@ from hcfss_jax.ops.chunk_scan import chunk_scan
 
 Implementation = Literal["auto", "associative", "sequential", "pallas"]
 
-WIDE = (
-    2**18
-)  # elements of state in a step that keep any machine busy: such steps are taken one at a time
-CHUNK_ELEMENTS = (
-    2**19
-)  # of state in a chunk of narrower ones: 2 MiB in float32; measured by eval.bench.scan
+WIDE = 2**18  # elements of state in a step that keep any machine busy
+CHUNK_ELEMENTS = 2**19  # of state in a chunk that are no burden: 2 MiB in float32
 LONGEST_CHUNK = 128
 
 
@@ -119,8 +115,8 @@ def _pallas_scan() -> Callable[..., jax.Array]:
 
 
 def _chunk_steps(steps: int, width: int) -> int:
-    """Of wide steps as many as there are chunks, which keeps the fewest states; of others what fits."""
-    return round(steps**0.5) if width >= WIDE else min(LONGEST_CHUNK, CHUNK_ELEMENTS // width)
+    """As many as there are chunks, which keeps the fewest states; of narrow steps as many as are no burden."""
+    return max(round(steps**0.5), min(LONGEST_CHUNK, CHUNK_ELEMENTS // width))
 
 
 def _in_chunks(x: jax.Array, chunk: int) -> jax.Array:

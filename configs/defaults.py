@@ -24,8 +24,8 @@ _MS_SSIM_SCALE = 1300.0
 class Size(NamedTuple):
     """What suits a variant.
 
-    crop: pixels a side. peak: learning rate. dtype: of the transforms. one_rate: the model has no gains of its own, and
-    takes them where it is to learn all rates.
+    crop: pixels a side. peak: learning rate. dtype: of the transforms. workers: processes that decode photos. remat:
+    see the config. one_rate: the model has no gains of its own, and takes them where it is to learn all rates.
     """
 
     crop: int
@@ -33,12 +33,14 @@ class Size(NamedTuple):
     steps: int
     peak: float
     dtype: str
+    workers: int
+    remat: bool
     one_rate: bool = False
 
 
-TINY = Size(128, 4, 9_000, 1e-3, "float32")
-SMALL = Size(256, 8, 600_000, 3e-4, "bfloat16")
-BASE = Size(256, 16, 2_000_000, 1e-4, "bfloat16")
+TINY = Size(128, 4, 9_000, 1e-3, "float32", workers=0, remat=False)
+SMALL = Size(256, 8, 600_000, 3e-4, "bfloat16", workers=8, remat=False)
+BASE = Size(256, 16, 2_000_000, 1e-4, "bfloat16", workers=8, remat=True)
 PORTED = BASE._replace(one_rate=True)
 
 
@@ -48,7 +50,8 @@ def experiment(family: str, sizes: Mapping[str, Size], variant: str) -> ml_colle
     sizes: what suits each of its variants. Raises ValueError, which says what there is, for one that does not exist.
     """
     size, weight, metric, fields = _parse(family, sizes, variant)
-    crop, batch_size, steps, peak, dtype, one_rate = sizes[size]
+    suits = sizes[size]
+    crop, steps = suits.crop, suits.steps
     if metric == "ms-ssim":
         crop = max(crop, 192)  # its coarsest scale needs 161 pixels
     config = ml_collections.ConfigDict()
@@ -64,22 +67,22 @@ def experiment(family: str, sizes: Mapping[str, Size], variant: str) -> ml_colle
     config.balance = 0.5  # an image of a level counts lambda^-balance: all weigh about alike
     if weight is not None:
         config.lambdas = (weight,)
-        config.model.overrides.levels = 1
-        config.model.overrides.gain_start = (_gain_start(weight, metric),) * 2
-    elif one_rate:
-        config.model.overrides.update(gains=True, levels=_LEVELS)
+        start = (_gain_start(weight, metric),) * 2
+        config.model.overrides.update({"levels": 1, "gain_start": start} | fields)
+    elif suits.one_rate:
+        config.model.overrides.update({"gains": True, "levels": _LEVELS} | fields)
 
     config.data = ml_collections.ConfigDict()
     config.data.path = ""  # a directory of images (searched recursively), a tar, or ArrayRecord
     config.data.held_out = 14  # images kept for validation, spread evenly over the names
     config.data.half_size_probability = 0.25  # of a crop twice as large, averaged 2x2
     config.data.cache_gib = 8.0  # memory of a process for decoded images; the rest is decoded anew
-    config.data.workers = 0 if sizes[size] == TINY else 8  # processes that decode; 0: threads do
+    config.data.workers = suits.workers  # processes that decode; 0: threads do
     config.data.threads = 2  # that decode, in the trainer or in each worker
     config.data.prefetch = 8  # batches made ahead of the step
 
     config.crop = crop  # pixels, a multiple of 64
-    config.batch_size = batch_size  # images, over all devices
+    config.batch_size = suits.batch_size  # images, over all devices
     config.accumulate = 1  # parts of the batch that a device takes one after the other
     config.steps = steps
     config.seed = 0
@@ -88,13 +91,10 @@ def experiment(family: str, sizes: Mapping[str, Size], variant: str) -> ml_colle
     config.mesh.data = -1  # devices along the axis that only deals out the batch; -1 for the rest
     config.mesh.fsdp = 1  # devices that share the parameters and the optimiser's state
     config.sharding = ((".*", "fsdp"),)  # (regular expression of names, "fsdp" or "replicated")
-    config.dtype = dtype  # of the transforms: "float32" or "bfloat16"
-    config.remat = sizes[size] in (
-        BASE,
-        PORTED,
-    )  # compute each block again on the way back: less memory
+    config.dtype = suits.dtype  # of the transforms: "float32" or "bfloat16"
+    config.remat = suits.remat  # compute each block again on the way back: less memory
 
-    config.learning_rate = peak
+    config.learning_rate = suits.peak
     config.warmup_steps = min(1_000, steps // 45)
     config.schedule = "wsd"  # constant, then linear to 1 % over the last part; or "cosine"
     config.cooldown_fraction = 0.35  # the last part of "wsd"

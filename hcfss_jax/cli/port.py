@@ -14,9 +14,10 @@ def import_torch(args: argparse.Namespace) -> int:
         return 1
     prepare_jax()
     from hcfss_jax.errors import WrongWeights
-    from hcfss_jax.pytorch import from_state_dict, read_state_dict
+    from hcfss_jax.pytorch import from_state_dict, read_state_dict, sizes_of
     from hcfss_jax.weights import save_package
 
+    sizes_of(args.model)  # before a large file is read for nothing
     checkpoint = Path(args.checkpoint)
     meta = {"imported_from": checkpoint.name}
     try:

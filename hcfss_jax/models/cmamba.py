@@ -10,19 +10,14 @@ are our reading, after TCM (Liu et al. 2023), each a field of the config.
 
 import dataclasses
 import functools
+from typing import get_args
 
 import flax.linen as nn
-import jax
-import jax.numpy as jnp
 
-from hcfss_jax.entropy.channel_slices import ChannelSlices
-from hcfss_jax.entropy.steps import Decoded, Prediction
+from hcfss_jax.entropy.cae import CAE
 from hcfss_jax.layers.ca_ssm import CASSM, Fusion
-from hcfss_jax.layers.convolution import conv
-from hcfss_jax.layers.mlp import MLP
 from hcfss_jax.layers.numerics import PYTORCH
 from hcfss_jax.layers.remat import remat_if
-from hcfss_jax.layers.vss import VSS
 from hcfss_jax.models.config import TINY, ModelConfig
 from hcfss_jax.models.skeleton import CompressionModel
 from hcfss_jax.models.transforms import Analysis, HyperAnalysis, HyperUpsampling, Synthesis
@@ -48,6 +43,11 @@ class CMambaConfig(ModelConfig):
     """Channels inside of CAE."""
     mlp_ratio: int = 4
     """Of CAE's feed-forward network."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.fusion not in get_args(Fusion):
+            raise ValueError(f"fusion={self.fusion!r}: choose one of {get_args(Fusion)}")
 
 
 VARIANTS = {
@@ -94,35 +94,3 @@ def _ca_ssm(
     return remat_if(remat, CASSM)(
         c.state_size, c.expand, c.fusion, c.reduction, c.skip, dtype, name=name
     )
-
-
-class CAE(ChannelSlices):
-    """The context-aware entropy model: for slice i, from the hyperprior's map and the slices before it,
-
-        s = 1x1(map, decoded slices < i);   F = s + SS2D(LN s);   Phi = F + FFN(LN F);   (mean | log scale) = 1x1(Phi)
-
-    Where things lie in the map is modelled by the scans alone, so a slice is decoded at once. The last 1x1, and that
-    Phi is what the latent residual prediction sees, are our reading.
-    """
-
-    dim: int = 256
-    state_size: int = 16
-    expand: float = 2.0
-    mlp_ratio: int = 4
-    remat: bool = False
-
-    def setup(self) -> None:
-        super().setup()
-        count, vss = len(self.slices), remat_if(self.remat, VSS)
-        self.squeeze = [conv(self.dim, 1) for _ in range(count)]
-        self.mix = [vss(self.state_size, self.expand) for _ in range(count)]
-        self.norm = [nn.LayerNorm(PYTORCH.epsilon) for _ in range(count)]
-        self.ffn = [MLP(self.mlp_ratio * self.dim, numerics=PYTORCH) for _ in range(count)]
-        self.head = [conv(2 * n, 1) for n in self.slices]
-
-    def predict(self, step: int, hyper: jax.Array, decoded: Decoded) -> Prediction:
-        """See `ChannelSlices.predict`; hyper: a map `[B, h, w, .]`."""
-        x = self.mix[step](self.squeeze[step](jnp.concatenate([hyper, *decoded], axis=-1)))
-        phi = x + self.ffn[step](self.norm[step](x))
-        mean, log_scale = jnp.split(self.head[step](phi), 2, axis=-1)
-        return Prediction(mean, log_scale, phi)

@@ -22,9 +22,8 @@ from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.vss import VSS
 from hcfss_jax.layers.window_attention import SwinBlock
 from hcfss_jax.models.config import PORTED, TINY
-from hcfss_jax.models.skeleton import CompressionModel
-from hcfss_jax.models.tcm import TCMConfig, hyper_conv_trans, swatten_slices
-from hcfss_jax.models.transforms import Analysis, HyperAnalysis, HyperSynthesis, Synthesis
+from hcfss_jax.models.tcm import TCM, TCMConfig
+from hcfss_jax.models.transforms import Block
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +41,6 @@ class CSMConfig(TCMConfig):
 VARIANTS = {
     "tiny": CSMConfig(
         **TINY,
-        hyper_head_dim=18,
         mlp_ratio=2,
         attention_dim=16,
         attention_head_dim=8,
@@ -53,7 +51,7 @@ VARIANTS = {
 }
 
 
-class CSM(CompressionModel):
+class CSM(TCM):
     """The model; see the module's drawing for its data flow and `CompressionModel` for its methods."""
 
     config: CSMConfig
@@ -63,16 +61,9 @@ class CSM(CompressionModel):
         """Raster scans would meet the padding between two rows, and ACP's mean would count it."""
         return False
 
-    def setup(self) -> None:
-        super().setup()
-        c, remat = self.config, self.remat
-        block = functools.partial(_hybrid, c, remat)
-        self.g_a = Analysis(c, block, self.dtype, remat)
-        self.g_s = Synthesis(c, block, self.dtype, remat)
-        hyper_block = hyper_conv_trans(c, remat)
-        self.h_a = HyperAnalysis(c, hyper_block, remat)
-        self.h_s = HyperSynthesis(c, hyper_block, remat)
-        self.slices = swatten_slices(c, remat)
+    def block(self) -> Block:
+        """What makes the blocks of g_a and g_s."""
+        return functools.partial(_hybrid, self.config, self.remat)
 
 
 def _hybrid(

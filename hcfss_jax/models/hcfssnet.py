@@ -96,7 +96,7 @@ class HCFSSNet(CompressionModel):
         block = functools.partial(_hybrid, c, remat)
         self.g_a = Analysis(c, block, self.dtype, remat)
         self.g_s = Synthesis(c, block, self.dtype, remat)
-        self.h_a, self.h_s = HyperAnalysis(c, block, remat), HyperSynthesis(c, block, remat)
+        self.h_a, self.h_s = HyperAnalysis(c, block, remat), SharedHyperSynthesis(c, block, remat)
         attention = functools.partial(
             remat_if(remat, FSTAM),
             c.attention_dim,
@@ -127,7 +127,7 @@ def _hybrid(
     return remat_if(remat, HybridBlock)(vfss, dtype, name=name)
 
 
-class HyperSynthesis(nn.Module):
+class SharedHyperSynthesis(nn.Module):
     """h_s: `[B, h / 4, w / 4, C_z]` to maps for mean and scale, `[B, h, w, M]` each, float32.
 
     One trunk for both (TCM has two): our reading, and a third of the parameters.

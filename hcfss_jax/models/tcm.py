@@ -40,9 +40,7 @@ class TCMConfig(ModelConfig):
 
 
 VARIANTS = {
-    "tiny": TCMConfig(
-        **TINY, hyper_head_dim=18, mlp_ratio=2, attention_dim=16, attention_head_dim=8
-    ),
+    "tiny": TCMConfig(**TINY, mlp_ratio=2, attention_dim=16, attention_head_dim=8),
     "n64": TCMConfig(widths=(128, 128, 128), hyper_width=128, **PORTED),
     "n96": TCMConfig(widths=(192, 192, 192), hyper_width=192, **PORTED),
     "n128": TCMConfig(**PORTED),
@@ -56,17 +54,30 @@ class TCM(CompressionModel):
 
     def setup(self) -> None:
         super().setup()
-        c, remat = self.config, self.remat
-        block = functools.partial(conv_trans, c.head_dims, c.window, c.mlp_ratio, remat)
+        c, remat, block = self.config, self.remat, self.block()
         self.g_a = Analysis(c, block, self.dtype, remat)
         self.g_s = Synthesis(c, block, self.dtype, remat)
-        hyper_block = hyper_conv_trans(c, remat)
+        in_hyper = (c.hyper_head_dim,), c.hyper_window, c.mlp_ratio
+        hyper_block = functools.partial(_conv_trans, *in_hyper, remat)
         self.h_a = HyperAnalysis(c, hyper_block, remat)
         self.h_s = HyperSynthesis(c, hyper_block, remat)
-        self.slices = swatten_slices(c, remat)
+        attention = functools.partial(
+            remat_if(remat, SWAtten),
+            c.attention_dim,
+            head_dim=c.attention_head_dim,
+            mlp_ratio=c.mlp_ratio,
+        )
+        self.slices = AttendedSlices(
+            c.slices, c.parameter_hidden, PYTORCH, attention, log_scale=False
+        )
+
+    def block(self) -> Block:
+        """What makes the blocks of g_a and g_s."""
+        c = self.config
+        return functools.partial(_conv_trans, c.head_dims, c.window, c.mlp_ratio, self.remat)
 
 
-def conv_trans(
+def _conv_trans(
     head_dims: tuple[int, ...],
     window: int,
     mlp_ratio: int,
@@ -78,23 +89,6 @@ def conv_trans(
     dtype: str | None,
 ) -> nn.Module:
     """TCM's hybrid block, whose second path is a Swin block: W-MSA where `index` is even, SW-MSA where odd."""
-    swin = SwinBlock(
-        head_dims[stage], window, index % 2 == 1, mlp_ratio, dtype, PYTORCH, parent=None
-    )
+    shifted = index % 2 == 1
+    swin = SwinBlock(head_dims[stage], window, shifted, mlp_ratio, dtype, PYTORCH, parent=None)
     return remat_if(remat, HybridBlock)(swin, dtype, local_skip=True, name=name)
-
-
-def hyper_conv_trans(c: TCMConfig, remat: bool) -> Block:
-    """The blocks of the hyper transforms."""
-    return functools.partial(conv_trans, (c.hyper_head_dim,), c.hyper_window, c.mlp_ratio, remat)
-
-
-def swatten_slices(c: TCMConfig, remat: bool) -> AttendedSlices:
-    """The entropy model of y."""
-    attention = functools.partial(
-        remat_if(remat, SWAtten),
-        c.attention_dim,
-        head_dim=c.attention_head_dim,
-        mlp_ratio=c.mlp_ratio,
-    )
-    return AttendedSlices(c.slices, c.parameter_hidden, PYTORCH, attention, log_scale=False)

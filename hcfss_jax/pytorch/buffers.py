@@ -1,7 +1,7 @@
 """What a PyTorch codec's state dict holds beside its parameters: constants, and tables that its `update()` fills."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -38,23 +38,6 @@ def buffers(parameters: Iterable[str]) -> dict[str, np.ndarray]:
         for table in ("_offset", "_quantized_cdf", "_cdf_length"):
             found[f"{owner}.{table}"] = np.zeros(0, np.int32)
     return found
-
-
-def canonical(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The parameters of a state dict under the names of today's CompressAI, without its buffers."""
-    prefix = "module." if all(name.startswith("module.") for name in state) else ""
-    named = {name.removeprefix(prefix): value for name, value in state.items()}
-    return {_today(name): value for name, value in named.items() if not is_buffer(name)}
-
-
-def _today(name: str) -> str:
-    """CompressAI before 1.2.7 called the bottleneck's parameters otherwise."""
-    kinds = {"matrix": "matrices", "bias": "biases", "factor": "factors"}
-    return re.sub(
-        r"^(entropy_bottleneck)\._(matrix|bias|factor)(\d+)$",
-        lambda match: f"{match[1]}.{kinds[match[2]]}.{match[3]}",
-        name,
-    )
 
 
 def _constant(value: float) -> np.ndarray:

@@ -10,6 +10,7 @@ import math
 import os
 import pickle
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,12 +35,62 @@ _STORAGES = {
     "ByteStorage": np.uint8,
     "BoolStorage": np.bool_,
 }
+_SAFETENSORS = {
+    "F32": np.float32,
+    "F64": np.float64,
+    "F16": np.float16,
+    "BF16": ml_dtypes.bfloat16,
+    "I64": np.int64,
+    "I32": np.int32,
+    "I16": np.int16,
+    "I8": np.int8,
+    "U8": np.uint8,
+    "BOOL": np.bool_,
+}
 _WRAPPERS = ("state_dict", "model", "params")
 """Under which training scripts keep the state dict, beside the optimiser and the epoch."""
 
 
 class _Storage(NamedTuple):
     data: np.ndarray
+
+
+class _Tensor:
+    """`torch._utils._rebuild_tensor_v2`: a view of a storage, here within its bounds.
+
+    No function, and without attributes: a pickle can set those of what it is given.
+    """
+
+    __slots__ = ()
+
+    def __call__(
+        self,
+        storage: _Storage,
+        offset: int,
+        size: tuple[int, ...],
+        stride: tuple[int, ...],
+        *_: Any,
+    ) -> np.ndarray:
+        numbers = storage.data
+        last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+        count = math.prod(size)
+        if min(0, offset, *size, *stride) < 0 or count > numbers.size:
+            raise ValueError("a tensor reaches beyond its storage")
+        if not count:
+            return np.zeros(size, numbers.dtype)
+        if last >= numbers.size:
+            raise ValueError("a tensor reaches beyond its storage")
+        strides = [step * numbers.itemsize for step in stride]
+        return np.lib.stride_tricks.as_strided(numbers[offset:], size, strides, writeable=False)
+
+
+class _Parameter:
+    """`torch._utils._rebuild_parameter`: what it was made of."""
+
+    __slots__ = ()
+
+    def __call__(self, data: np.ndarray, *_: Any) -> np.ndarray:
+        return data
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
@@ -52,20 +103,23 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         data = path.read_bytes()
         if zipfile.is_zipfile(io.BytesIO(data)):
             return _arrays(path, _load_zip(data))
-        if data[:1] == b"\x80":
+        if data[:1] == b"\x80" and data[8:9] != b"{":  # a pickle, and no length of a JSON header
             raise WrongWeights(
                 f"{path} was written by PyTorch before 1.6, or by pickle alone: load it with PyTorch, "
                 "and save its state dict again"
             )
-        return safetensors.numpy.load(data)
+        return _load_safetensors(data)
     except (
         safetensors.SafetensorError,
         pickle.UnpicklingError,
         zipfile.BadZipFile,
+        zlib.error,
         EOFError,
         AttributeError,
-        IndexError,
-        KeyError,
+        LookupError,
+        MemoryError,
+        OverflowError,
+        RuntimeError,
         TypeError,
         ValueError,
     ) as error:
@@ -98,11 +152,21 @@ def _arrays(path: Path, loaded: Any) -> dict[str, np.ndarray]:
     for wrapper in _WRAPPERS:
         if isinstance(loaded, Mapping) and isinstance(loaded.get(wrapper), Mapping):
             loaded = loaded[wrapper]
-    if not isinstance(loaded, Mapping) or not all(
-        isinstance(value, np.ndarray) for value in loaded.values()
-    ):
-        raise WrongWeights(f"{path} holds no state dict, a mapping from names to tensors")
+    if not isinstance(loaded, Mapping):
+        raise WrongWeights(f"{path} holds no state dict, but one {type(loaded).__name__}")
+    for name, value in loaded.items():
+        if not isinstance(name, str) or not isinstance(value, np.ndarray):
+            raise WrongWeights(
+                f"{path} holds no state dict: under {name!r} is a {type(value).__name__} and no tensor"
+            )
     return dict(loaded)
+
+
+def _load_safetensors(data: bytes) -> dict[str, np.ndarray]:
+    return {
+        name: np.frombuffer(entry["data"], _SAFETENSORS[entry["dtype"]]).reshape(entry["shape"])
+        for name, entry in safetensors.deserialize(data)
+    }
 
 
 def _load_zip(data: bytes) -> Any:
@@ -117,6 +181,7 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, archive: zipfile.ZipFile, folder: str):
         super().__init__(io.BytesIO(archive.read(f"{folder}data.pkl")))
         self._archive, self._folder = archive, folder
+        self._numbers: dict[tuple[str, np.dtype], np.ndarray] = {}
 
     def find_class(self, module: str, name: str) -> Any:
         if module == "torch" and name in _STORAGES:
@@ -131,36 +196,22 @@ class _Unpickler(pickle.Unpickler):
         kind, dtype, key, _, count = pid
         if kind != "storage" or not isinstance(dtype, np.dtype):
             raise pickle.UnpicklingError("it asks for something that is no storage")
-        numbers = np.frombuffer(self._archive.read(f"{self._folder}data/{key}"), dtype)
-        if numbers.size < count:
+        if (key, dtype) not in self._numbers:
+            member = self._archive.getinfo(f"{self._folder}data/{key}")
+            if member.compress_type != zipfile.ZIP_STORED:
+                raise ValueError("its numbers are compressed, as PyTorch never writes them")
+            self._numbers[key, dtype] = np.frombuffer(self._archive.read(member), dtype)
+        if self._numbers[key, dtype].size < count:
             raise ValueError(f"storage {key} is cut short")
-        return _Storage(numbers)
-
-
-def _tensor(
-    storage: _Storage, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any
-) -> np.ndarray:
-    """`torch._utils._rebuild_tensor_v2`: a view of a storage, here within its bounds."""
-    numbers = storage.data
-    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    count = math.prod(size)
-    if (
-        min(0, offset, *size, *stride) < 0
-        or count > numbers.size
-        or (count and last >= numbers.size)
-    ):
-        raise ValueError("a tensor reaches beyond its storage")
-    strides = [step * numbers.itemsize for step in stride]
-    view = np.lib.stride_tricks.as_strided(numbers[offset:], size, strides, writeable=False)
-    return np.array(view)
+        return _Storage(self._numbers[key, dtype])
 
 
 _KNOWN = {
     ("collections", "OrderedDict"): collections.OrderedDict,
-    ("collections", "Counter"): collections.Counter,
+    ("collections", "Counter"): dict,
     ("collections", "defaultdict"): collections.defaultdict,
     ("builtins", "dict"): dict,
     ("torch", "Size"): tuple,
-    ("torch._utils", "_rebuild_tensor_v2"): _tensor,
-    ("torch._utils", "_rebuild_parameter"): lambda data, *_: data,
+    ("torch._utils", "_rebuild_tensor_v2"): _Tensor(),
+    ("torch._utils", "_rebuild_parameter"): _Parameter(),
 }

@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from hcfss_jax.errors import UnknownModel, WrongWeights
 from hcfss_jax.models import CompressionModel, create_model, model_names
 from hcfss_jax.parameters import flatten, nest, parameter_shapes
-from hcfss_jax.pytorch.buffers import buffers, canonical
+from hcfss_jax.pytorch.buffers import buffers
 from hcfss_jax.pytorch.layouts import Layout, layout_of
-from hcfss_jax.pytorch.names import modules
-from hcfss_jax.weights import WeightPackage, make_package
+from hcfss_jax.pytorch.names import canonical, modules
+from hcfss_jax.weights import WeightPackage, check_parameters, make_package
 
 FAMILIES = ("tcm", "csm")
 """Models whose authors' code is public, and which are the same function here; without gains, that is."""
@@ -32,11 +33,11 @@ def from_state_dict(
 
     Raises:
       UnknownModel: there is no such model, or no PyTorch code of it.
-      WrongWeights: names are missing, unexpected or of another shape; the message lists them all.
+      WrongWeights: tensors are missing, unexpected, of another shape, or not finite floats; the message lists them all.
     """
     given = canonical(state)
     complaints = {
-        name: _differences(given, create_model(name, **overrides)) for name in _candidates(model)
+        name: _differences(given, create_model(name, **overrides)) for name in sizes_of(model)
     }
     name = min(complaints, key=lambda name: len(complaints[name]))
     if complaints[name]:
@@ -61,15 +62,16 @@ def to_state_dict(package: WeightPackage) -> dict[str, np.ndarray]:
     model = create_model(package.name, **package.config)
     if not _is_ported(model):
         raise WrongWeights(
-            f"these weights of {package.name} have gains for several rates, its PyTorch code has none"
+            f"these weights of {package.name} have gains, or layers, that its PyTorch code has not"
         )
+    check_parameters(package, model)
     ours, layouts = flatten(package.params), _layouts(model)
     state = {theirs: layout.there(ours[path]) for path, (theirs, layout) in layouts.items()}
     return state | buffers(state)
 
 
-def _candidates(model: str) -> list[str]:
-    """The models that are meant by a name of one or of a family."""
+def sizes_of(model: str) -> list[str]:
+    """The models that are meant by a name of one or of a family. Raises UnknownModel where there is no code of it."""
     sizes = [name for name in model_names() if name.partition("-")[0] == _family(model)]
     found = [name for name in sizes if _is_ported(create_model(name))]
     chosen = [name for name in found if model in (name, _family(name))]
@@ -90,7 +92,9 @@ def _family(model: str) -> str:
 
 
 def _is_ported(model: CompressionModel) -> bool:
-    return not model.config.gains and model.config.medians
+    c = model.config
+    shape = (c.gains, c.medians, len(c.prior_filters), c.skip_kernels)
+    return shape == (False, True, 4, (1, 3))
 
 
 def _layouts(model: CompressionModel) -> dict[str, tuple[str, Layout]]:
@@ -113,4 +117,20 @@ def _differences(given: StateDict, model: CompressionModel) -> list[str]:
         for n in sorted(wanted.keys() & given.keys())
         if given[n].shape != wanted[n]
     ]
-    return missing + unexpected + other
+    return (
+        missing
+        + unexpected
+        + other
+        + [
+            f"not finite floats: {n}"
+            for n in sorted(wanted.keys() & given.keys())
+            if _is_odd(given[n])
+        ]
+    )
+
+
+def _is_odd(array: np.ndarray) -> bool:
+    if array.dtype not in (np.float64, np.float32, np.float16, ml_dtypes.bfloat16):
+        return True
+    with np.errstate(over="ignore"):
+        return not np.all(np.isfinite(array.astype(np.float32)))

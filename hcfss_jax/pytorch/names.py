@@ -1,13 +1,18 @@
 """What the parameters of a model are called in its authors' PyTorch code.
 
-There the layers of a transform are numbered, and so are those inside of an `nn.Sequential`. `places` numbers the layers
-of a model from its config; the tables say what is called how inside of each.
+There the layers of a transform are numbered, and so are those inside of an `nn.Sequential`. `modules` numbers the
+layers of a model from its config; the tables say what is called how inside of each.
 """
 
 import itertools
+import re
 from collections.abc import Mapping
 
+import numpy as np
+
+from hcfss_jax.errors import WrongWeights
 from hcfss_jax.models.config import ModelConfig
+from hcfss_jax.pytorch.buffers import is_buffer
 
 Table = Mapping[str, str]
 """Module in a layer here to module in the layer there; parts joined by dots."""
@@ -107,3 +112,26 @@ def _numbered(
     here: str, there: str, layers: list[tuple[str, Table]]
 ) -> dict[str, tuple[str, Table]]:
     return {f"{here}.{name}": (f"{there}.{n}", table) for n, (name, table) in enumerate(layers)}
+
+
+def canonical(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The parameters of a state dict under the names of today's CompressAI, without its buffers.
+
+    Raises WrongWeights where two names mean the same.
+    """
+    prefix = "module." if all(name.startswith("module.") for name in state) else ""
+    named = {name.removeprefix(prefix): value for name, value in state.items()}
+    kept = [(_today(name), value) for name, value in named.items() if not is_buffer(name)]
+    if len(found := dict(kept)) < len(kept):
+        raise WrongWeights("the state dict has a parameter twice, under an old name and a new one")
+    return found
+
+
+def _today(name: str) -> str:
+    """CompressAI before 1.2.7 called the bottleneck's parameters otherwise."""
+    kinds = {"matrix": "matrices", "bias": "biases", "factor": "factors"}
+    return re.sub(
+        r"^(entropy_bottleneck)\._(matrix|bias|factor)(\d+)$",
+        lambda match: f"{match[1]}.{kinds[match[2]]}.{match[3]}",
+        name,
+    )

@@ -6,7 +6,7 @@ import pytest
 from hcfss_jax.cli import main
 from hcfss_jax.pytorch import read_state_dict, write_state_dict
 from hcfss_jax.weights import load_package, save_package
-from tests.pytorch.test_convert import package
+from tests.ported_model import package
 
 
 def test_weights_are_exported_and_an_existing_file_is_kept(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Weights and an image that come from formulas, as README.md here specifies them."""
+"""Weights and an image that come from formulas, the same in every language."""
 
 import json
 import re
@@ -13,12 +13,12 @@ RULES = json.loads((HERE / "weight_rules.json").read_text())
 Shapes = Mapping[str, Iterable[int]]
 
 
-def weights(shapes: Shapes, model: str | None = None) -> dict[str, np.ndarray]:
-    """Parameters by name, float32. model: whose gains and shifts to apply; None for a module alone."""
+def weights(shapes: Shapes, ruled: bool = False) -> dict[str, np.ndarray]:
+    """Parameters by name, float32. ruled: with the factors and shifts of whole models."""
     made = {name: _draw(name, tuple(shape)) for name, shape in shapes.items()}
-    if model is not None:
+    if ruled:
         for name in made:
-            for pattern, factor in RULES["multipliers"][model]:
+            for pattern, factor in RULES["multipliers"]:
                 made[name] *= factor if re.search(pattern, name) else 1
             for pattern, shift in RULES["shifts"]:
                 made[name] += shift if re.search(pattern, name) else 0

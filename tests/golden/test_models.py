@@ -40,7 +40,7 @@ def golden(data: str) -> dict[str, np.ndarray]:
 @functools.lru_cache(maxsize=1)
 def state(data: str) -> dict[str, np.ndarray]:
     shapes = record(data)["state_dict"]
-    return weights({name: s for name, s in shapes.items() if not is_buffer(name)}, data)
+    return weights({name: s for name, s in shapes.items() if not is_buffer(name)}, ruled=True)
 
 
 @functools.lru_cache(maxsize=1)

@@ -6,11 +6,13 @@ import sys
 import zipfile
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from hcfss_jax.errors import WrongWeights
 from hcfss_jax.pytorch import read_state_dict, write_state_dict
+from hcfss_jax.pytorch.checkpoint import _KNOWN
 
 HERE = Path(__file__).parent
 WHOLE = np.arange(24, dtype=np.float32).reshape(4, 6)
@@ -85,6 +87,42 @@ def test_a_damaged_file_is_refused(tmp_path, cut):
     path.write_bytes((HERE / "checkpoint.pth.tar").read_bytes()[:cut])
     with pytest.raises(WrongWeights, match=r"cut\.pth"):
         read_state_dict(path)
+
+
+@pytest.mark.parametrize("known", sorted(" ".join(name) for name in _KNOWN))
+def test_nothing_that_outlives_the_reading_is_altered(tmp_path, known):
+    """A pickle can set attributes of whatever it has been given."""
+    with pytest.raises(WrongWeights):
+        stored = "c" + known.replace(" ", "\n") + "\n(N(dVmark\nI1\nsttb."
+        read_state_dict(archive(tmp_path, stored.encode()))
+    assert not any(hasattr(value, "mark") for value in _KNOWN.values())
+
+
+def test_compressed_numbers_are_refused(tmp_path):
+    """A few bytes could ask for any amount of memory."""
+    source, path = zipfile.ZipFile(HERE / "checkpoint.pth.tar"), tmp_path / "small.pth"
+    with source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        for name in source.namelist():
+            made.writestr(name, source.read(name))
+    with pytest.raises(WrongWeights, match="compressed"):
+        read_state_dict(path)
+
+
+@pytest.mark.parametrize("length", range(60, 100, 8))
+def test_safetensors_are_told_from_pickles_whatever_their_header_is_long(tmp_path, length):
+    write_state_dict(tmp_path / "a.safetensors", {"n" * length: WHOLE})
+    assert read_state_dict(tmp_path / "a.safetensors").keys() == {"n" * length}
+
+
+def test_bfloat16_is_read_from_safetensors(tmp_path):
+    write_state_dict(tmp_path / "a.safetensors", {"a": WHOLE.astype(ml_dtypes.bfloat16)})
+    np.testing.assert_array_equal(read_state_dict(tmp_path / "a.safetensors")["a"], WHOLE)
+
+
+def test_what_is_no_tensor_is_named(tmp_path):
+    stored = pickle.dumps({"state_dict": {"epoch": 3}}, protocol=2)
+    with pytest.raises(WrongWeights, match="'epoch' is a int"):
+        read_state_dict(archive(tmp_path, stored))
 
 
 def test_safetensors_come_back_as_they_were_written(tmp_path):

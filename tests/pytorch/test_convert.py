@@ -1,7 +1,5 @@
 """Weights of small models to PyTorch's names and layouts, and back."""
 
-import functools
-
 import numpy as np
 import pytest
 
@@ -10,33 +8,7 @@ from hcfss_jax.models import create_model
 from hcfss_jax.parameters import flatten, nest, parameter_shapes
 from hcfss_jax.pytorch import from_state_dict, to_state_dict
 from hcfss_jax.weights import make_package
-
-SMALL = {
-    "widths": (8, 8, 8),
-    "blocks": (1, 1, 2),
-    "hyper_width": 8,
-    "hyper_blocks": 1,
-    "hyper_channels": 4,
-    "slices": (4, 6),
-    "parameter_hidden": (5, 3),
-    "head_dims": (4, 4, 4),
-    "hyper_head_dim": 4,
-    "attention_dim": 8,
-    "attention_head_dim": 4,
-    "mlp_ratio": 2,
-}
-MODELS = ["tcm-n64", "csm-base"]
-
-
-@functools.cache
-def package(name: str):
-    """Random weights, all different."""
-    model, rng = create_model(name, **SMALL), np.random.default_rng(0)
-    params = {
-        path: 0.1 * rng.normal(size=shape).astype(np.float32)
-        for path, shape in parameter_shapes(model).items()
-    }
-    return make_package(model, name, nest(params), {}, dtype="float32")
+from tests.ported_model import MODELS, SMALL, package
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -79,6 +51,34 @@ def test_every_name_that_does_not_fit_is_listed():
         "  unexpected: g_a.0.extra (8,)",
         "  of another shape: g_s.0.conv.bias is (3,), and should be (8,)",
     ]
+
+
+def test_weights_that_are_no_finite_floats_are_listed():
+    """A picture made with them would be lost without a word."""
+    state = to_state_dict(package("tcm-n64"))
+    state["g_a.0.skip.bias"] = np.full(8, np.nan, np.float32)
+    state["g_s.0.conv.bias"] = np.full(8, 1e300)
+    state["h_a.0.skip.bias"] = np.ones(8, np.int64)
+    with pytest.raises(WrongWeights) as raised:
+        from_state_dict(state, "tcm-n64", {}, **SMALL)
+    assert str(raised.value).splitlines()[1:] == [
+        f"  not finite floats: {name}"
+        for name in ("g_a.0.skip.bias", "g_s.0.conv.bias", "h_a.0.skip.bias")
+    ]
+
+
+def test_a_parameter_under_an_old_name_and_a_new_one_is_refused():
+    state = to_state_dict(package("tcm-n64"))
+    state["entropy_bottleneck._matrix0"] = state["entropy_bottleneck.matrices.0"]
+    with pytest.raises(WrongWeights, match="twice"):
+        from_state_dict(state, "tcm-n64", {}, **SMALL)
+
+
+def test_layers_that_their_code_has_not_are_not_exported():
+    model = create_model("tcm-n64", **SMALL, skip_kernels=(2, 1))
+    params = {path: np.zeros(shape, np.float32) for path, shape in parameter_shapes(model).items()}
+    with pytest.raises(WrongWeights, match="has not"):
+        to_state_dict(make_package(model, "tcm-n64", nest(params), {}))
 
 
 @pytest.mark.parametrize("name", ["hcfssnet-tiny", "cmamba", "tcm-tiny", "nothing"])

@@ -25,6 +25,16 @@ def prepare_jax() -> None:
             jax.config.update(name, value)
 
 
+def programs_folder() -> Path | None:
+    """Where `hcfss_jax.programs` may keep its own: in JAX's cache folder, where that is on this machine and in use."""
+    import jax
+
+    folder = jax.config.values["jax_compilation_cache_dir"]
+    if not folder or "://" in folder or not jax.config.values["jax_enable_compilation_cache"]:
+        return None
+    return Path(folder) / "programs"
+
+
 def _cache_folder() -> Path:
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "hcfss_jax" / "xla"

@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from hcfss_jax import coding
@@ -169,8 +168,8 @@ def _read_shifts(decoder: coding.RangeDecoder, symbols: int) -> tuple[np.ndarray
     return table, shifts
 
 
-def _level(quality: float) -> jax.Array:
-    return jnp.asarray([quality - 1], jnp.float32)
+def _level(quality: float) -> np.ndarray:
+    return np.asarray([quality - 1], np.float32)
 
 
 def padded(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from hcfss_jax.jax_settings import prepare_jax
+from hcfss_jax.jax_settings import prepare_jax, programs_folder
 
 if TYPE_CHECKING:
     from hcfss_jax.codec import Codec
@@ -12,8 +15,25 @@ if TYPE_CHECKING:
 
 def load_codec(name_or_path: str | None) -> Codec:
     """The codec for a model's name or for a file of weights; None for the default. Imports JAX."""
-    prepare_jax()
-    from hcfss_jax.codec import load
-    from hcfss_jax.weights import DEFAULT_WEIGHTS
+    with _lasting():
+        prepare_jax()
+        from hcfss_jax import programs
+        from hcfss_jax.codec import load
+        from hcfss_jax.weights import DEFAULT_WEIGHTS
 
-    return load(name_or_path or DEFAULT_WEIGHTS)
+        programs.keep_in(programs_folder())
+        return load(name_or_path or DEFAULT_WEIGHTS)
+
+
+@contextlib.contextmanager
+def _lasting() -> Iterator[None]:
+    """What is made inside stays until the process ends: the garbage collector need not look through it, then or later.
+
+    JAX and Flax are nearly two hundred thousand objects, and searches among them took a tenth of a warm start.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

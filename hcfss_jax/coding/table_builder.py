@@ -8,7 +8,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from hcfss_jax.coding.tables import TOTAL, Tables
 
@@ -49,6 +48,8 @@ def gaussian_tables(scales: np.ndarray, tail_mass: float = GAUSSIAN_TAIL_MASS) -
     Ballé et al. 2018, equation (5). Args: `scales`, positive `[T]`; `tail_mass`, what both tails
     outside the table may hold at most. Raises ValueError for a scale that is not positive.
     """
+    from scipy.special import ndtr, ndtri  # slow to import, and only who makes tables needs it
+
     scales = np.asarray(scales, np.float64)
     if not (np.isfinite(scales) & (scales > 0)).all():
         raise ValueError(f"scales must be positive and finite, not {scales.tolist()}")

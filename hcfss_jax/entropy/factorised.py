@@ -6,7 +6,6 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.special import expit
 
 from hcfss_jax.entropy.gaussian import LEAST_LIKELIHOOD
 from hcfss_jax.ops import lower_bound
@@ -100,6 +99,8 @@ def cut_tails(pmf: np.ndarray, logits: np.ndarray) -> tuple[list[np.ndarray], li
     Returns:
       For each channel the probabilities of consecutive integers, and the first of these integers.
     """
+    from scipy.special import expit  # slow to import, and only who makes tables needs it
+
     cumulative = expit(np.asarray(logits, np.float64))
     kept, offsets = [], []
     for p, up_to in zip(np.asarray(pmf, np.float64).T, cumulative.T, strict=True):

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hcfss_jax import programs
 from hcfss_jax.coding.buckets import bucket, whole_positions
 from hcfss_jax.entropy.gaussian import gaussian_bits, scale_position
 from hcfss_jax.entropy.steps import Decoded, Prediction
@@ -55,12 +56,12 @@ class PicturePasses:
         self.size = arrays_of(model, height, width)
         self._area = np.asarray(whole_positions(height, width), np.int32)
 
-    def analyse(self, rgb: np.ndarray, level: jax.Array) -> tuple[jax.Array, np.ndarray]:
+    def analyse(self, rgb: np.ndarray, level: np.ndarray) -> tuple[jax.Array, np.ndarray]:
         """uint8 `[1, H, W, 3]` to y, float, and z, int32."""
         y, z = self._run("analyse", rgb.astype(np.float32) / 255, level)
-        return y, np.asarray(_to_symbols(z))
+        return y, np.asarray(programs.run(_to_symbols, z))
 
-    def hyper(self, z: np.ndarray, level: jax.Array) -> Any:
+    def hyper(self, z: np.ndarray, level: np.ndarray) -> Any:
         """z, int32, to what the steps predict from."""
         return self._run("hyper", z.astype(np.float32), level)
 
@@ -78,22 +79,24 @@ class PicturePasses:
 
     def positions(self, prediction: Prediction) -> np.ndarray:
         """Where each symbol's scale lies in the table, float32 `[1, h, w, c]` in [0, 63]."""
-        return np.asarray(_positions(prediction.log_scale))
+        return np.asarray(programs.run(_positions, prediction.log_scale))
 
     def quantise(
         self, part: jax.Array, prediction: Prediction, area: tuple[int, int]
     ) -> tuple[jax.Array, float]:
         """Symbols, int32 `[1, h, w, c]`, 0 outside the first rows and columns of `area`; and their bits."""
-        q, bits = _quantise(part, prediction.mean, prediction.log_scale, np.asarray(area))
+        mean, log_scale, _ = prediction
+        q, bits = programs.run(_quantise, part, mean, log_scale, np.asarray(area))
         return q, float(bits)
 
     def dequantise(self, q: jax.Array | np.ndarray, prediction: Prediction) -> jax.Array:
         """Symbols to values of y."""
-        return _dequantise(q, prediction.mean)
+        return programs.run(_dequantise, q, prediction.mean)
 
-    def synthesise(self, decoded: Decoded, level: jax.Array) -> np.ndarray:
+    def synthesise(self, decoded: Decoded, level: np.ndarray) -> np.ndarray:
         """The decoded parts of y to uint8 `[H, W, 3]`."""
-        return np.asarray(_to_pixels(self._run("synthesise", decoded, level)))[0]
+        x_hat = self._run("synthesise", decoded, level)
+        return np.asarray(programs.run(_to_pixels, x_hat))[0]
 
     def bits_z(self, z: np.ndarray, area: tuple[int, int]) -> float:
         """What the model says z costs, in bits, in the first rows and columns of `area`."""
@@ -102,7 +105,8 @@ class PicturePasses:
 
     def _run(self, method: str, *args: Any, step: int | None = None) -> Any:
         size = self.size if self._model.paddable else None
-        return _run(self._model, method, step, size, self._variables, self._area, *args)
+        static = self._model, method, step, size
+        return programs.run(_run, *static, self._variables, self._area, *args, static=len(static))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))

@@ -6,12 +6,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hcfss_jax import programs
 from hcfss_jax.cli import main
 from hcfss_jax.weights import DEFAULT_WEIGHTS, SHIPPED, shipped_names
 
 pytestmark = pytest.mark.skipif(
     DEFAULT_WEIGHTS not in shipped_names(), reason="no weights come with this checkout"
 )
+
+
+@pytest.fixture(autouse=True)
+def _in_a_process_of_its_own():
+    """What the command line sets up for its process is taken back."""
+    yield
+    programs.keep_in(None)
 
 
 @pytest.fixture

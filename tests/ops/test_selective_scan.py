@@ -102,13 +102,19 @@ def test_a_step_of_zero_leaves_the_state_alone():
     np.testing.assert_allclose(y[kept], without, rtol=1e-5, atol=1e-5)
 
 
-def test_bfloat16_inputs_keep_a_float32_state():
+@pytest.mark.parametrize("implementation", ["associative", "sequential"])
+def test_bfloat16_inputs_keep_a_float32_state(implementation):
     inputs = scan_inputs(1e-3, 1.0)
+    weight = np.random.default_rng(1).normal(size=inputs[0].shape)
     rounded = [jnp.asarray(x, jnp.bfloat16) for x in inputs]
-    twin = reference.selective_scan(*(np.asarray(x, np.float64) for x in rounded))
-    y = selective_scan(*rounded)
+    exact = [np.asarray(x, np.float64) for x in rounded]
+    y, gradients = value_and_gradients(rounded, weight, implementation=implementation)
     assert y.dtype == jnp.bfloat16
-    assert relative_error(y.astype(jnp.float32), twin) < 2**-8  # the output's own rounding
+    # Their own rounding, of the results once and of the gradients once on the way.
+    assert relative_error(y.astype(jnp.float32), reference.selective_scan(*exact)) < 2**-8
+    wanted = reference.selective_scan_gradients(*exact, weight)
+    for found, right in zip(gradients, wanted, strict=True):
+        assert relative_error(found.astype(jnp.float32), right) < 1e-2
 
 
 def gradient_program(platform: str, chunk: int | None) -> str:

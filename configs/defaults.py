@@ -24,8 +24,8 @@ _MS_SSIM_SCALE = 1300.0
 class Size(NamedTuple):
     """What suits a variant.
 
-    crop: pixels a side. peak: learning rate. dtype: of the transforms. workers: processes that decode photos. remat:
-    see the config. one_rate: the model has no gains of its own, and takes them where it is to learn all rates.
+    crop: pixels a side. peak: learning rate. dtype: of the transforms. workers: processes that decode photos. remat,
+    loops: see the config. one_rate: the model has no gains of its own, and takes them where it is to learn all rates.
     """
 
     crop: int
@@ -35,12 +35,13 @@ class Size(NamedTuple):
     dtype: str
     workers: int
     remat: bool
+    loops: bool
     one_rate: bool = False
 
 
-TINY = Size(128, 4, 9_000, 1e-3, "float32", workers=0, remat=False)
-SMALL = Size(256, 8, 600_000, 3e-4, "bfloat16", workers=8, remat=False)
-BASE = Size(256, 16, 2_000_000, 1e-4, "bfloat16", workers=8, remat=True)
+TINY = Size(128, 4, 9_000, 1e-3, "float32", workers=0, remat=False, loops=False)
+SMALL = Size(256, 8, 600_000, 3e-4, "bfloat16", workers=8, remat=False, loops=False)
+BASE = Size(256, 16, 2_000_000, 1e-4, "bfloat16", workers=8, remat=True, loops=True)
 PORTED = BASE._replace(one_rate=True)
 
 
@@ -93,6 +94,7 @@ def experiment(family: str, sizes: Mapping[str, Size], variant: str) -> ml_colle
     config.sharding = ((".*", "fsdp"),)  # (regular expression of names, "fsdp" or "replicated")
     config.dtype = suits.dtype  # of the transforms: "float32" or "bfloat16"
     config.remat = suits.remat  # compute each block again on the way back: less memory
+    config.loops = suits.loops  # compile equal blocks once: starts sooner; half as fast on CPUs
 
     config.learning_rate = suits.peak
     config.warmup_steps = min(1_000, steps // 45)

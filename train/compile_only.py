@@ -141,7 +141,8 @@ def _describe(config: ConfigDict, mesh: Mesh) -> None:
     kind = mesh.devices.flat[0].device_kind
     print(
         f"{config.model.name}, {packing.parameter_count:,} parameters, crops of {config.crop} pixels, "
-        f"{config.dtype}{', blocks computed again' if config.remat else ''}; "
+        f"{config.dtype}{', blocks computed again' if config.remat else ''}"
+        f"{', equal ones in loops' if config.loops else ''}; "
         f"{mesh.size} chips ({kind}), data {mesh.shape['data']} x fsdp {mesh.shape['fsdp']}"
     )
     peak = peak_flops(kind)

@@ -25,7 +25,8 @@ from train.step import StepFn, make_step
 def build_model(config: ConfigDict) -> Any:
     """The model that the experiment names, to be trained as it says. Raises BadConfig."""
     fields = config.model.overrides.to_dict()
-    return create(config.model.name, {**fields, "dtype": config.dtype, "remat": config.remat})
+    how = {"dtype": config.dtype, "remat": config.remat, "loops": config.loops}
+    return create(config.model.name, {**fields, **how})
 
 
 def create(name: str, fields: Mapping[str, Any]) -> Any:

@@ -11,6 +11,7 @@ from hcfss_jax.entropy.gaussian import SCALE_MIN
 from hcfss_jax.entropy.steps import Decoded, Prediction
 from hcfss_jax.layers.convolution import conv
 from hcfss_jax.layers.numerics import FLAX, Numerics
+from hcfss_jax.layers.one_loop import each
 from hcfss_jax.ops import lower_bound
 
 
@@ -87,12 +88,8 @@ class AttendedSlices(ChannelSlices):
         self, step: int, hyper: tuple[jax.Array, jax.Array], decoded: Decoded
     ) -> Prediction:
         """See `ChannelSlices.predict`; hyper: maps for mean and scale, `[B, h, w, .]` each."""
-        support_mean, support_scale = (
-            net[step](jnp.concatenate([features, *decoded], axis=-1))
-            for net, features in zip(
-                (self.mean_attention, self.scale_attention), hyper, strict=True
-            )
-        )
-        mean, scale = self.mean_net[step](support_mean), self.scale_net[step](support_scale)
+        support = [jnp.concatenate([features, *decoded], axis=-1) for features in hyper]
+        support = each((self.mean_attention[step], self.scale_attention[step]), support)
+        mean, scale = each((self.mean_net[step], self.scale_net[step]), support)
         log_scale = scale if self.log_scale else jnp.log(lower_bound(scale, SCALE_MIN))
-        return Prediction(mean, log_scale, support_mean)
+        return Prediction(mean, log_scale, support[0])

@@ -6,6 +6,8 @@ refines. Training, evaluation, encoding and decoding run these same lines; what 
     noise_and_straight_through   training: noise for the rate, straight-through rounding for the rest
     rounding                     evaluation: rounding, bits by the model
     (the codec's own two)        encoding collects symbols, decoding reads them
+
+`equal_steps` is the same for training where the model is to compile quickly.
 """
 
 from collections.abc import Callable, Sequence
@@ -65,13 +67,20 @@ def noise_and_straight_through(keys: jax.Array, parts: Sequence[jax.Array]) -> Q
     """
 
     def quantise(step: int, prediction: Prediction) -> tuple[jax.Array, jax.Array]:
-        mean, log_scale, _ = prediction
-        centred = parts[step] - mean
-        noisy = add_uniform_noise(jax.vmap(jax.random.fold_in, (0, None))(keys, step), centred)
-        bits = jnp.sum(gaussian_bits(noisy, log_scale), axis=(1, 2, 3))
-        return round_straight_through(centred) + mean, bits
+        return noise_and_round(keys, step, parts[step], prediction)
 
     return quantise
+
+
+def noise_and_round(
+    keys: jax.Array, step: int | jax.Array, part: jax.Array, prediction: Prediction
+) -> tuple[jax.Array, jax.Array]:
+    """What training makes of one part of y: (its rounded values, bits `[B]` of a noisy copy)."""
+    mean, log_scale, _ = prediction
+    centred = part - mean
+    noisy = add_uniform_noise(jax.vmap(jax.random.fold_in, (0, None))(keys, step), centred)
+    bits = jnp.sum(gaussian_bits(noisy, log_scale), axis=(1, 2, 3))
+    return round_straight_through(centred) + mean, bits
 
 
 def rounding(parts: Sequence[jax.Array]) -> Quantise:

@@ -1,6 +1,7 @@
 """Blocks that keep nothing but their input for the gradient, and compute the inside again on the way back."""
 
-from typing import TypeVar
+import functools
+from typing import Any, TypeVar
 
 import flax.linen as nn
 
@@ -12,4 +13,7 @@ def remat_if(remat: bool, block: type[Block]) -> type[Block]:
 
     On CPU it saves nothing: XLA's compiler for it finds the work done twice and merges it again.
     """
-    return nn.remat(block) if remat else block
+    return _REMATERIALISED(block) if remat else block
+
+
+_REMATERIALISED: Any = functools.cache(nn.remat)  # so that equal blocks are of one class

@@ -7,6 +7,7 @@ import jax
 
 from hcfss_jax.layers.convolution import conv
 from hcfss_jax.layers.numerics import PYTORCH, Numerics
+from hcfss_jax.layers.one_loop import in_turn
 from hcfss_jax.layers.residual import ResidualUnit
 from hcfss_jax.layers.window_attention import SwinBlock
 
@@ -35,15 +36,15 @@ class SWAtten(nn.Module):
         """`[B, H, W, C]` to `[B, H, W, features]`."""
         features = self.features or x.shape[-1]
         x = conv(self.dim, 1, name="in")(x)
-        gate = trunk = x
-        for i in range(3):
-            trunk = ResidualUnit(self.activation, name=f"trunk{i + 1}")(trunk)
+        gate, trunk = x, in_turn(self._units("trunk"), x)
         for name, shifted in (("w_msa", False), ("sw_msa", True)):
             gate = self.attend(gate, name, shifted)
-        for i in range(3):
-            gate = ResidualUnit(self.activation, name=f"gate{i + 1}")(gate)
+        gate = in_turn(self._units("gate"), gate)
         gate = nn.sigmoid(conv(self.dim, 1, name="gate")(gate))
         return conv(features, 1, name="out")(x + trunk * gate)
+
+    def _units(self, name: str) -> list[ResidualUnit]:
+        return [ResidualUnit(self.activation, name=f"{name}{i + 1}") for i in range(3)]
 
     def attend(self, x: jax.Array, name: str, shifted: bool) -> jax.Array:
         """One of the gate's two blocks."""

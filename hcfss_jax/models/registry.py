@@ -23,13 +23,18 @@ def model_names() -> list[str]:
 
 
 def create_model(
-    name: str, *, dtype: str = "float32", remat: bool = False, **overrides: Any
+    name: str,
+    *,
+    dtype: str = "float32",
+    remat: bool = False,
+    loops: bool = False,
+    **overrides: Any,
 ) -> CompressionModel:
     """The Flax module behind a name, without parameters.
 
     Args:
       name: one of `model_names()`.
-      dtype, remat: how to compute, which is no part of the config: see `CompressionModel`.
+      dtype, remat, loops: how to compute, which is no part of the config: see `CompressionModel`.
       **overrides: fields of its config to change; lists become tuples, so that a config may come from JSON.
 
     Raises:
@@ -49,4 +54,4 @@ def create_model(
             f"{name} has no config field {unknown}; it has {', '.join(sorted(fields))}"
         )
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in overrides.items()}
-    return model(dataclasses.replace(config, **values), dtype, remat)
+    return model(dataclasses.replace(config, **values), dtype, remat, loops)

@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from hcfss_jax.layers.convolution import ISOMETRY, Initializer, SubPixelConv, conv
+from hcfss_jax.layers.one_loop import in_turn
 from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
 from hcfss_jax.layers.wavelet_start import forward_start, inverse_start, packet
@@ -31,6 +32,11 @@ class Block(Protocol):
     def __call__(self, stage: int, index: int, *, name: str, dtype: str | None) -> nn.Module:
         """A block, when called inside the `nn.compact` method that owns it."""
         ...
+
+
+def _blocks(make: Block, stage: int, count: int, name: str, dtype: str | None) -> list[nn.Module]:
+    """The blocks of a stage; `name` with a number each, from 1."""
+    return [make(stage, j, name=f"{name}{j + 1}", dtype=dtype) for j in range(count)]
 
 
 def _linear_starts(c: ModelConfig, start: Callable[[np.ndarray], Initializer]) -> list[Initializer]:
@@ -53,8 +59,7 @@ class Analysis(nn.Module):
         down = remat_if(self.remat, ResidualBlockWithStride)
         for i, (width, blocks) in enumerate(zip(c.widths, c.blocks, strict=True)):
             x = down(width, c.skip_kernels[0], self.dtype, starts[i], name=f"down{i + 1}")(x)
-            for j in range(blocks):
-                x = self.block(i, j, name=f"stage{i + 1}_block{j + 1}", dtype=self.dtype)(x)
+            x = in_turn(_blocks(self.block, i, blocks, f"stage{i + 1}_block", self.dtype), x)
         out = conv(sum(c.slices), stride=2, dtype=self.dtype, kernel_init=last, name="out")
         return out(x)
 
@@ -74,8 +79,7 @@ class Synthesis(nn.Module):
         up = remat_if(self.remat, ResidualBlockUpsample)
         for i, (width, blocks) in reversed(list(enumerate(zip(c.widths, c.blocks, strict=True)))):
             x = up(width, c.skip_kernels[1], self.dtype, starts[i], name=f"up{i + 1}")(x)
-            for j in range(blocks):
-                x = self.block(i, j, name=f"stage{i + 1}_block{j + 1}", dtype=self.dtype)(x)
+            x = in_turn(_blocks(self.block, i, blocks, f"stage{i + 1}_block", self.dtype), x)
         return SubPixelConv(3, dtype=self.dtype, kernel_init=last, name="out")(x)
 
 
@@ -91,8 +95,7 @@ class HyperAnalysis(nn.Module):
         c = self.config
         down = remat_if(self.remat, ResidualBlockWithStride)
         x = down(c.hyper_width, c.skip_kernels[0], name="down")(y)
-        for j in range(c.hyper_blocks):
-            x = self.block(0, j, name=f"block{j + 1}", dtype=None)(x)
+        x = in_turn(_blocks(self.block, 0, c.hyper_blocks, "block", None), x)
         return conv(c.hyper_channels, stride=2, name="out")(x)
 
 
@@ -109,8 +112,7 @@ class HyperUpsampling(nn.Module):
         c = self.config
         up = remat_if(self.remat, ResidualBlockUpsample)
         x = up(c.hyper_width, c.skip_kernels[1], name="up")(z)
-        for j in range(c.hyper_blocks):
-            x = self.block(0, j, name=f"block{j + 1}", dtype=None)(x)
+        x = in_turn(_blocks(self.block, 0, c.hyper_blocks, "block", None), x)
         return SubPixelConv(self.features, name="sub_pixel")(x)
 
 

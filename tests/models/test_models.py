@@ -145,6 +145,30 @@ def test_rematerialised_blocks_take_less_memory_and_give_the_same_gradients():
     assert remat < 0.7 * plain
 
 
+# Slices of two kinds, three and one; two equal blocks in a row.
+_LOOPED = {"slices": (4, 4, 4, 8), "blocks": (0, 0, 2)}
+
+
+@pytest.mark.parametrize("name", [NAME, "cmamba-tiny"])
+def test_loops_compute_what_blocks_and_steps_one_by_one_do(name):
+    fields = SMALL[name] | _LOOPED
+    plain, looped = (create_model(name, loops=loops, **fields) for loops in (False, True))
+    shapes = jax.eval_shape(plain.init, KEYS[0], BATCH, LEVELS, KEYS)
+    assert shapes == jax.eval_shape(looped.init, KEYS[0], BATCH, LEVELS, KEYS)
+    rng = np.random.default_rng(0)
+    variables = jax.tree.map(lambda leaf: 0.1 * rng.normal(size=leaf.shape), shapes)
+
+    plain, looped = (
+        jax.jit(model.apply).lower(variables, BATCH, LEVELS, KEYS) for model in (plain, looped)
+    )
+    wanted, found = (
+        program.compile()(variables, BATCH, LEVELS, KEYS) for program in (plain, looped)
+    )
+    for ours, theirs in zip(found, wanted, strict=True):  # but for sums of floats in another order
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+    assert looped.as_text().count("convolution(") < 0.8 * plain.as_text().count("convolution(")
+
+
 def test_rematerialised_blocks_keep_their_names(name):
     shapes = (parameter_shapes(create_model(name, remat=r, **SMALL[name])) for r in (True, False))
     assert next(shapes) == next(shapes)

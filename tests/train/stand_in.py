@@ -33,6 +33,7 @@ class StandIn(nn.Module):
     """A learned transform of 8x8 blocks with a Gaussian of unit scale on its coefficients."""
 
     config: StandInConfig
+    remat: bool = False
 
     def setup(self) -> None:
         self.analysis = nn.Conv(self.config.width, (8, 8), (8, 8))
@@ -60,7 +61,7 @@ class StandIn(nn.Module):
 
 
 def create_stand_in(
-    name: str, dtype: str = "float32", remat: bool = False, **overrides: Any
+    name: str, dtype: str = "float32", remat: bool = False, loops: bool = False, **overrides: Any
 ) -> StandIn:
     """In place of `create_model`. Raises ValueError for an unknown name."""
     if name != NAME:

@@ -14,8 +14,9 @@ from hcfss_jax.models import create_model
 from hcfss_jax.weights import load_package
 from train.errors import BadConfig, WrongCheckpoint
 from train.gradient import make_gradient
+from train.initial import initial_params, initial_shapes
 from train.loss import Loss
-from train.mesh import place
+from train.mesh import batch_sharding, place
 from train.optimiser import make_optimiser
 from train.packing import Packing
 from train.state import TrainState, init_state, state_shardings
@@ -37,19 +38,9 @@ def create(name: str, fields: Mapping[str, Any]) -> Any:
         raise BadConfig(f"model {name!r} with {dict(fields)}: {error}") from error
 
 
-def init_params(model: Any, seed: int) -> Any:
-    """Random initial parameters; the same for the same seed on the same version of JAX."""
-    # JAX's default generator takes three times as long to compile for a thousand parameters.
-    key = jax.random.key(seed, impl="unsafe_rbg")
-    x, level = jnp.zeros((1, 64, 64, 3)), jnp.zeros((1,))
-    return model.init({"params": key}, x, level, jax.random.split(jax.random.key(seed), 1))[
-        "params"
-    ]
-
-
 def packing_of(model: Any, config: ConfigDict) -> Packing:
     """Where each of the model's parameters lies in the vectors; nothing is computed."""
-    return Packing.of(jax.eval_shape(lambda: init_params(model, 0)), config.sharding)
+    return Packing.of(initial_shapes(model), config.sharding)
 
 
 def build_loss(config: ConfigDict) -> Loss:
@@ -63,18 +54,32 @@ def build_step(config: ConfigDict, model: Any, packing: Packing, mesh: Mesh) -> 
     return make_step(gradient, packing, make_optimiser(config), config.ema_decay, mesh)
 
 
+def batch_like(config: ConfigDict, mesh: Mesh) -> dict[str, jax.ShapeDtypeStruct]:
+    """The shapes of a batch; nothing is loaded."""
+    size, side = config.batch_size, config.crop
+    shapes = {
+        "image": ((size, side, side, 3), jnp.uint8),
+        "level": ((size,), jnp.float32),
+        "noise": ((size,), jnp.uint32),
+        "request": ((size,), jnp.int32),
+    }
+    sharding = batch_sharding(mesh)
+    return {
+        name: jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
+        for name, (shape, dtype) in shapes.items()
+    }
+
+
 def fresh_state(config: ConfigDict, model: Any, packing: Packing, mesh: Mesh) -> TrainState:
     """The state of a run before its first step, over the devices of all hosts.
 
     Raises WrongCheckpoint where the weights that it shall start from are those of another model.
     """
-    if config.init_from:
-        vectors = packing.pack(_loaded_params(config.init_from, packing))
-    else:
-        # On one device: how the generator's numbers fall depends on how they are dealt out.
-        vectors = jax.jit(lambda: packing.pack(init_params(model, config.seed)))()
+    given = config.init_from and _loaded_params(config.init_from, packing)
+    params = given or initial_params(model, config.seed)
+    vectors = jax.tree.map(np.asarray, jax.jit(packing.pack)(params))
     optimiser = make_optimiser(config)
-    placed = place(jax.tree.map(np.asarray, vectors), packing.shardings(mesh))
+    placed = place(vectors, packing.shardings(mesh))
     shardings = state_shardings(packing, optimiser, mesh)
     return jax.jit(lambda p: init_state(p, optimiser), out_shardings=shardings)(placed)
 

@@ -13,22 +13,20 @@ import time
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from absl import app, flags
 from jax.sharding import Mesh
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
 from train.checks import check_config
 from train.collectives import collectives
 from train.errors import BadConfig, TrainingError
-from train.experiment import build_model, build_step, packing_of
-from train.flags import parse_flags
-from train.mesh import batch_sharding, make_mesh
+from train.experiment import batch_like, build_model, build_step, packing_of
+from train.flags import CONFIG, parse_flags
+from train.mesh import make_mesh
 from train.optimiser import make_optimiser
 from train.state import state_like
 from train.utilisation import flops_per_image, peak_flops
 
-_CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment, FILE.py:VARIANT.")
 _TOPOLOGY = flags.DEFINE_string("topology", "v5e:16x16", "KIND:SHAPE of the slice, as v5p:4x4x4.")
 _PER_CHIP = flags.DEFINE_list("per_chip", [], "Images a chip; several to try each.")
 
@@ -63,7 +61,7 @@ def compile_step(config: ConfigDict, mesh: Mesh) -> Compiled:
     state = state_like(packing, make_optimiser(config), mesh)
     start = time.monotonic()
     step = build_step(config, model, packing, mesh)
-    compiled: Any = step.lower(state, _batch_like(config, mesh)).compile()
+    compiled: Any = step.lower(state, batch_like(config, mesh)).compile()
     seconds = time.monotonic() - start
     memory, cost = compiled.memory_analysis(), compiled.cost_analysis() or {}
     return Compiled(
@@ -97,7 +95,7 @@ def topology_devices(topology: str) -> Any:
 def main(argv: list[str]) -> None:
     """Print a line for each number of images a chip; exits with 1 and the reason where none can be compiled."""
     del argv
-    config, kind = _CONFIG.value, _TOPOLOGY.value.partition(":")[0]
+    config, kind = CONFIG.value, _TOPOLOGY.value.partition(":")[0]
     config.data.path = "none"  # is read
     try:
         devices = topology_devices(_TOPOLOGY.value)
@@ -148,22 +146,6 @@ def _describe(config: ConfigDict, mesh: Mesh) -> None:
     peak = peak_flops(kind)
     least = f", {1e3 * flops / peak:.1f} ms at a chip's peak" if peak else ""
     print(f"training on an image takes {flops / 1e9:.0f} GFLOP{least}", flush=True)
-
-
-def _batch_like(config: ConfigDict, mesh: Mesh) -> dict[str, jax.ShapeDtypeStruct]:
-    """The shapes of a batch; nothing is loaded."""
-    size, side = config.batch_size, config.crop
-    shapes = {
-        "image": ((size, side, side, 3), jnp.uint8),
-        "level": ((size,), jnp.float32),
-        "noise": ((size,), jnp.uint32),
-        "request": ((size,), jnp.int32),
-    }
-    sharding = batch_sharding(mesh)
-    return {
-        name: jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
-        for name, (shape, dtype) in shapes.items()
-    }
 
 
 if __name__ == "__main__":

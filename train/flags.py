@@ -3,6 +3,9 @@
 import sys
 
 from absl import app, flags, logging
+from ml_collections import config_flags
+
+CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment, FILE.py:VARIANT.")
 
 
 def parse_flags(program: str, argv: list[str]) -> list[str]:

@@ -9,15 +9,13 @@ import sys
 from pathlib import Path
 
 from absl import app, flags
-from ml_collections import config_flags
 
 from hcfss_jax.jax_settings import prepare_jax
 from train.distributed import join
 from train.errors import TrainingError
-from train.flags import parse_flags
+from train.flags import CONFIG, parse_flags
 from train.run import train
 
-_CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment, FILE.py:VARIANT.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run: checkpoints and metrics.")
 _PROFILE = flags.DEFINE_integer("profile", 0, "Steps to trace into WORKDIR/profile.", 0)
 _COORDINATOR = flags.DEFINE_string("coordinator", "", "HOST:PORT of process 0, for plain hosts.")
@@ -37,7 +35,7 @@ def main(argv: list[str]) -> None:
     command = shlex.join(["python", "-m", "train.main", *sys.argv[1:]])
     try:
         join(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)
-        stopped = train(_CONFIG.value, workdir, command, _PROFILE.value)
+        stopped = train(CONFIG.value, workdir, command, _PROFILE.value)
     except (TrainingError, OSError) as error:
         sys.exit(f"train.main: {error}")
     if stopped:

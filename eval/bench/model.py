@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--image", required=True, help="a picture's file")
     parser.add_argument("--quality", type=float, default=4.0)
     parser.add_argument("--repeats", type=int, default=3, help="timed runs; the median is printed")
+    parser.add_argument("--peak", type=float, help="TFLOP/s of the device, to tell the share of it")
     args = parser.parse_args(argv)
     prepare_jax()
     try:
@@ -50,43 +51,57 @@ def _report(args: argparse.Namespace) -> int:
     pixels = read_image(args.image).rgb
     height, width = pixels.shape[:2]
     model = create_model(args.model)
-    work = _work(model, height, width)
+    encoding, decoding = _work(model, height, width)
     codec, origin = _codec(args.model, model)
     print(f"{'model':<24} {args.model}, {origin} weights, on {jax.devices()[0].device_kind}")
     print(f"{'picture':<24} {width}x{height}")
     print(f"{'parameters':<24} {codec.parameter_count:,}")
-    per_pixel = f"{work / (width * height) / 1e3:.1f} k a pixel, encoder and decoder together"
-    print(f"{'multiply-adds':<24} {work / 1e9:.2f} G, {per_pixel}")
+    for name, work in (("encoder", encoding), ("decoder", decoding)):
+        per_pixel = f"{work / (width * height) / 1e3:.1f} k a pixel"
+        print(f"{f'multiply-adds, {name}':<24} {work / 1e9:.2f} G, {per_pixel}")
 
-    first_encode, encoded = _timed(lambda: codec.encode(pixels, args.quality))
-    first_decode, decoded = _timed(lambda: codec.decompress(encoded.data))
-    times = [
-        (
-            _timed(lambda: codec.encode(pixels, args.quality))[0],
-            _timed(lambda: codec.decompress(encoded.data))[0],
-        )
-        for _ in range(args.repeats)
-    ]
-    encode, decode = (statistics.median(column) for column in zip(*times, strict=True))
-    exact = np.array_equal(np.asarray(decoded), encoded.x_hat)
-    print(f"{'encode':<24} {encode:.2f} s (the first, with compilation, {first_encode:.2f} s)")
-    print(f"{'decode':<24} {decode:.2f} s (the first, with compilation, {first_decode:.2f} s)")
-    print(f"{'file':<24} {len(encoded.data):,} bytes")
+    def encode() -> bytes:
+        return codec.compress(pixels, args.quality)
+
+    def decode() -> Any:
+        return codec.decompress(data)
+
+    first_encode, data = _timed(encode)
+    first_decode, decoded = _timed(decode)
+    times = [(_timed(encode)[0], _timed(decode)[0]) for _ in range(args.repeats)]
+    medians = (statistics.median(column) for column in zip(*times, strict=True))
+    for name, seconds, first, work in zip(
+        ("encode", "decode"),
+        medians,
+        (first_encode, first_decode),
+        (encoding, decoding),
+        strict=True,
+    ):
+        print(f"{name:<24} {seconds:.2f} s (the first, with compilation, {first:.2f} s)")
+        rate = 2 * work / seconds
+        share = f", {rate / args.peak / 1e12:.1%} of its peak" if args.peak else ""
+        print(f"{'':<24} {rate / 1e9:,.1f} GFLOP/s of the model's arithmetic{share}")
+    exact = np.array_equal(np.asarray(decoded), codec.encode(pixels, args.quality).x_hat)
+    print(f"{'file':<24} {len(data):,} bytes")
     print(f"{'decoded as promised':<24} {'to the bit' if exact else 'NO'}")
     print(f"{'peak memory':<24} {_peak_gib():.2f} GiB of this process")
     return int(not exact)
 
 
-def _work(model: Any, height: int, width: int) -> int:
-    """Multiply-adds of one pass from picture to picture, sides rounded up to whole strides."""
+def _work(model: Any, height: int, width: int) -> tuple[int, int]:
+    """Multiply-adds of encoder and decoder, for sides rounded up to whole strides."""
     sides = (-(-side // Z_STRIDE) * Z_STRIDE for side in (height, width))
     x = jax.ShapeDtypeStruct((1, *sides, 3), jnp.float32)
-    level = jax.ShapeDtypeStruct((1,), jnp.float32)
+    level, variables = jax.ShapeDtypeStruct((1,), jnp.float32), _shapes(model)
 
-    def evaluate(variables: Any, x: jax.Array, level: jax.Array) -> Any:
-        return model.apply(variables, x, level, method="evaluate")
+    def run(method: str) -> Callable[..., Any]:
+        return lambda variables, *args: model.apply(variables, *args, method=method)
 
-    return multiply_adds(evaluate, _shapes(model), x, level)
+    y, _ = jax.eval_shape(run("analyse"), variables, x, level)
+    both = multiply_adds(run("evaluate"), variables, x, level)
+    analysis = multiply_adds(run("analyse"), variables, x, level)
+    synthesis = multiply_adds(run("synthesise"), variables, (y,), level)
+    return both - synthesis, both - analysis
 
 
 def _codec(name: str, model: Any) -> tuple[Codec, str]:

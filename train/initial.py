@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
 
 
@@ -14,17 +15,25 @@ def initial_shapes(model: Any) -> Any:
 
 
 def initial_params(model: Any, seed: int) -> Any:
-    """The parameters that training starts from, on a CPU; the same for the same seed and version of JAX.
+    """The parameters that training starts from, numpy arrays; the same for the same seed and version of JAX.
 
     One operation after the other: those of equal shapes share a compiled program, and all compile in half the time of
-    one program for all parameters.
+    one program for all parameters. On a CPU where JAX may use one: the quickest to compile for.
     """
-    with jax.default_device(jax.local_devices(backend="cpu")[0]):
+    with jax.default_device(_cpu()):
         # A block that is computed again would hide what of it is needed.
         draw = functools.partial(_initialise, model.clone(remat=False), seed)
         program, shapes = jax.make_jaxpr(draw, return_shape=True)()
         leaves = jaxpr_as_fun(_without_unused(program))()
-    return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
+    return jax.tree.unflatten(jax.tree.structure(shapes), map(np.asarray, leaves))
+
+
+def _cpu() -> jax.Device | None:
+    """None, JAX's default, where the user has switched CPUs off."""
+    try:
+        return jax.local_devices(backend="cpu")[0]
+    except RuntimeError:
+        return None
 
 
 def _initialise(model: Any, seed: int) -> Any:

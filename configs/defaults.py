@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import ml_collections
 
 _LEVELS = 8
-# Lowest and highest lambda; geometric in between.
+# Lambda of the first and the last of these levels; geometric in between, and on beyond them.
 _LAMBDAS = {"mse": (0.0018, 0.05), "ms-ssim": (2.4, 60.5)}
 # An MS-SSIM lambda of about the same rate is so many times one of the squared error (CompressAI's two lists).
 _MS_SSIM_SCALE = 1300.0
@@ -26,6 +26,7 @@ class Size(NamedTuple):
 
     crop: pixels a side. peak: learning rate. dtype: of the transforms. workers: processes that decode photos. remat,
     loops: see the config. one_rate: the model has no gains of its own, and takes them where it is to learn all rates.
+    levels: rates that it learns.
     """
 
     crop: int
@@ -37,9 +38,11 @@ class Size(NamedTuple):
     remat: bool
     loops: bool
     one_rate: bool = False
+    levels: int = _LEVELS
 
 
 TINY = Size(128, 4, 9_000, 1e-3, "float32", workers=0, remat=False, loops=False)
+PACKET = TINY._replace(levels=12)
 SMALL = Size(256, 8, 600_000, 3e-4, "bfloat16", workers=8, remat=False, loops=False)
 BASE = Size(256, 16, 2_000_000, 1e-4, "bfloat16", workers=8, remat=True, loops=True)
 PORTED = BASE._replace(one_rate=True)
@@ -64,7 +67,7 @@ def experiment(family: str, sizes: Mapping[str, Size], variant: str) -> ml_colle
 
     config.metric = metric  # the distortion: "mse" or "ms-ssim"
     # Weight of the distortion for each rate level; an image draws one level, uniformly.
-    config.lambdas = _lambdas(metric)
+    config.lambdas = _lambdas(metric, suits.levels)
     config.balance = 0.5  # an image of a level counts lambda^-balance: all weigh about alike
     if weight is not None:
         config.lambdas = (weight,)
@@ -108,7 +111,7 @@ def experiment(family: str, sizes: Mapping[str, Size], variant: str) -> ml_colle
     config.log_every = 50  # steps
     config.eval_every = 5_000  # steps; 0 for never
     config.eval_crop = 256  # pixels, a multiple of 64
-    config.eval_levels = (0, 3, 7) if len(config.lambdas) == _LEVELS else (0,)
+    config.eval_levels = (0, *range(3, len(config.lambdas), 4))
     config.eval_files = 2  # held-out images that are also coded to real files, and shown
     config.checkpoint_minutes = 10.0
     config.keep = 2  # newest checkpoints; the best by validation is kept beside them
@@ -139,10 +142,10 @@ def _value(text: str) -> Any:
         return text
 
 
-def _lambdas(metric: str) -> tuple[float, ...]:
+def _lambdas(metric: str, levels: int) -> tuple[float, ...]:
     lowest, highest = _LAMBDAS[metric]
     ratio = (highest / lowest) ** (1 / (_LEVELS - 1))
-    return tuple(round(lowest * ratio**level, 6) for level in range(_LEVELS))
+    return tuple(round(lowest * ratio**level, 6) for level in range(levels))
 
 
 def _gain_start(weight: float, metric: str) -> float:

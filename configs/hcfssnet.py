@@ -14,9 +14,9 @@ PHOTOS is a directory or a tar of images, or what `train.pack` made of them.
 
 import ml_collections
 
-from configs.defaults import BASE, SMALL, TINY, experiment
+from configs.defaults import BASE, PACKET, SMALL, TINY, experiment
 
-SIZES = {"tiny": TINY, "small": SMALL, "base": BASE}
+SIZES = {"tiny": TINY, "packet": PACKET, "small": SMALL, "base": BASE}
 
 
 def get_config(variant: str = "tiny") -> ml_collections.ConfigDict:

@@ -47,6 +47,13 @@ def depth_to_space(x: jax.Array, factor: int = 2) -> jax.Array:
     return x.transpose(0, 1, 4, 2, 5, 3).reshape(batch, height * factor, width * factor, -1)
 
 
+def space_to_depth(x: jax.Array, factor: int = 2) -> jax.Array:
+    """The inverse of `depth_to_space`."""
+    batch, height, width, channels = x.shape
+    x = x.reshape(batch, height // factor, factor, width // factor, factor, channels)
+    return x.transpose(0, 1, 3, 5, 2, 4).reshape(batch, height // factor, width // factor, -1)
+
+
 class SubPixelConv(nn.Module):
     """Doubles height and width: a convolution to 4 C channels, rearranged (Shi et al. 2016)."""
 

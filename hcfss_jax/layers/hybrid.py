@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from hcfss_jax.layers.convolution import SILENT, conv
+from hcfss_jax.layers.depthwise_block import DepthwiseBlock
 from hcfss_jax.layers.residual import ResidualBlock
 
 
@@ -20,13 +21,16 @@ class HybridBlock(nn.Module):
     dtype: DTypeLike | None = None
     local_skip: bool = False
     """Whether the local path adds its input once more, as TCM's code does."""
+    depthwise: bool = False
+    """Whether the local path is a `DepthwiseBlock`: dense layers in place of its 3x3 convolutions."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         channels = x.shape[-1]
         x, mixed = self.mix(x, conv(channels, 1, dtype=self.dtype, name="split"))
         a, b = jnp.split(mixed, 2, axis=-1)
-        local = ResidualBlock(dtype=self.dtype, name="local_path")(a)
+        block = DepthwiseBlock if self.depthwise else ResidualBlock
+        local = block(dtype=self.dtype, name="local_path")(a)
         local = local + a if self.local_skip else local
         both = jnp.concatenate([local, self.global_path(b)], axis=-1)
         return x + conv(channels, 1, dtype=self.dtype, kernel_init=SILENT, name="join")(both)

@@ -16,12 +16,20 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from hcfss_jax.entropy.band_slices import BandSlices
 from hcfss_jax.entropy.channel_slices import AttendedSlices
 from hcfss_jax.layers.convolution import conv
+from hcfss_jax.layers.depthwise_block import DepthwiseBlock
 from hcfss_jax.layers.fstam import FSTAM
 from hcfss_jax.layers.hybrid import HybridBlock
 from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.vfss import VFSS
+from hcfss_jax.models.bypass import (
+    BypassAnalysis,
+    BypassHyperAnalysis,
+    BypassHyperSynthesis,
+    BypassSynthesis,
+)
 from hcfss_jax.models.config import TINY, ModelConfig
 from hcfss_jax.models.skeleton import CompressionModel
 from hcfss_jax.models.transforms import (
@@ -31,6 +39,7 @@ from hcfss_jax.models.transforms import (
     HyperUpsampling,
     Synthesis,
 )
+from hcfss_jax.ops.frequency_bands import band_channels
 from hcfss_jax.ops.scan_lines import ScanLines
 
 
@@ -47,6 +56,22 @@ class HCFSSNetConfig(ModelConfig):
     afmm_hidden: int = 64
     attention_dim: int = 128
     head_dim: int = 16
+    bands: tuple[int, ...] = ()
+    """Borders of bands of frequencies: y is the complete DCT of cells of 16x16 pixels plus what g_a learned, and a band
+    of it is a slice; see `bypass`. Empty: transforms without a bypass."""
+    stage_widths: tuple[int, ...] = ()
+    """Of transforms with a bypass, in place of `widths`: channels, the last at stride 16."""
+    encoder_blocks: tuple[int, ...] = ()
+    decoder_blocks: tuple[int, ...] = ()
+    """In place of `blocks`, a number for each of `stage_widths`."""
+    scanned_stages: int = 1
+    """Of `stage_widths`, how many of the last have hybrid blocks; the finer ones have `DepthwiseBlock`s."""
+    block_ratio: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bands and self.slices != band_channels(self.bands):
+            raise ValueError(f"slices={self.slices} must be {band_channels(self.bands)}, the bands")
 
 
 VARIANTS = {
@@ -59,6 +84,26 @@ VARIANTS = {
         afmm_hidden=8,
         attention_dim=16,
         head_dim=8,
+    ),
+    "packet": HCFSSNetConfig(
+        bands=(2, 4, 6, 8, 16),
+        slices=band_channels((2, 4, 6, 8, 16)),
+        stage_widths=(128, 192),
+        encoder_blocks=(3, 2),
+        decoder_blocks=(4, 2),
+        hyper_width=96,
+        hyper_blocks=1,
+        hyper_channels=48,
+        parameter_hidden=(64, 64),
+        state_size=1,
+        expand=1.0,
+        mlp_ratio=2,
+        afmm_groups=4,
+        afmm_hidden=16,
+        attention_dim=64,
+        head_dim=16,
+        levels=12,
+        gain_start=(0.7, 3.36),
     ),
     "small": HCFSSNetConfig(
         widths=(64, 96, 128),
@@ -94,9 +139,18 @@ class HCFSSNet(CompressionModel):
         super().setup()
         c, remat = self.config, self.remat
         block = functools.partial(_hybrid, c, remat)
-        self.g_a = Analysis(c, block, self.dtype, remat)
-        self.g_s = Synthesis(c, block, self.dtype, remat)
-        self.h_a, self.h_s = HyperAnalysis(c, block, remat), SharedHyperSynthesis(c, block, remat)
+        if c.bands:
+            stage = functools.partial(_block_of_stage, c, remat)
+            shape = c.stage_widths, c.encoder_blocks, c.bands, self.dtype
+            self.g_a = BypassAnalysis(c, stage, *shape)
+            shape = c.stage_widths, c.decoder_blocks, c.bands, self.dtype
+            self.g_s = BypassSynthesis(c, stage, *shape)
+            self.h_a, self.h_s = BypassHyperAnalysis(c, block), BypassHyperSynthesis(c, block)
+        else:
+            self.g_a = Analysis(c, block, self.dtype, remat)
+            self.g_s = Synthesis(c, block, self.dtype, remat)
+            self.h_a = HyperAnalysis(c, block, remat)
+            self.h_s = SharedHyperSynthesis(c, block, remat)
         attention = functools.partial(
             remat_if(remat, FSTAM),
             c.attention_dim,
@@ -106,7 +160,8 @@ class HCFSSNet(CompressionModel):
             afmm_groups=c.afmm_groups,
             afmm_hidden=c.afmm_hidden,
         )
-        self.slices = AttendedSlices(c.slices, c.parameter_hidden, attention=attention)
+        slices = BandSlices if c.bands else AttendedSlices
+        self.slices = slices(c.slices, c.parameter_hidden, attention=attention)
 
 
 def _hybrid(
@@ -124,7 +179,16 @@ def _hybrid(
         dtype,
         parent=None,
     )
-    return remat_if(remat, HybridBlock)(vfss, dtype, name=name)
+    return remat_if(remat, HybridBlock)(vfss, dtype, depthwise=bool(c.bands), name=name)
+
+
+def _block_of_stage(
+    c: HCFSSNetConfig, remat: bool, stage: int, index: int, *, name: str, dtype: str | None
+) -> nn.Module:
+    """A hybrid block in the coarse stages, where scans are cheap; dense layers in the fine ones."""
+    if stage >= len(c.stage_widths) - c.scanned_stages:
+        return _hybrid(c, remat, stage, index, name=name, dtype=dtype)
+    return remat_if(remat, DepthwiseBlock)(c.block_ratio, dtype, name=name)
 
 
 class SharedHyperSynthesis(nn.Module):

@@ -103,7 +103,7 @@ class CompressionModel(nn.Module):
 
     def analyse(self, x: jax.Array, level: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Image to (y, z), not yet quantised; z around its prior's medians."""
-        y = self.g_a(x).astype(jnp.float32) * self.gain_y(level)
+        y = self.g_a(x, level).astype(jnp.float32) * self.gain_y(level)
         z = self.prior.centre(self.h_a(y) * self.gain_z(level))
         return y, z
 
@@ -125,7 +125,7 @@ class CompressionModel(nn.Module):
     def synthesise(self, decoded: Decoded, level: jax.Array) -> jax.Array:
         """The decoded parts of y to the image, not clipped."""
         y_hat = jnp.concatenate(decoded, axis=-1)
-        return self.g_s(y_hat * self.inverse_gain_y(level)).astype(jnp.float32)
+        return self.g_s(y_hat * self.inverse_gain_y(level), level).astype(jnp.float32)
 
     def split(self, y: jax.Array) -> list[jax.Array]:
         """y in the parts that the steps code."""

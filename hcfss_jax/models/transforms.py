@@ -34,7 +34,7 @@ class Block(Protocol):
         ...
 
 
-def _blocks(make: Block, stage: int, count: int, name: str, dtype: str | None) -> list[nn.Module]:
+def blocks_of_stage(make: Block, stage: int, count: int, name: str, dtype: str | None) -> list[nn.Module]:
     """The blocks of a stage; `name` with a number each, from 1."""
     return [make(stage, j, name=f"{name}{j + 1}", dtype=dtype) for j in range(count)]
 
@@ -54,12 +54,12 @@ class Analysis(nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, level: jax.Array) -> jax.Array:
         c, (*starts, last) = self.config, _linear_starts(self.config, forward_start)
         down = remat_if(self.remat, ResidualBlockWithStride)
         for i, (width, blocks) in enumerate(zip(c.widths, c.blocks, strict=True)):
             x = down(width, c.skip_kernels[0], self.dtype, starts[i], name=f"down{i + 1}")(x)
-            x = in_turn(_blocks(self.block, i, blocks, f"stage{i + 1}_block", self.dtype), x)
+            x = in_turn(blocks_of_stage(self.block, i, blocks, f"stage{i + 1}_block", self.dtype), x)
         out = conv(sum(c.slices), stride=2, dtype=self.dtype, kernel_init=last, name="out")
         return out(x)
 
@@ -73,13 +73,13 @@ class Synthesis(nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, y: jax.Array) -> jax.Array:
+    def __call__(self, y: jax.Array, level: jax.Array) -> jax.Array:
         c, x = self.config, y
         last, *starts = _linear_starts(c, inverse_start)
         up = remat_if(self.remat, ResidualBlockUpsample)
         for i, (width, blocks) in reversed(list(enumerate(zip(c.widths, c.blocks, strict=True)))):
             x = up(width, c.skip_kernels[1], self.dtype, starts[i], name=f"up{i + 1}")(x)
-            x = in_turn(_blocks(self.block, i, blocks, f"stage{i + 1}_block", self.dtype), x)
+            x = in_turn(blocks_of_stage(self.block, i, blocks, f"stage{i + 1}_block", self.dtype), x)
         return SubPixelConv(3, dtype=self.dtype, kernel_init=last, name="out")(x)
 
 
@@ -95,7 +95,7 @@ class HyperAnalysis(nn.Module):
         c = self.config
         down = remat_if(self.remat, ResidualBlockWithStride)
         x = down(c.hyper_width, c.skip_kernels[0], name="down")(y)
-        x = in_turn(_blocks(self.block, 0, c.hyper_blocks, "block", None), x)
+        x = in_turn(blocks_of_stage(self.block, 0, c.hyper_blocks, "block", None), x)
         return conv(c.hyper_channels, stride=2, name="out")(x)
 
 
@@ -112,7 +112,7 @@ class HyperUpsampling(nn.Module):
         c = self.config
         up = remat_if(self.remat, ResidualBlockUpsample)
         x = up(c.hyper_width, c.skip_kernels[1], name="up")(z)
-        x = in_turn(_blocks(self.block, 0, c.hyper_blocks, "block", None), x)
+        x = in_turn(blocks_of_stage(self.block, 0, c.hyper_blocks, "block", None), x)
         return SubPixelConv(self.features, name="sub_pixel")(x)
 
 

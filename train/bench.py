@@ -58,7 +58,7 @@ def measure(
     with _timed("lay out parameters"):
         packing = packing_of(model, config)
     step = build_step(config, model, packing, mesh)
-    state_shapes = state_like(packing, make_optimiser(config), mesh)
+    state_shapes = state_like(packing, make_optimiser(config, packing), mesh)
     with _timed("trace the step"):
         traced = step.trace(state_shapes, batch_like(config, mesh))
     with _timed("lower it"):

@@ -58,7 +58,7 @@ def compile_step(config: ConfigDict, mesh: Mesh) -> Compiled:
     model = build_model(config)
     check_config(config, model.config, mesh)
     packing = packing_of(model, config)
-    state = state_like(packing, make_optimiser(config), mesh)
+    state = state_like(packing, make_optimiser(config, packing), mesh)
     start = time.monotonic()
     step = build_step(config, model, packing, mesh)
     compiled: Any = step.lower(state, batch_like(config, mesh)).compile()

@@ -51,7 +51,7 @@ def build_loss(config: ConfigDict) -> Loss:
 def build_step(config: ConfigDict, model: Any, packing: Packing, mesh: Mesh) -> StepFn:
     """The compiled training step of the experiment on `mesh`."""
     gradient = make_gradient(model, packing, build_loss(config), mesh, config.accumulate)
-    return make_step(gradient, packing, make_optimiser(config), config.ema_decay, mesh)
+    return make_step(gradient, packing, make_optimiser(config, packing), config.ema_decay, mesh)
 
 
 def batch_like(config: ConfigDict, mesh: Mesh) -> dict[str, jax.ShapeDtypeStruct]:
@@ -78,7 +78,7 @@ def fresh_state(config: ConfigDict, model: Any, packing: Packing, mesh: Mesh) ->
     given = config.init_from and _loaded_params(config.init_from, packing)
     params = given or initial_params(model, config.seed)
     vectors = jax.tree.map(np.asarray, jax.jit(packing.pack)(params))
-    optimiser = make_optimiser(config)
+    optimiser = make_optimiser(config, packing)
     placed = place(vectors, packing.shardings(mesh))
     shardings = state_shardings(packing, optimiser, mesh)
     return jax.jit(lambda p: init_state(p, optimiser), out_shardings=shardings)(placed)

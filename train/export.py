@@ -34,7 +34,7 @@ def export(workdir: Path, dtype: str = "bfloat16", best: bool = False) -> Weight
         )
     mesh = make_mesh(devices=jax.devices()[:1])  # whatever it was trained on
     with Checkpoints(workdir / ("best" if best else "checkpoints")) as checkpoints:
-        state, _ = checkpoints.restore(state_like(packing, make_optimiser(config), mesh))
+        state, _ = checkpoints.restore(state_like(packing, make_optimiser(config, packing), mesh))
     # Paths are nobody else's business.
     experiment = {
         **record["config"],

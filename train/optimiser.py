@@ -1,7 +1,11 @@
-"""Adam with a clipped gradient and a warmed-up, decaying learning rate."""
+"""Adam or SOAP with a clipped gradient and a warmed-up, decaying learning rate."""
 
 import optax
 from ml_collections import ConfigDict
+
+from train.errors import BadConfig
+from train.packing import Packing
+from train.soap import scale_by_soap
 
 
 def make_schedule(config: ConfigDict) -> optax.Schedule:
@@ -22,9 +26,25 @@ def make_schedule(config: ConfigDict) -> optax.Schedule:
     )
 
 
-def make_optimiser(config: ConfigDict) -> optax.GradientTransformation:
-    """AdamW (Adam where `weight_decay` is 0) on the gradient clipped to global norm `clip`."""
+def make_optimiser(config: ConfigDict, packing: Packing) -> optax.GradientTransformation:
+    """`config.optimiser` on the gradient clipped to global norm `clip`, with decoupled weight decay.
+
+    "adam", or "soap", see `train.soap`. Raises BadConfig.
+    """
+    if config.optimiser not in DIRECTIONS:
+        raise BadConfig(
+            f"config.optimiser={config.optimiser!r}: use one of {', '.join(DIRECTIONS)}"
+        )
     return optax.chain(
         optax.clip_by_global_norm(config.clip),
-        optax.adamw(make_schedule(config), weight_decay=config.weight_decay),
+        DIRECTIONS[config.optimiser](packing),
+        optax.add_decayed_weights(config.weight_decay),
+        optax.scale_by_learning_rate(make_schedule(config)),
     )
+
+
+def _adam(_: Packing) -> optax.GradientTransformation:
+    return optax.scale_by_adam()
+
+
+DIRECTIONS = {"adam": _adam, "soap": scale_by_soap}

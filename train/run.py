@@ -98,7 +98,7 @@ def _first_state(
     """The newest checkpoint's state and how many examples it has seen; a fresh one without any."""
     if checkpoints.latest_step() is None:
         return fresh_state(config, model, packing, mesh), 0
-    state, data = checkpoints.restore(state_like(packing, make_optimiser(config), mesh))
+    state, data = checkpoints.restore(state_like(packing, make_optimiser(config, packing), mesh))
     if data["digest"] != digest and jax.process_index() == 0:
         print("these are not the images that the run began with: their order starts anew here")
     return state, data["examples"]

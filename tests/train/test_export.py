@@ -27,7 +27,7 @@ def test_the_package_holds_the_averaged_parameters_and_their_origin(
     package = load_package(tmp_path / "out.safetensors")
 
     packing = packing_of(build_model(config), config)
-    like = state_like(packing, make_optimiser(config), make_mesh())
+    like = state_like(packing, make_optimiser(config, packing), make_mesh())
     with Checkpoints(tmp_path / "checkpoints") as checkpoints:
         state, _ = checkpoints.restore(like)
     jax.tree.map(np.testing.assert_array_equal, package.params, packing.unpack(state.ema))

@@ -69,7 +69,8 @@ def _saved(workdir: Path):
     """The newest checkpoint: state and position."""
     config = ConfigDict(read_workdir(workdir)["config"])
     model = create_stand_in("stand-in", **config.model.overrides)
-    like = state_like(packing_of(model, config), make_optimiser(config), make_mesh())
+    packing = packing_of(model, config)
+    like = state_like(packing, make_optimiser(config, packing), make_mesh())
     with Checkpoints(workdir / "checkpoints") as checkpoints:
         state, data = checkpoints.restore(like)
     assert int(state.step) == _STEPS

@@ -26,7 +26,7 @@ from train.state import state_like
 
 def _saved(config: ConfigDict, workdir: Path, kind: str = "checkpoints"):
     packing = packing_of(build_model(config), config)
-    like = state_like(packing, make_optimiser(config), make_mesh())
+    like = state_like(packing, make_optimiser(config, packing), make_mesh())
     with Checkpoints(workdir / kind) as checkpoints:
         state, position = checkpoints.restore(like)
     return jax.tree.map(np.array, state), position

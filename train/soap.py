@@ -134,11 +134,15 @@ def _each_batch(packing: Packing, batches: list[Batch], vectors: Vectors, change
     """Vectors with each batch `[parameters, taps, rows, columns]` replaced by change(number, batch)."""
     leaves, structure = jax.tree.flatten(packing.unpack(vectors))
     for number, batch in enumerate(batches):
-        shape = len(batch.which), batch.taps, batch.rows, batch.columns
-        changed = change(number, jnp.stack([leaves[i] for i in batch.which]).reshape(shape))
+        changed = change(number, _stack(batch, leaves))
         for i, one in zip(batch.which, changed, strict=True):
             leaves[i] = one.reshape(leaves[i].shape)
     return packing.pack(jax.tree.unflatten(structure, leaves))
+
+
+def _stack(batch: Batch, leaves: list[jax.Array]) -> jax.Array:
+    """Its parameters, `[parameters, taps, rows, columns]`."""
+    return jnp.stack([leaves[i].reshape(batch[1:4]) for i in batch.which])
 
 
 def _turn(
@@ -164,8 +168,7 @@ def _observe(
     leaves = jax.tree.leaves(packing.unpack(gradient))
     newer: Sides = []
     for batch, old in zip(batches, covariances, strict=True):
-        shape = len(batch.which), batch.taps, batch.rows, batch.columns
-        x = jnp.stack([leaves[i] for i in batch.which]).reshape(shape)
+        x = _stack(batch, leaves)
         seen = {"left": "ktic,ktjc->kij", "right": "ktri,ktrj->kij"}
         newer.append(
             {

@@ -26,7 +26,7 @@ def draw(size: int, rng: Rng, photo: np.ndarray | None = None, kind: str = "") -
     if (
         kind not in _ON_WHOLE_PIXELS and rng.random() < 0.1
     ):  # a screen that was shown at half its size
-        return np.asarray(paint(rng, 2 * size, 2 * size, at_hand).reduce(2))
+        return np.array(paint(rng, 2 * size, 2 * size, at_hand).reduce(2))
     return np.array(paint(rng, size, size, at_hand))
 
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from tests.small_model import photo
 from train.drawn import KINDS, draw
+from train.drawn.lettering import Hand, write
 from train.held_out import draw_held_out
-from train.lettering import Hand, write
 
 _DIGEST = """
 import hashlib

@@ -7,7 +7,7 @@ import unicodedata
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-Colour = tuple[int, int, int]
+from train.drawn.colours import Colour
 
 _TEXT = (
     "the of and to in is re con ta ver ing pro al en er ti sta mo lu que sch ein ur per ko za wi "

@@ -30,7 +30,8 @@ _ON_WHOLE_PIXELS = ("dithered", "fine")
 
 
 def draw(size: int, rng: Rng, photo: np.ndarray | None = None, kind: str = "") -> np.ndarray:
-    """A picture, uint8 `[size, size, 3]`, a function of the arguments alone.
+    """A picture, uint8 `[size, size, 3]`, a function of the arguments alone, but for the edges of
+    letters, which another version of Pillow's FreeType may draw otherwise.
 
     photo: uint8 `[H, W, 3]`, to be dithered, or shown in a window; without one a gradient is. kind: one of `KINDS`;
     without one each is drawn as often as is said there.

@@ -80,6 +80,7 @@ def experiment(family: str, sizes: Mapping[str, Size], variant: str) -> ml_colle
     config.data.path = ""  # a directory of images (searched recursively), a tar, or ArrayRecord
     config.data.held_out = 14  # images kept for validation, spread evenly over the names
     config.data.half_size_probability = 0.25  # of a crop twice as large, averaged 2x2
+    config.data.drawn = 0.08  # share of crops that are drawn: text, screens, dither; 0 for none
     config.data.cache_gib = 8.0  # memory of a process for decoded images; the rest is decoded anew
     config.data.workers = suits.workers  # processes that decode; 0: threads do
     config.data.threads = 2  # that decode, in the trainer or in each worker

@@ -17,6 +17,7 @@ def check_config(config: ConfigDict, model_config: Any, mesh: Mesh) -> None:
     multiple_of_64 = "must be a positive multiple of 64"
     checks = {
         "data.path": (bool(config.data.path), "must be a directory, a tar or ArrayRecord files"),
+        "data.drawn": (0.0 <= config.data.drawn <= 1.0, "must lie in [0, 1]"),
         "data.workers": (config.data.workers >= 0, "must not be negative"),
         "data.threads": (config.data.threads > 0, "must be positive"),
         "data.prefetch": (config.data.prefetch > 0, "must be positive"),

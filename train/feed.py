@@ -42,6 +42,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--crop", type=int, default=256, help="side in pixels (%(default)s)")
     parser.add_argument("--batch-size", type=int, default=16, help="of this host (%(default)s)")
     parser.add_argument("--half-size", type=float, default=0.25, help="probability (%(default)s)")
+    parser.add_argument("--drawn", type=float, default=0.08, help="share (%(default)s)")
     parser.add_argument("--workers", type=int, nargs="+", default=[0], help="processes to try (0)")
     parser.add_argument("--threads", type=int, default=2, help="in each process (%(default)s)")
     parser.add_argument("--seconds", type=float, default=10.0, help="for each line (%(default)s)")
@@ -52,7 +53,7 @@ def _measure(
     source: Source, args: argparse.Namespace, workers: int, cache_gib: float
 ) -> tuple[float, float]:
     """(images/s, cores busy), once the buffers are drained or the cache is full."""
-    recipe = CropRecipe(args.crop, 8, args.half_size)
+    recipe = CropRecipe(args.crop, 8, args.half_size, args.drawn)
     with Stream(
         source,
         recipe,

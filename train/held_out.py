@@ -1,4 +1,4 @@
-"""The held-out images of a run: estimated rate and distortion of all, real files of a few."""
+"""The held-out images of a run, photos and drawn: estimated rate and distortion of all, real files of a few photos."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +9,7 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from train.drawn import KINDS, draw
 from train.errors import NoImages
 from train.experiment import build_loss, parameters
 from train.packing import Packing, Vectors
@@ -18,6 +19,7 @@ from train.recipe import centre_crop
 from train.sources import Source
 from train.validate import Figures, make_validation
 
+_SEED = 5  # of the drawn images; what a run trains on comes from another kind of generator
 HeldOut = Callable[[Vectors, int], tuple[Figures, np.ndarray | None]]
 
 
@@ -30,8 +32,9 @@ def make_held_out(
     pictures/STEP.png beside the originals, and returns that picture. Raises NoImages where no image can be read.
     """
     crops = _centre_crops(source, config.eval_crop)
+    drawn = draw_held_out(crops)
     loss = build_loss(config)
-    validate = make_validation(model, packing, loss, crops, config.eval_levels, mesh)
+    validate = make_validation(model, packing, loss, crops, drawn, config.eval_levels, mesh)
     shown = crops[: config.eval_files]
 
     def held_out(ema: Vectors, step: int) -> tuple[Figures, np.ndarray | None]:
@@ -55,3 +58,16 @@ def _centre_crops(source: Source, side: int) -> np.ndarray:
     if not crops:
         raise NoImages(f"none of the {len(source)} held-out images can be read")
     return np.stack(crops)
+
+
+def draw_held_out(photos: np.ndarray) -> np.ndarray:
+    """One image of each kind that `train.drawn` knows, the same ones in every run with these photos.
+
+    photos: uint8 `[N, s, s, 3]`, to be dithered or shown in windows -> uint8 `[K, s, s, 3]`.
+    """
+    side = photos.shape[1]
+    drawn = [
+        draw(side, np.random.default_rng((_SEED, k)), photos[k % len(photos)], kind)
+        for k, kind in enumerate(KINDS)
+    ]
+    return np.stack(drawn)

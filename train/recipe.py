@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from train.drawn import draw
+
 Example = dict[str, np.ndarray]
 
 
@@ -13,12 +15,14 @@ class CropRecipe:
 
     size: side of the crop, pixels. levels: number of rate levels, one drawn for each crop.
     half_size_probability: how often the crop is cut twice as large and averaged 2x2, which shows
-    the model sharper detail and takes the traces of earlier compression away.
+    the model sharper detail and takes the traces of earlier compression away. drawn: the share of
+    crops in whose place a picture that no camera takes is drawn (`train.drawn`).
     """
 
     size: int
     levels: int
     half_size_probability: float = 0.0
+    drawn: float = 0.0
 
     def __call__(self, photo: np.ndarray, rng: np.random.Generator) -> Example:
         """Photo uint8 `[H, W, 3]` -> an example, of arrays without a batch's axis.
@@ -37,6 +41,8 @@ class CropRecipe:
             image = _average_2x2(image)
         if rng.random() < 0.5:
             image = image[:, ::-1]
+        if self.drawn and rng.random() < self.drawn:
+            image = draw(self.size, rng, image)
         return {
             "image": np.ascontiguousarray(image),
             "level": np.asarray(rng.integers(self.levels), np.float32),

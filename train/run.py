@@ -108,7 +108,7 @@ def _stream(config: ConfigDict, source: Source, examples: int) -> Stream:
     data = config.data
     return Stream(
         source,
-        CropRecipe(config.crop, len(config.lambdas), data.half_size_probability),
+        CropRecipe(config.crop, len(config.lambdas), data.half_size_probability, data.drawn),
         config.batch_size,
         config.seed,
         position=examples,

@@ -17,13 +17,20 @@ Figures = dict[str, float]
 
 
 def make_validation(
-    model: Any, packing: Packing, loss: Loss, crops: np.ndarray, levels: Sequence[int], mesh: Mesh
+    model: Any,
+    packing: Packing,
+    loss: Loss,
+    photos: np.ndarray,
+    drawn: np.ndarray,
+    levels: Sequence[int],
+    mesh: Mesh,
 ) -> Callable[[Vectors], Figures]:
-    """The function of parameters -> figures, each the mean over `crops`, uint8 `[N, s, s, 3]`.
+    """The function of parameters -> figures, each the mean over `photos`, uint8 `[N, s, s, 3]`.
 
     For each level: `bpp_L`, estimated bits per pixel, and `psnr_L`, dB on rounded and clipped pixels (with
-    `ms_ssim_db_L`, where that is trained for). `loss` is the mean over the levels of bpp + lambda * distortion. Each
-    image counts once, on however many devices. All hosts hold all crops, and call it together.
+    `ms_ssim_db_L`, where that is trained for); `bpp_drawn_L` and so on over `drawn`, of the same side. `loss` is the
+    mean over the levels of bpp + lambda * distortion, of the photos alone: what a run is chosen by stays comparable.
+    Each image counts once, on however many devices. All hosts hold all images, and call it together.
     """
 
     def on_a_device(shards: Vectors, image: jax.Array, level: jax.Array) -> dict[str, jax.Array]:
@@ -46,11 +53,11 @@ def make_validation(
         ),
         out_shardings=replicated(mesh),
     )
-    count, at_a_time = len(crops), _PER_DEVICE * mesh.size
+    at_a_time = _PER_DEVICE * mesh.size
 
-    def at_level(params: Vectors, level: int) -> dict[str, np.ndarray]:
+    def at_level(params: Vectors, crops: np.ndarray, level: int) -> dict[str, np.ndarray]:
         """Each figure of each image, `[N]`."""
-        parts = []
+        count, parts = len(crops), []
         for start in range(0, count, at_a_time):
             chosen = np.arange(start, start + at_a_time) % count  # the last are only there to fill
             batch = crops[chosen], np.full(at_a_time, level, np.float32)
@@ -62,9 +69,14 @@ def make_validation(
         figures: Figures = {}
         losses = []
         for level in levels:
-            values = at_level(params, level)
-            losses.append(values["bpp"] + loss.lambdas[level] * values.pop("distortion"))
-            figures |= {f"{name}_{level}": float(np.mean(v)) for name, v in values.items()}
+            values = at_level(params, photos, level)
+            losses.append(values["bpp"] + loss.lambdas[level] * values["distortion"])
+            figures |= _means(values, f"{level}")
+            figures |= _means(at_level(params, drawn, level), f"drawn_{level}")
         return {"loss": float(np.mean(losses)), **figures}
 
     return validate
+
+
+def _means(values: dict[str, np.ndarray], of: str) -> Figures:
+    return {f"{name}_{of}": float(np.mean(v)) for name, v in values.items() if name != "distortion"}

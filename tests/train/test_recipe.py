@@ -1,5 +1,7 @@
 """How an example is cut from a photo."""
 
+import hashlib
+
 import numpy as np
 
 from train.recipe import CropRecipe, centre_crop, pad_to
@@ -49,3 +51,31 @@ def test_a_photo_smaller_than_the_crop_is_mirrored() -> None:
 def test_the_centre_crop_is_the_middle() -> None:
     photo = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
     np.testing.assert_array_equal(centre_crop(photo, 4), photo[1:5, 2:6])
+
+
+def test_without_drawn_crops_the_examples_are_those_of_before_there_were_any() -> None:
+    """Recorded then: a run goes on with the examples that it began with."""
+    photo = np.random.default_rng(0).integers(0, 256, (200, 160, 3), dtype=np.uint8)
+    recipe, rng, digest = CropRecipe(64, 8, 0.25), np.random.default_rng(7), hashlib.sha256()
+    for _ in range(20):
+        for name, value in recipe(photo, rng).items():
+            digest.update(name.encode() + value.tobytes())
+    assert digest.hexdigest().startswith("a046b086757eada766f8b796d4ba899c")
+
+
+def test_the_share_of_drawn_crops_is_the_one_asked_for() -> None:
+    photo, rng = np.full((64, 64, 3), 77, np.uint8), np.random.default_rng(0)
+    for share in (0.0, 0.25, 1.0):
+        recipe = CropRecipe(64, 8, 0.25, drawn=share)
+        drawn = sum(np.any(recipe(photo, rng)["image"] != 77) for _ in range(400))
+        # Some pictures show nothing but the photo; else within four standard deviations.
+        assert (
+            400 * share * 0.9 - 35 * (share == 0.25) <= drawn <= 400 * share + 35 * (share == 0.25)
+        )
+
+
+def test_a_drawn_example_is_a_whole_one() -> None:
+    one, same = (CropRecipe(64, 8, drawn=1.0)(_RAMP, np.random.default_rng(5)) for _ in range(2))
+    assert one["image"].shape == (64, 64, 3) and one["image"].dtype == np.uint8
+    for name in one:
+        np.testing.assert_array_equal(one[name], same[name])

@@ -122,6 +122,7 @@ def test_another_model_does_not_resume_here(config: ConfigDict, tmp_path: Path) 
             3,
             "batch_size=2 must be a positive multiple of devices times accumulate, 3",
         ),
+        ("data.drawn", 1.5, r"data.drawn=1.5 must lie in \[0, 1\]"),
         ("data.path", "", "data.path='' must be a directory"),
         ("mesh.fsdp", 5, "mesh.fsdp=5 must divide the 1 devices"),
         ("dtype", "float16", "'float32' or 'bfloat16'"),
@@ -238,6 +239,22 @@ def test_a_profile_of_some_steps_is_written(config: ConfigDict, tmp_path: Path) 
     config.steps = 8
     train(config, tmp_path, profile=2)
     assert list((tmp_path / "profile").rglob("*.xplane.pb"))
+
+
+def test_drawn_images_are_validated_beside_the_photos_and_do_not_choose(
+    config: ConfigDict, tmp_path: Path
+) -> None:
+    config.data.held_out, config.eval_levels = 1, (0, 7)
+    config.steps = config.eval_every = 1
+    train(config, tmp_path)
+    [figures] = [line for line in _lines(tmp_path) if line["kind"] == "validation"]
+    assert figures["bpp_drawn_7"] > 0 and 0 < figures["psnr_drawn_7"] != figures["psnr_7"]
+    of_the_photo = [
+        figures[f"bpp_{level}"]
+        + config.lambdas[level] * 255**2 * 10 ** (-figures[f"psnr_{level}"] / 10)
+        for level in (0, 7)
+    ]
+    assert figures["loss"] == pytest.approx(np.mean(of_the_photo), rel=1e-4)
 
 
 def test_held_out_images_become_real_files_and_a_picture(

@@ -100,7 +100,7 @@ def experiment(family: str, sizes: Mapping[str, Size], variant: str) -> ml_colle
     config.remat = suits.remat  # compute each block again on the way back: less memory
     config.loops = suits.loops  # compile equal blocks once: starts sooner; half as fast on CPUs
 
-    config.optimiser = "adam"  # or "soap"
+    config.optimiser = "adam"  # or "soap", "muon"
     config.learning_rate = suits.peak
     config.warmup_steps = min(1_000, steps // 45)
     config.schedule = "wsd"  # constant, then linear to 1 % over the last part; or "cosine"

@@ -1,10 +1,13 @@
-"""Adam or SOAP with a clipped gradient and a warmed-up, decaying learning rate."""
+"""Adam, SOAP or Muon with a clipped gradient and a warmed-up, decaying learning rate."""
 
+import jax
+import jax.numpy as jnp
 import optax
+import optax.contrib
 from ml_collections import ConfigDict
 
 from train.errors import BadConfig
-from train.packing import Packing
+from train.packing import Packing, Vectors
 from train.soap import scale_by_soap
 
 
@@ -29,7 +32,7 @@ def make_schedule(config: ConfigDict) -> optax.Schedule:
 def make_optimiser(config: ConfigDict, packing: Packing) -> optax.GradientTransformation:
     """`config.optimiser` on the gradient clipped to global norm `clip`, with decoupled weight decay.
 
-    "adam", or "soap", see `train.soap`. Raises BadConfig.
+    "adam"; "soap", see `train.soap`; "muon", by optax. Raises BadConfig.
     """
     if config.optimiser not in DIRECTIONS:
         raise BadConfig(
@@ -47,4 +50,30 @@ def _adam(_: Packing) -> optax.GradientTransformation:
     return optax.scale_by_adam()
 
 
-DIRECTIONS = {"adam": _adam, "soap": scale_by_soap}
+def _muon(packing: Packing) -> optax.GradientTransformation:
+    """Orthogonalised momentum for matrices, those of a kernel one for each tap, and Adam for the rest; as large as
+    Adam's steps (Liu et al. 2025, 2.2)."""
+    matrix = optax.contrib.MuonDimensionNumbers(-2, -1)
+    sides = [
+        matrix if len(shape) >= 2 and min(shape[-2:]) > 1 else None for shape in packing.shapes
+    ]
+    muon = optax.contrib.muon(
+        1.0,
+        consistent_rms=0.2,
+        muon_weight_dimension_numbers=jax.tree.unflatten(packing.structure, sides),
+    )
+
+    def init(params: Vectors) -> optax.OptState:
+        return muon.init(packing.unpack(params))
+
+    def update(
+        gradient: Vectors, state: optax.OptState, params: Vectors | None = None
+    ) -> tuple[Vectors, optax.OptState]:
+        assert params is not None
+        downhill, state = muon.update(packing.unpack(gradient), state, packing.unpack(params))
+        return packing.pack(jax.tree.map(jnp.negative, downhill)), state
+
+    return optax.GradientTransformation(init, update)
+
+
+DIRECTIONS = {"adam": _adam, "soap": scale_by_soap, "muon": _muon}

@@ -192,21 +192,17 @@ def _orders(batches: list[Batch], covariances: Sides, bases: Sides) -> Sides:
     ]
 
 
-def _iterate(
-    batches: list[Batch], covariances: Sides, bases: Sides, orders: Sides
-) -> Sides:
+def _iterate(batches: list[Batch], covariances: Sides, bases: Sides, orders: Sides) -> Sides:
     """One round of orthogonal iteration."""
+
+    def iterate(covariance: jax.Array, basis: jax.Array, order: jax.Array) -> jax.Array:
+        ordered = jnp.take_along_axis(basis, order[:, None, :], axis=2)
+        seen = _product("kij,kjc->kic", covariance, ordered)
+        # One after the other: on CPUs LAPACK's batches wait for each other's threads, for ever where there are few.
+        return jax.lax.map(lambda one: jnp.linalg.qr(one)[0], seen)
+
     return [
-        {
-            side: jnp.linalg.qr(
-                _product(
-                    "kij,kjc->kic",
-                    covariance[side],
-                    jnp.take_along_axis(basis, order[side][:, None, :], axis=2),
-                )
-            )[0]
-            for side, basis in own.items()
-        }
+        {side: iterate(covariance[side], basis, order[side]) for side, basis in own.items()}
         for covariance, own, order in zip(covariances, bases, orders, strict=True)
     ]
 
@@ -240,7 +236,9 @@ def _parted(vector: jax.Array, batches: list[Batch]) -> Sides:
 
 def _joined(parts: Sides, batches: list[Batch]) -> jax.Array:
     """The inverse of `_parted`."""
-    sides = [own[side] for own, batch in zip(parts, batches, strict=True) for side, _ in batch.bases]
+    sides = [
+        own[side] for own, batch in zip(parts, batches, strict=True) for side, _ in batch.bases
+    ]
     return jnp.concatenate([jnp.zeros(0), *map(jnp.ravel, sides)])
 
 

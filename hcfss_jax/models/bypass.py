@@ -15,7 +15,14 @@ import flax.linen as nn
 import jax
 
 from hcfss_jax.entropy.band_slices import by_magnitude
-from hcfss_jax.layers.convolution import ISOMETRY, LECUN, SILENT, conv, depth_to_space, space_to_depth
+from hcfss_jax.layers.convolution import (
+    ISOMETRY,
+    LECUN,
+    SILENT,
+    conv,
+    depth_to_space,
+    space_to_depth,
+)
 from hcfss_jax.layers.gain import RateGain
 from hcfss_jax.layers.one_loop import in_turn
 from hcfss_jax.models.config import ModelConfig

@@ -34,7 +34,9 @@ class Block(Protocol):
         ...
 
 
-def blocks_of_stage(make: Block, stage: int, count: int, name: str, dtype: str | None) -> list[nn.Module]:
+def blocks_of_stage(
+    make: Block, stage: int, count: int, name: str, dtype: str | None
+) -> list[nn.Module]:
     """The blocks of a stage; `name` with a number each, from 1."""
     return [make(stage, j, name=f"{name}{j + 1}", dtype=dtype) for j in range(count)]
 
@@ -59,7 +61,9 @@ class Analysis(nn.Module):
         down = remat_if(self.remat, ResidualBlockWithStride)
         for i, (width, blocks) in enumerate(zip(c.widths, c.blocks, strict=True)):
             x = down(width, c.skip_kernels[0], self.dtype, starts[i], name=f"down{i + 1}")(x)
-            x = in_turn(blocks_of_stage(self.block, i, blocks, f"stage{i + 1}_block", self.dtype), x)
+            x = in_turn(
+                blocks_of_stage(self.block, i, blocks, f"stage{i + 1}_block", self.dtype), x
+            )
         out = conv(sum(c.slices), stride=2, dtype=self.dtype, kernel_init=last, name="out")
         return out(x)
 
@@ -79,7 +83,9 @@ class Synthesis(nn.Module):
         up = remat_if(self.remat, ResidualBlockUpsample)
         for i, (width, blocks) in reversed(list(enumerate(zip(c.widths, c.blocks, strict=True)))):
             x = up(width, c.skip_kernels[1], self.dtype, starts[i], name=f"up{i + 1}")(x)
-            x = in_turn(blocks_of_stage(self.block, i, blocks, f"stage{i + 1}_block", self.dtype), x)
+            x = in_turn(
+                blocks_of_stage(self.block, i, blocks, f"stage{i + 1}_block", self.dtype), x
+            )
         return SubPixelConv(3, dtype=self.dtype, kernel_init=last, name="out")(x)
 
 

@@ -64,15 +64,16 @@ class HCFSSNetConfig(ModelConfig):
     encoder_blocks: tuple[int, ...] = ()
     decoder_blocks: tuple[int, ...] = ()
     """In place of `blocks`, a number for each of `stage_widths`."""
-    scanned_stages: int = 1
-    """Of `stage_widths`, how many of the last have hybrid blocks; the finer ones have `DepthwiseBlock`s."""
-    block_ratio: int = 2
+    hybrid_blocks: int = 1
+    """Of a transform with a bypass: so many blocks at stride 16, its first there, are hybrid, the others depthwise."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.bands and self.slices != band_channels(self.bands):
             raise ValueError(f"slices={self.slices} must be {band_channels(self.bands)}, the bands")
 
+
+_BANDS = (2, 4, 6, 8, 11, 16)
 
 VARIANTS = {
     "tiny": HCFSSNetConfig(
@@ -86,11 +87,11 @@ VARIANTS = {
         head_dim=8,
     ),
     "packet": HCFSSNetConfig(
-        bands=(2, 4, 6, 8, 16),
-        slices=band_channels((2, 4, 6, 8, 16)),
+        bands=_BANDS,
+        slices=band_channels(_BANDS),
         stage_widths=(128, 192),
-        encoder_blocks=(3, 2),
-        decoder_blocks=(4, 2),
+        encoder_blocks=(4, 2),
+        decoder_blocks=(6, 2),
         hyper_width=96,
         hyper_blocks=1,
         hyper_channels=48,
@@ -185,10 +186,10 @@ def _hybrid(
 def _block_of_stage(
     c: HCFSSNetConfig, remat: bool, stage: int, index: int, *, name: str, dtype: str | None
 ) -> nn.Module:
-    """A hybrid block in the coarse stages, where scans are cheap; dense layers in the fine ones."""
-    if stage >= len(c.stage_widths) - c.scanned_stages:
+    """Hybrid where scans are cheap, at the coarsest stride; depthwise elsewhere."""
+    if stage == len(c.stage_widths) - 1 and index < c.hybrid_blocks:
         return _hybrid(c, remat, stage, index, name=name, dtype=dtype)
-    return remat_if(remat, DepthwiseBlock)(c.block_ratio, dtype, name=name)
+    return remat_if(remat, DepthwiseBlock)(dtype=dtype, name=name)
 
 
 class SharedHyperSynthesis(nn.Module):

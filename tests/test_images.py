@@ -208,12 +208,19 @@ def test_a_file_that_would_fill_the_memory_is_refused(monkeypatch, rgb):
 
 
 @pytest.mark.parametrize(
-    "array",
-    [np.zeros((2, 2, 3)), np.zeros((2, 2), np.uint8), np.zeros((2, 2, 5), np.uint8)],
-    ids=["float", "no channels", "five channels"],
+    ("array", "message"),
+    [
+        (np.zeros((2, 2, 3)), r"got float64 \[2, 2, 3\]: scale to 0..255, round and cast"),
+        (np.zeros((2, 2), bool), r"got bool \[2, 2\]"),
+        (np.zeros((9, 9, 5), np.uint8), r"got uint8 \[9, 9, 5\]: \[H, W\], .* are images too"),
+        (np.zeros((3, 9, 9), np.uint8), r"got uint8 \[3, 9, 9\]: channels come last"),
+        (np.zeros((2, 9, 9, 3), np.uint8), r"got uint8 \[2, 9, 9, 3\]: give .* one by one"),
+        (np.zeros(9, np.uint8), r"got uint8 \[9\]"),
+    ],
+    ids=["float", "bool", "five channels", "channels first", "batch", "flat"],
 )
-def test_arrays_of_another_kind_are_refused_and_told_what_is_expected(array):
-    with pytest.raises(UnsupportedImage, match=r"expected uint8 \[H, W, 3\], got"):
+def test_arrays_of_another_kind_are_refused_and_told_what_is_expected(array, message):
+    with pytest.raises(UnsupportedImage, match=r"expected uint8 \[H, W, 3\], " + message):
         read_image(array)
 
 

@@ -10,8 +10,8 @@ Each bad one is told with the options that make it again.
 
 "Another valid picture" is not bad. The checksum of the symbols tells a decoder that it reads the symbols which were
 written; it does not cover what is made of them. Whoever writes a file's own checksum anew may say of the same symbols
-that the picture ends elsewhere within their last blocks of 16x16 pixels, is grey, or has another alpha plane,
-profile or metadata, and may move the quality as far as every symbol keeps its table. That is a sound file of that picture: an
+that the picture ends elsewhere within their last blocks of 16x16 pixels, is grey, or has another alpha plane, profile
+or metadata, and may move the quality as far as every symbol keeps its table. That is a sound file of that picture: an
 encoder could have written it. A picture counts as one only if the file's checksum was made anew, its symbols are those
 of a good file, and its size, mode and (unless the quality was moved) the pixels that both have are as they must be.
 

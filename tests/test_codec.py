@@ -26,8 +26,8 @@ from hcfss_jax.errors import (
     UnsupportedImage,
     WrongWeights,
 )
-from hcfss_jax.images import read_image, to_pil
 from hcfss_jax.icc_profile import Curve, make_profile
+from hcfss_jax.images import read_image, to_pil
 from hcfss_jax.metrics import psnr
 from hcfss_jax.models import passes
 from hcfss_jax.models.passes import PicturePasses

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 from typing import Any
 
 from PIL import Image, PngImagePlugin
@@ -37,6 +38,11 @@ def encode_picture(image: Image.Image, kind: str) -> tuple[bytes, list[str]]:
 
     Raises UnsupportedImage where the format cannot hold the pixels.
     """
+    with warnings.catch_warnings(action="ignore"):  # Pillow warns of odd metadata, which is no news
+        return _encoded(image, kind)
+
+
+def _encoded(image: Image.Image, kind: str) -> tuple[bytes, list[str]]:
     carried = {name: image.info[name] for name in _NAMES if image.info.get(name)}
     kept = {name: value for name, value in carried.items() if name in _HOLDS.get(kind, ())}
     lost = ", ".join(_NAMES[name] for name in carried if name not in kept)

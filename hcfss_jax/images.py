@@ -126,9 +126,7 @@ def _bytes_behind(image: Image.Image) -> bytes:
     if image.format == "JXL":
         return getattr(image, "fc", b"")  # where pillow_jxl keeps it
     file = getattr(image, "fp", None)
-    if image.format not in _SAYS_MORE or not getattr(image, "tile", None):
-        return b""
-    if file is None or file.closed or not file.seekable():
+    if image.format not in _SAYS_MORE or file is None or file.closed or not file.seekable():
         return b""
     place = file.tell()
     try:

@@ -143,11 +143,11 @@ class Codec:
         return Encoded(data, np.asarray(shown.convert("RGB")), bits)
 
     def decompress(
-        self, source: ByteSource, max_pixels: int = MAX_PIXELS, progress: Progress = iter
+        self, data: ByteSource, max_pixels: int = MAX_PIXELS, progress: Progress = iter
     ) -> Image.Image:
         """An `.hcf` file to the image, in the colour mode in which it came; what it carries is in its `info`.
 
-        source: the file's path, its bytes, or the open file. progress: as of `compress`.
+        data: the file's bytes, its path, or the open file. progress: as of `compress`.
 
         Raises:
           OSError: a file that cannot be read.
@@ -157,13 +157,13 @@ class Codec:
           DecodeMismatch: the symbols are not those that were written.
           ForkedProcess: as `compress`.
         """
-        data = bytes_of(source)
-        if data is None:
+        file = bytes_of(data)
+        if file is None:
             raise NotAnHcfFile(
-                f"{type(source).__name__} {source!r:.40} is no file: give a path, bytes, or a file "
+                f"{type(data).__name__} {data!r:.40} is no file: give a path, bytes, or a file "
                 "open for reading bytes"
             )
-        header, stream, sections = coding.unpack(data)
+        header, stream, sections = coding.unpack(file)
         self._check(header, max_pixels)
         rgb = self._read(header, stream, sections, max_pixels, progress)
         return to_pil(carried.to_planes(rgb, header.colour, sections))

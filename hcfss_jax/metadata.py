@@ -70,7 +70,7 @@ def read_metadata(image: Image.Image) -> tuple[Metadata, Image.Transpose | None,
         if part and len(part) > LARGEST_METADATA:
             notes.append(f"has {name} metadata of {len(part):,} bytes: they are left out")
     exif, xmp = (part if part and len(part) <= LARGEST_METADATA else None for part in (exif, xmp))
-    return Metadata(exif, xmp, density), method, notes + _other_texts(image)
+    return Metadata(exif, xmp, density), method, notes + _without_place(image)
 
 
 def _read_exif(
@@ -144,8 +144,8 @@ def _of_raw_profile(text: str) -> bytes:
     return bytes.fromhex("".join(text.split("\n")[3:]))
 
 
-def _other_texts(image: Image.Image) -> list[str]:
-    """Notes of what people wrote that has no place in a file: texts of a PNG, comments, IPTC."""
+def _without_place(image: Image.Image) -> list[str]:
+    """Notes of what has no place in a file: texts of a PNG, comments, IPTC, pixels that are not square."""
     notes = []
     # What programs write of themselves, with names such as "date:create", is no loss.
     texts = [name for name in getattr(image, "text", {}) if not _is_of_programs(name)]
@@ -155,6 +155,10 @@ def _other_texts(image: Image.Image) -> list[str]:
         notes.append("has a comment: it is left out")
     if _IPTC in (image.info.get("photoshop") or {}):
         notes.append("has IPTC metadata: they are left out, EXIF and XMP are kept")
+    unitless = image.info.get("jfif_density") if image.info.get("jfif_unit") == 0 else None
+    x, y = image.info.get("aspect") or unitless or (1, 1)
+    if x != y:
+        notes.append(f"has pixels that are not square ({x}:{y}): they are taken as square")
     return notes
 
 

@@ -285,6 +285,19 @@ def test_iptc_in_a_jpeg_is_noted():
     )
 
 
+def test_pixels_that_are_not_square_are_noted():
+    jpeg = bytearray(file_bytes(Image.fromarray(pixels()), "JPEG"))
+    at = jpeg.index(b"JFIF\0") + 7
+    assert jpeg[at : at + 5] == bytes([0, 0, 1, 0, 1])
+    jpeg[at + 4] = 2
+    flat = png((b"pHYs", struct.pack(">IIB", 1, 2, 0)))
+    for data in (bytes(jpeg), flat):
+        assert read_image(data).notes == (
+            "has pixels that are not square (1:2): they are taken as square",
+        )
+    assert read_image(png((b"pHYs", struct.pack(">IIB", 2, 2, 0)))).notes == ()
+
+
 @pytest.mark.parametrize(
     ("kind", "lost"),
     [

@@ -11,7 +11,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from hcfss_jax.icc_profile import Curve, cicp_of, colour_space, make_profile
 from hcfss_jax.images import read_image, to_pil
-from hcfss_jax.picture_file import encode_picture
+from hcfss_jax.other_formats import encode_picture
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 LAB = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()

@@ -12,7 +12,7 @@ from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 from hcfss_jax import carried
 from hcfss_jax.images import Planes, read_image, to_pil
 from hcfss_jax.metadata import LARGEST_METADATA
-from hcfss_jax.picture_file import encode_picture
+from hcfss_jax.other_formats import encode_picture
 
 FORMATS = ["PNG", "JPEG", "WEBP", "AVIF", "TIFF"]
 XMP = (

@@ -10,7 +10,7 @@ from PIL import Image
 from hcfss_jax.cli import batch, jobs, runtime
 from hcfss_jax.errors import UnknownModel, UnsupportedImage
 from hcfss_jax.images import read_image, to_pil
-from hcfss_jax.picture_file import encode_picture
+from hcfss_jax.other_formats import encode_picture
 
 if TYPE_CHECKING:
     from hcfss_jax.codec import Codec

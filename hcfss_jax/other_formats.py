@@ -1,4 +1,4 @@
-"""A decoded picture as a file of another format, with all that it carries and the format has room for."""
+"""A decoded picture in other formats, with all that it carries and they have room for."""
 
 import io
 import struct
@@ -15,6 +15,7 @@ from hcfss_jax.icc_profile import cicp_of
 _OPTIONS: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True},
     "JPEG": {"quality": 95, "subsampling": 0},
+    "AVIF": {"quality": 95, "subsampling": "4:4:4"},
 }
 _NAMES = {"icc_profile": "colour profile", "exif": "EXIF", "xmp": "XMP", "dpi": "density"}
 _ALL = frozenset(_NAMES)
@@ -64,7 +65,7 @@ def _saved(image: Image.Image, kind: str, options: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
     try:
         image.save(buffer, kind, **options)
-    except (OSError, ValueError) as error:
+    except (KeyError, OSError, ValueError) as error:
         raise UnsupportedImage(f"{kind} cannot hold this picture ({error}): use .png") from error
     return buffer.getvalue()
 

@@ -24,7 +24,7 @@ Mutation = Callable[[np.random.Generator, Sequence[bytes]], bytes]
 
 _CHECKSUM_BYTES = 4
 _VERSION_AT, _FLAGS_AT = len(coding.MAGIC), len(coding.MAGIC) + 1
-_INFLATED_BOMB = 1 << 26  # bytes, far more than a colour profile or a PNG's text may take
+_INFLATED_BOMB = 1 << 26  # bytes, far more than a colour profile, metadata or a PNG's text may take
 
 
 def flip_bits(rng: np.random.Generator, files: Sequence[bytes]) -> bytes:
@@ -157,13 +157,15 @@ def forge_alpha(rng: np.random.Generator, files: Sequence[bytes]) -> bytes:
 
 
 def forge_bomb(rng: np.random.Generator, files: Sequence[bytes]) -> bytes:
-    """What would take much memory: a huge profile, a huge text or size within a PNG, sections without end."""
+    """What would take much memory: a huge profile, huge metadata, a text or size within a PNG, sections without end."""
     header, stream, sections = _with_alpha(rng, files)
     (kind, size), *chunks = _chunks(sections[coding.Extra.ALPHA])
     huge = struct.pack(">II", 1 << 15, 1 << 15) + size[8:]
     text = (b"zTXt", b"bomb\0\0" + _bomb())
     choices: list[dict[int, bytes]] = [
         {coding.Extra.ICC: _bomb()},
+        {coding.Extra.EXIF: _bomb()},
+        {coding.Extra.XMP: _bomb()},
         {coding.Extra.ALPHA: _png([(kind, size), text, *chunks])},
         {coding.Extra.ALPHA: _png([(kind, size), *chunks[:-1], text, chunks[-1]])},
         {coding.Extra.ALPHA: _png([(kind, huge), *chunks])},

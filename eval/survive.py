@@ -10,8 +10,8 @@ Each bad one is told with the options that make it again.
 
 "Another valid picture" is not bad. The checksum of the symbols tells a decoder that it reads the symbols which were
 written; it does not cover what is made of them. Whoever writes a file's own checksum anew may say of the same symbols
-that the picture ends elsewhere within their last blocks of 16x16 pixels, is grey, or has another alpha plane or
-profile, and may move the quality as far as every symbol keeps its table. That is a sound file of that picture: an
+that the picture ends elsewhere within their last blocks of 16x16 pixels, is grey, or has another alpha plane, profile
+or metadata, and may move the quality as far as every symbol keeps its table. That is a sound file of that picture: an
 encoder could have written it. A picture counts as one only if the file's checksum was made anew, its symbols are those
 of a good file, and its size, mode and (unless the quality was moved) the pixels that both have are as they must be.
 
@@ -49,6 +49,8 @@ MEMORY = 512  # MiB
 MAX_PIXELS = 1 << 16
 INTERRUPTED = 130  # as shells say it
 
+_COPYRIGHT = 33432  # the tag of EXIF
+
 Contents = tuple[coding.Header, bytes, dict[int, bytes]]
 
 
@@ -79,6 +81,8 @@ def good_files(codec: Codec) -> list[Good]:
         picture.putalpha(_picture(picture.height, picture.width).resize(picture.size).convert("L"))
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     see_through.info["icc_profile"] = profile
+    see_through.getexif()[_COPYRIGHT] = "whoever made it"
+    see_through.info |= {"xmp": b"<x:xmpmeta/>", "dpi": (300, 240)}
     pictures = [
         (_picture(56, 40), middle),
         (_picture(17, 33), 1),

@@ -73,7 +73,7 @@ def sweep(files: Sequence[Path], settings: Sequence[Setting], anchors: Sequence[
 
 def read_picture(file: Path) -> tuple[Image.Image, str]:
     """The picture as it is coded, mode L or RGB, and what of the file was left aside, for its owner."""
-    planes = read_image(file)
+    planes = read_image(file, strip=True)
     notes = list(planes.notes)
     if planes.alpha is not None:
         notes.append("its alpha plane is left aside, the colours under it count")

@@ -1,25 +1,34 @@
-"""The codec: an image to the bytes of an `.hcf` file, and back."""
+"""The codec: an image to the bytes of an `.hcf` file, and back.
+
+Pools of processes have to be started by spawn (`multiprocessing.get_context("spawn")`), each loading its own codec: JAX
+does not survive a fork, and a codec in a forked process raises ForkedProcess. Threads may share a codec.
+"""
 
 import contextlib
 import dataclasses
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from flax.errors import FlaxError
 from PIL import Image
 
-from hcfss_jax import coding, extras
+from hcfss_jax import carried, coding
 from hcfss_jax.entropy.margins import margins
 from hcfss_jax.errors import (
     CorruptSection,
     DecodeMismatch,
     ImageTooLarge,
     InvalidQuality,
+    LeftOut,
+    NotAnHcfFile,
     UnknownModel,
     WrongWeights,
 )
-from hcfss_jax.images import ImageSource, Planes, read_image, to_pil
+from hcfss_jax.forked import check_not_forked, note_codec
+from hcfss_jax.images import ByteSource, ImageSource, Planes, bytes_of, read_image, to_pil
 from hcfss_jax.models import create_model
 from hcfss_jax.models.passes import CodingPasses, arrays_of
 from hcfss_jax.picture_stream import Written, read_picture, write_picture
@@ -67,8 +76,11 @@ class Codec:
         """tile: the largest picture that is coded in one piece, and the largest part of others; pixels a side.
 
         A smaller one takes less memory for large pictures, and a little more of the file. Raises UnknownModel or
-        WrongWeights where this version has no such model, ValueError for a tile that no file may have.
+        WrongWeights where this version has no such model, ValueError for a tile that no file may have, ForkedProcess in
+        a process that cannot compute.
         """
+        check_not_forked()
+        note_codec()
         if not SMALLEST_TILE <= tile <= LARGEST_TILE:
             raise ValueError(f"tile {tile}: {SMALLEST_TILE} to {LARGEST_TILE} pixels a side")
         self._tile = tile
@@ -93,25 +105,32 @@ class Codec:
         image: ImageSource,
         quality: float | None = None,
         progress: Progress = iter,
+        strip: bool = False,
     ) -> bytes:
         """An image to the bytes of an `.hcf` file.
 
         Args:
-          image: a path, bytes, a PIL image, or uint8 `[H, W, 3]` (`[H, W, 4]` with alpha).
+          image: a path, bytes, an open file, a PIL image, or an array of NumPy, JAX or the like: uint8
+            `[H, W, 3]`, `[H, W, 4]` with alpha, `[H, W]` or `[H, W, 1]` grey.
           quality: 1 to `levels`, fractions allowed; higher is better and larger. None for `default_quality`.
           progress: what the list of tiles is walked through; `tqdm` shows a bar.
+          strip: leave out EXIF, XMP and the density in dots an inch. The colour profile stays: pixels need it.
+
+        Warns:
+          LeftOut: of what the image carries and the file does not.
 
         Raises:
           UnsupportedImage: what Pillow cannot read, or more than 8 bits a channel.
           ImageTooLarge: more than MAX_PIXELS, or a side longer than the format holds.
-          InvalidQuality: outside the range.
+          InvalidQuality: outside the range, or no number.
+          ForkedProcess: in a process forked from one that had a codec.
         """
-        planes = read_image(image)
-        return self._write(planes, extras.from_planes(planes), quality, progress=progress)
+        planes = _planes(image, strip)
+        return self._write(planes, carried.from_planes(planes), quality, progress=progress)
 
     def encode(self, image: ImageSource, quality: float | None = None) -> Encoded:
         """`compress`, with the picture that the decoder will make and the model's estimate."""
-        planes = read_image(image)
+        planes = _planes(image)
         canvas, bits = Canvas(*planes.rgb.shape[:2]), 0.0
 
         def look(tile: Tile, written: Written) -> None:
@@ -119,46 +138,54 @@ class Codec:
             canvas.lay(tile, written.x_hat())
             bits += written.bits()
 
-        data = self._write(planes, extras.from_planes(planes), quality, look)
+        data = self._write(planes, carried.from_planes(planes), quality, look)
         shown = to_pil(Planes(canvas.rgb, grey=planes.grey))
         return Encoded(data, np.asarray(shown.convert("RGB")), bits)
 
     def decompress(
-        self, data: bytes, max_pixels: int = MAX_PIXELS, progress: Progress = iter
+        self, data: ByteSource, max_pixels: int = MAX_PIXELS, progress: Progress = iter
     ) -> Image.Image:
-        """The bytes of an `.hcf` file to the image, in the colour mode in which it came.
+        """An `.hcf` file to the image, in the colour mode in which it came; what it carries is in its `info`.
 
-        progress: as of `compress`.
+        data: the file's bytes, its path, or the open file. progress: as of `compress`.
 
         Raises:
+          OSError: a file that cannot be read.
           NotAnHcfFile, TruncatedFile, CorruptSection: by what is wrong with the bytes.
           UnknownModel, WrongWeights: the file was written with another model or other weights.
           ImageTooLarge: more pixels than `max_pixels`.
           DecodeMismatch: the symbols are not those that were written.
+          ForkedProcess: as `compress`.
         """
-        header, stream, sections = coding.unpack(data)
+        file = bytes_of(data)
+        if file is None:
+            raise NotAnHcfFile(
+                f"{type(data).__name__} {data!r:.40} is no file: give a path, bytes, or a file "
+                "open for reading bytes"
+            )
+        header, stream, sections = coding.unpack(file)
         self._check(header, max_pixels)
         rgb = self._read(header, stream, sections, max_pixels, progress)
-        return to_pil(extras.to_planes(rgb, header.colour, sections))
+        return to_pil(carried.to_planes(rgb, header.colour, sections))
 
     def target_bpp(
-        self, image: ImageSource, bpp: float, progress: Progress = iter
+        self, image: ImageSource, bpp: float, progress: Progress = iter, strip: bool = False
     ) -> tuple[bytes, float]:
         """The best quality that stays within `bpp` bits a pixel of the whole file, found in about ten attempts.
 
-        progress: as of `compress`, once for each attempt.
+        progress: as of `compress`, once for each attempt. strip: as of `compress`.
 
         Returns:
           The file, and the quality found, in steps of the format.
 
         Raises:
           InvalidQuality: even quality 1 takes more, or `bpp` is no rate.
-          UnsupportedImage, ImageTooLarge: as `compress`.
+          UnsupportedImage, ImageTooLarge, ForkedProcess: as `compress`. It warns as `compress` does, too.
         """
-        if not bpp > 0:
+        if not (_is_number(bpp) and bpp > 0):
             raise InvalidQuality(f"{bpp} bpp: a rate is more than 0 bits a pixel")
-        planes = read_image(image)
-        sections = extras.from_planes(planes)
+        planes = _planes(image, strip)
+        sections = carried.from_planes(planes)
         pixels = planes.rgb.shape[0] * planes.rgb.shape[1]
         steps_of = coding.QUALITY_STEPS
         best, low, high = (
@@ -181,8 +208,9 @@ class Codec:
 
     def check_quality(self, quality: float) -> None:
         """Raises InvalidQuality for a quality that this model does not offer."""
-        if not 1 <= quality <= self.levels:
-            raise InvalidQuality(f"quality {quality:g}: {self.name} offers 1 to {self.levels}")
+        if not (_is_number(quality) and 1 <= quality <= self.levels):
+            shown = f"{quality:g}" if _is_number(quality) else repr(quality)
+            raise InvalidQuality(f"quality {shown}: {self.name} offers 1 to {self.levels}")
 
     def _write(
         self,
@@ -283,6 +311,7 @@ class Codec:
     @contextlib.contextmanager
     def _fitting(self) -> Iterator[None]:
         """Names the parameters that do not fit the model, which Flax finds out when they are used."""
+        check_not_forked()
         try:
             yield
         except FlaxError:
@@ -307,7 +336,7 @@ class Codec:
             width=width,
             height=height,
             colour="grey" if planes.grey else "rgb",
-            quality=round(quality * coding.QUALITY_STEPS) / coding.QUALITY_STEPS,
+            quality=round(float(quality) * coding.QUALITY_STEPS) / coding.QUALITY_STEPS,
         )
 
     def _check(self, header: coding.Header, max_pixels: int) -> None:
@@ -333,6 +362,27 @@ class Codec:
 def load(name_or_path: str | os.PathLike[str]) -> Codec:
     """The codec of weights that come with the library, by name, or of a weight package, by path.
 
-    Raises UnknownModel for a name that is none, WrongWeights for a file that is no weight package.
+    Raises UnknownModel for a name that is none, WrongWeights for a file that is no weight package, ForkedProcess in a
+    process forked from one that had a codec.
     """
+    check_not_forked()
     return Codec(load_package(name_or_path))
+
+
+def _planes(image: ImageSource, strip: bool = False) -> Planes:
+    """An image taken apart, with a warning for each of its notes, given to whoever calls the codec."""
+    planes = read_image(image, strip)
+    for note in planes.notes:
+        warnings.warn(f"the image {note}", LeftOut, stacklevel=3)
+    return planes
+
+
+def _is_number(value: Any) -> bool:
+    """Also a scalar of NumPy or JAX."""
+    if isinstance(value, bool | str | bytes):
+        return False
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True

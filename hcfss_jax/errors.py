@@ -1,6 +1,6 @@
-"""Every error that the library raises by name.
+"""Every error that the library raises by name, and the warning that it gives.
 
-All share one base class, so `except HcfError` catches whatever a file, an image or a model can
+All errors share one base class, so `except HcfError` catches whatever a file, an image or a model can
 get wrong, and nothing else. The message carries the offending value and says what to do.
 """
 
@@ -43,3 +43,11 @@ class UnsupportedImage(HcfError):
 
 class InvalidQuality(HcfError):
     """The quality or rate asked for lies outside what the model offers."""
+
+
+class ForkedProcess(HcfError):
+    """The process was forked from one that had a codec; JAX's threads are not in it, and work would never end."""
+
+
+class LeftOut(UserWarning):
+    """Something that the image carried is not in the file; `warnings.simplefilter("error", LeftOut)` forbids that."""

@@ -4,26 +4,26 @@ import contextlib
 import dataclasses
 import io
 import os
-import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from hcfss_jax.bit_depth import bits_a_channel
+from hcfss_jax.bare_file import bare
+from hcfss_jax.bit_depth import bits_a_channel, is_deep
+from hcfss_jax.colour import profile_of, without_inks
 from hcfss_jax.errors import HcfError, ImageTooLarge, UnsupportedImage
+from hcfss_jax.metadata import NO_METADATA, Metadata, read_metadata
 
-ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
-
-LARGEST_PROFILE = 1 << 24  # bytes that a file may keep; a colour profile takes some kilobytes
+ByteSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+"""A path, bytes in memory, or an open file, which need not be able to seek."""
 
 _GREY_MODES = frozenset({"1", "L", "LA", "La"})
-# Pillow cuts these raw modes of sixteen bits a channel down to eight, in silence. ("BGR;16",
-# without an order of bytes, is another thing: sixteen bits a pixel.)
-_DEEP_RAW_MODE = re.compile(r";16[BLN]$")
+# Formats of which Pillow does not tell all that counts: depth or colours.
+_SAYS_MORE = frozenset({"AVIF", "ICNS", "ICO", "JPEG2000", "PNG"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,39 +32,76 @@ class Planes:
 
     rgb: uint8 `[H, W, 3]`. alpha: uint8 `[H, W]`, or None for an opaque image. grey: whether it
     came without colour; then the three channels of `rgb` are equal. icc: the colour profile that
-    describes the pixels, at most LARGEST_PROFILE bytes. notes: what was left out of the source, in words for its owner.
+    describes the pixels, at most LARGEST_PROFILE bytes; None for sRGB. metadata: what else it says of itself.
+    notes: what was left out of the source, in words for its owner.
     """
 
     rgb: np.ndarray
     alpha: np.ndarray | None = None
     grey: bool = False
     icc: bytes | None = None
+    metadata: Metadata = NO_METADATA
     notes: tuple[str, ...] = ()
 
 
-def read_image(source: ImageSource) -> Planes:
-    """The planes of a file, of its bytes, of a PIL image or of uint8 `[H, W, 3 or 4]`.
+# JAX's arrays and others come by their method `__array__`.
+ImageSource = ByteSource | Image.Image | np.ndarray | Any
+
+
+def read_image(source: ImageSource, strip: bool = False) -> Planes:
+    """The planes of a file, of its bytes, of a PIL image or of an array, uint8 `[H, W]`, `[H, W, 1]`, 3 or 4 channels.
 
     The orientation of EXIF is applied, palettes become colours, CMYK becomes sRGB (by its own
-    profile, where it has one), and of an animation the first frame counts. Raises
-    UnsupportedImage for what is no image, a damaged one, and more than eight bits a channel (of
-    an AVIF or a JPEG 2000 that Pillow has opened this can no longer be told: it is taken with the
+    profile, where it has one), and of an animation the first frame counts. Colours that are said in another way than
+    by a profile get one (`colour.py`). strip: leave out EXIF, XMP and density.
+
+    Raises UnsupportedImage for what is no image, a damaged one, and more than eight bits a channel (of
+    an image that Pillow has loaded already this can often no longer be told: it is taken with the
     eight that Pillow leaves); ImageTooLarge for a file that would decode to more pixels than
     Pillow thinks safe; and OSError for a path or a file that cannot be read.
     """
     if isinstance(source, Image.Image):
         with _decoding():
-            return _take_apart(source)
-    if isinstance(source, np.ndarray):
-        return _take_apart(_from_array(source))
-    data = _read(source)
-    with _decoding(), Image.open(io.BytesIO(data)) as image:
-        _refuse_deep(bits_a_channel(image.format, data) > 8, image)
-        return _take_apart(image)
+            return _take_apart(source, _bytes_behind(source), strip)
+    if hasattr(source, "__array__"):
+        return _take_apart(_from_array(source), b"", strip)
+    data = bytes_of(source)
+    if data is None:
+        raise UnsupportedImage(
+            f"{_shown(source)} is no image: give a path, bytes, a file open for reading "
+            "bytes, a PIL image, or an array of uint8 [H, W, 3]"
+        )
+    try:
+        return _decoded(data, strip)
+    except UnsupportedImage:
+        pixels, note = bare(data)
+        with contextlib.suppress(UnsupportedImage):
+            if pixels != data:
+                planes = _decoded(pixels, strip)
+                return dataclasses.replace(planes, notes=(*planes.notes, note))
+        raise
+
+
+def bytes_of(source: Any) -> bytes | None:
+    """All of a file, from its start where it can seek, or of bytes in memory; None for what is neither.
+
+    Raises OSError for a file that cannot be read.
+    """
+    if isinstance(source, str | os.PathLike):
+        return Path(source).read_bytes()
+    if hasattr(source, "read"):
+        seekable = getattr(source, "seekable", None)
+        if seekable and seekable():
+            source.seek(0)  # as Pillow does: a buffer just written is at its end
+        source = source.read()
+    try:
+        return source if isinstance(source, bytes) else memoryview(source).tobytes()
+    except TypeError:
+        return None
 
 
 def to_pil(planes: Planes) -> Image.Image:
-    """The image as a user knows it: mode L, LA, RGB or RGBA, its profile under `info`.
+    """The image as a user knows it: mode L, LA, RGB or RGBA; under `info` its profile and metadata, as Pillow has them.
 
     Where `grey` is set, the luma of `rgb` counts (ITU-R 601).
     """
@@ -75,17 +112,28 @@ def to_pil(planes: Planes) -> Image.Image:
         image.putalpha(Image.fromarray(planes.alpha))
     if planes.icc:
         image.info["icc_profile"] = planes.icc
+    image.info |= planes.metadata.info()
     return image
 
 
-def _read(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
-    if isinstance(source, bytes):
-        return source
-    if isinstance(source, str | os.PathLike):
-        return Path(source).read_bytes()
-    if source.seekable():
-        source.seek(0)  # as Pillow does: a buffer just written is at its end
-    return source.read()
+def _decoded(data: bytes, strip: bool) -> Planes:
+    with _decoding(), Image.open(io.BytesIO(data)) as image:
+        return _take_apart(image, data, strip)
+
+
+def _bytes_behind(image: Image.Image) -> bytes:
+    """The file of an image that Pillow has opened and not loaded yet, where it is needed and at hand; else nothing."""
+    if image.format == "JXL":
+        return getattr(image, "fc", b"")  # where pillow_jxl keeps it
+    file = getattr(image, "fp", None)
+    if image.format not in _SAYS_MORE or file is None or file.closed or not file.seekable():
+        return b""
+    place = file.tell()
+    try:
+        file.seek(0)
+        return file.read()
+    finally:
+        file.seek(place)
 
 
 @contextlib.contextmanager
@@ -108,33 +156,62 @@ def _decoding() -> Iterator[None]:
         raise UnsupportedImage(f"a damaged image: {str(error) or type(error).__name__}") from error
 
 
-def _from_array(array: np.ndarray) -> Image.Image:
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[-1] not in (3, 4):
+def _from_array(source: Any) -> Image.Image:
+    try:
+        array = np.asarray(source)
+    except Exception as error:  # such as a traced array of JAX, which has no numbers
+        raise UnsupportedImage(f"{_shown(source)} is no array of pixels: {error}") from error
+    if array.ndim == 3 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if array.dtype != np.uint8 or (array.ndim, *array.shape[2:]) not in ((2,), (3, 3), (3, 4)):
         raise UnsupportedImage(
-            f"expected uint8 [H, W, 3], got {array.dtype} {list(array.shape)}: "
-            "scale to 0..255, round and cast to uint8"
+            f"expected uint8 [H, W, 3], got {array.dtype} {list(array.shape)}: {_advice(array)}"
         )
     _check_not_empty(array.shape[1], array.shape[0])
     return Image.fromarray(array)
 
 
-def _take_apart(image: Image.Image) -> Planes:
+def _advice(array: np.ndarray) -> str:
+    if array.dtype != np.uint8:
+        return "scale to 0..255, round and cast to uint8"
+    if array.ndim == 4:
+        return "give the images of a batch one by one"
+    if array.ndim == 3 and array.shape[0] in (1, 3, 4):
+        return "channels come last: transpose(1, 2, 0)"
+    return "[H, W], [H, W, 1] and [H, W, 4] are images too, others are not"
+
+
+def _shown(source: Any) -> str:
+    """A value of the wrong type, in few words."""
+    return f"{type(source).__name__} {source!r:.40}"
+
+
+def _take_apart(image: Image.Image, data: bytes, strip: bool) -> Planes:
+    """data: the file's, where they are known."""
     _check_not_empty(*image.size)
-    _check_eight_bits(image)
+    if is_deep(image) or bits_a_channel(image.format, data) > 8:
+        raise UnsupportedImage(
+            f"more than 8 bits a channel (mode {image.mode}): convert it to 8 bits first"
+        )
     notes = []
     if (frames := getattr(image, "n_frames", 1)) > 1:
         notes.append(f"has {frames} frames or pages: only the first is kept")
-    upright = ImageOps.exif_transpose(image)
-    grey = upright.mode in _GREY_MODES
-    icc = upright.info.get("icc_profile") or None
-    if upright.mode == "CMYK":
+    image.load()
+    metadata, method, more = read_metadata(image)
+    grey = image.mode in _GREY_MODES
+    if image.mode == "CMYK":
         # The profile of the inks does not describe the RGB that they are turned into.
-        upright, icc = _cmyk_to_rgb(upright, icc), None
-    if icc and len(icc) > LARGEST_PROFILE:
-        notes.append(f"has a colour profile of {len(icc):,} bytes: it is left out")
+        upright, of_colour = without_inks(image)
         icc = None
+    else:
+        icc, of_colour = profile_of(image, grey, data)
+        upright = image
+    if method is not None:
+        upright = upright.transpose(method)
     alpha = _alpha_of(upright)
-    return Planes(np.array(_convert(upright, "RGB")), alpha, grey, icc, tuple(notes))
+    notes += of_colour if strip else of_colour + more
+    rgb = np.array(_convert(upright, "RGB"))
+    return Planes(rgb, alpha, grey, icc, NO_METADATA if strip else metadata, tuple(notes))
 
 
 def _alpha_of(image: Image.Image) -> np.ndarray | None:
@@ -153,36 +230,6 @@ def _convert(image: Image.Image, mode: str) -> Image.Image:
         ) from error
 
 
-def _cmyk_to_rgb(image: Image.Image, icc: bytes | None) -> Image.Image:
-    if icc:
-        try:
-            inks = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-            screen = ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(image, inks, screen, outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError):
-            converted = None  # a broken profile is worth no more than none
-        if converted is not None:
-            return converted
-    return image.convert("RGB")
-
-
 def _check_not_empty(width: int, height: int) -> None:
     if width < 1 or height < 1:
         raise UnsupportedImage(f"the image has no pixels: it is {width}x{height}")
-
-
-def _check_eight_bits(image: Image.Image) -> None:
-    deep = image.mode == "F" or image.mode.startswith("I")
-    for decoder, _, _, args in getattr(image, "tile", ()):
-        raw_mode, *more = args if isinstance(args, tuple) and args else (args,)
-        deep = deep or bool(_DEEP_RAW_MODE.search(str(raw_mode)))
-        # Portable pixmaps say the largest value instead; bitmaps (P1) have none.
-        deep = deep or (decoder.startswith("ppm") and bool(more) and more[-1] > 255)
-    _refuse_deep(deep, image)
-
-
-def _refuse_deep(deep: bool, image: Image.Image) -> None:
-    if deep:
-        raise UnsupportedImage(
-            f"more than 8 bits a channel (mode {image.mode}): convert it to 8 bits first"
-        )

@@ -5,9 +5,10 @@
     image = Image.open("photo.hcf")
     image.save("again.hcf", quality=5)
 
-`Image.open` reads size, mode and colour profile; weights and JAX are loaded with the pixels. The errors of damaged
-pixels are those of `hcfss_jax.errors`. `save` takes, besides the image, `quality` or `target_bpp` (see `Codec`) and
-`weights` (as `use` does; else those that come with the library).
+`Image.open` reads size, mode, colour profile and metadata; weights and JAX are loaded with the pixels. The errors of
+damaged pixels are those of `hcfss_jax.errors`. `save` takes, besides the image, `quality` or `target_bpp`, `strip` (see
+`Codec`) and `weights` (as `use` does; else those that come with the library). What the image has in its `info` is
+kept; `exif`, `xmp`, `dpi` and `icc_profile`, given to `save` as for other formats, take its place.
 """
 
 from __future__ import annotations
@@ -15,17 +16,19 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image, ImageFile
 
-from hcfss_jax import coding, extras
+from hcfss_jax import carried, coding
 from hcfss_jax.errors import HcfError, WrongWeights
 
 if TYPE_CHECKING:
     from hcfss_jax.codec import Codec
 
 LARGEST_BY_DEFAULT = 2 * 89_478_485  # pixels, where Pillow itself refuses
+
+_TOLD = ("exif", "xmp", "dpi", "icc_profile")  # options of `save` in Pillow's own formats
 
 _used: dict[bytes, Codec] = {}  # by fingerprint
 
@@ -58,7 +61,8 @@ class HcfImageFile(ImageFile.ImageFile):
         data = self.fp.read()
         try:
             header, sections = coding.peek(data)
-            profile = extras.profile_of(sections)
+            profile = carried.profile_of(sections)
+            metadata = carried.metadata_of(sections)
         except HcfError as error:
             raise SyntaxError(str(error)) from error  # so a plugin declines; Pillow asks the next
         self._data, self._header = data, header
@@ -67,6 +71,7 @@ class HcfImageFile(ImageFile.ImageFile):
         self._mode = colour + "A" * (coding.Extra.ALPHA in sections)
         if profile:
             self.info["icc_profile"] = profile
+        self.info |= metadata.info()
 
     def verify(self) -> None:
         """Raise TruncatedFile or CorruptSection unless the file is whole; no weights are needed."""
@@ -92,13 +97,25 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
 
     options = image.encoderinfo
     codec = use(options.get("weights", DEFAULT_WEIGHTS))
+    chosen = {name: options[name] for name in ("quality", "strip") if name in options}
     if "target_bpp" not in options:
-        chosen = {"quality": options["quality"]} if "quality" in options else {}
-        file.write(codec.compress(image, **chosen))
+        file.write(codec.compress(_with(image, options), **chosen))
     elif "quality" not in options:
-        file.write(codec.target_bpp(image, options["target_bpp"])[0])
+        file.write(codec.target_bpp(_with(image, options), options["target_bpp"], **chosen)[0])
     else:
         raise ValueError("quality and target_bpp contradict each other: give one of them")
+
+
+def _with(image: Image.Image, options: dict[str, Any]) -> Image.Image:
+    """The image with what `save` was told of it in place of what it says itself."""
+    told: dict[Any, Any] = {name: options[name] for name in _TOLD if name in options}
+    if not told:
+        return image
+    if isinstance(told.get("exif"), Image.Exif):
+        told["exif"] = told["exif"].tobytes()
+    image = image.copy()  # which forgets what it had read of its EXIF
+    image.info |= told
+    return image
 
 
 def _codec_of(header: coding.Header) -> Codec:

@@ -2,29 +2,38 @@
 
 import dataclasses
 import functools
+import io
+import os
+import re
+import zlib
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from hcfss_jax import coding
-from hcfss_jax.codec import Codec
+from hcfss_jax.codec import Codec, load
+from hcfss_jax.colour import LARGEST_PROFILE
 from hcfss_jax.entropy.margins import UNMEASURED
 from hcfss_jax.errors import (
     CorruptSection,
     DecodeMismatch,
+    ForkedProcess,
     HcfError,
     ImageTooLarge,
     InvalidQuality,
+    LeftOut,
     NotAnHcfFile,
     TruncatedFile,
     UnknownModel,
     UnsupportedImage,
     WrongWeights,
 )
-from hcfss_jax.images import LARGEST_PROFILE, read_image, to_pil
+from hcfss_jax.icc_profile import Curve, make_profile
+from hcfss_jax.images import read_image, to_pil
 from hcfss_jax.metrics import psnr
 from hcfss_jax.models import passes
 from hcfss_jax.models.passes import PicturePasses
@@ -32,6 +41,7 @@ from hcfss_jax.weights import WeightPackage
 from tests.small_model import NAME, SMALL, photo, small_package
 
 SIZES = [(1, 1), (1, 9), (17, 33), (63, 65), (64, 64), (300, 451)]
+PROFILE = make_profile("linear", Curve((1.0,)), (0.31, 0.33, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06))
 RELATIVES = [name for name in SMALL if name != NAME]
 
 
@@ -144,18 +154,98 @@ def test_a_large_picture_with_alpha_comes_back_without_a_warning(monkeypatch):
 
 def test_a_colour_profile_travels_along():
     source = Image.fromarray(photo(8, 8))
-    source.info["icc_profile"] = b"a profile" * 30
+    source.info["icc_profile"] = PROFILE
     decoded = codec().decompress(codec().compress(source))
     assert decoded.info["icc_profile"] == source.info["icc_profile"]
 
 
 def test_a_profile_that_no_file_can_hold_is_left_out_and_that_is_noted():
     source = Image.fromarray(photo(8, 8))
-    for size, kept in ((LARGEST_PROFILE, True), (LARGEST_PROFILE + 1, False)):
-        source.info["icc_profile"] = bytes(size)
-        assert bool(read_image(source).notes) is not kept
+    source.info["icc_profile"] = PROFILE.ljust(LARGEST_PROFILE, b"\0")
+    decoded = codec().decompress(codec().compress(source))
+    assert decoded.info["icc_profile"] == source.info["icc_profile"]
+    source.info["icc_profile"] += b"\0"
+    with pytest.warns(LeftOut, match="a colour profile of 16,777,217 bytes"):
         decoded = codec().decompress(codec().compress(source))
-        assert ("icc_profile" in decoded.info) is kept
+    assert "icc_profile" not in decoded.info
+
+
+def test_metadata_travel_along_and_strip_leaves_them_out():
+    source = Image.fromarray(photo(8, 8))
+    source.getexif()[ExifTags.Base.Copyright] = "(c) me"
+    source.info |= {"xmp": b"<x:xmpmeta/>", "dpi": (300, 240.5), "icc_profile": PROFILE}
+    decoded = codec().decompress(codec().compress(source))
+    assert decoded.getexif()[ExifTags.Base.Copyright] == "(c) me"
+    assert (decoded.info["xmp"], decoded.info["dpi"]) == (b"<x:xmpmeta/>", (300, 240.5))
+    stripped = [
+        codec().compress(source, strip=True),
+        codec().target_bpp(source, 1e6, strip=True)[0],
+    ]
+    for data in stripped:
+        assert codec().decompress(data).info.keys() == {"icc_profile"}
+        assert not codec().decompress(data).getexif()
+
+
+def test_what_a_file_has_no_place_for_is_a_warning_where_the_codec_was_called():
+    source = Image.fromarray(photo(8, 8))
+    source.info["icc_profile"] = b"no profile"
+    calls = (codec().compress, codec().encode, lambda image: codec().target_bpp(image, 1e6))
+    for call in calls:
+        with pytest.warns(LeftOut, match="the image has a broken colour profile") as told:
+            call(source)
+        assert [Path(warning.filename) for warning in told] == [Path(__file__)]
+
+
+def test_a_file_is_decompressed_from_wherever_it_is(tmp_path):
+    path = tmp_path / "a.hcf"
+    path.write_bytes(file_of())
+    expected = codec().decompress(file_of())
+    sources = [path, str(path), bytearray(file_of()), memoryview(file_of()), io.BytesIO(file_of())]
+    for source in sources:
+        assert codec().decompress(source) == expected
+    with path.open("rb") as file:
+        assert codec().decompress(file) == expected
+    with pytest.raises(FileNotFoundError):
+        codec().decompress(tmp_path / "absent.hcf")
+
+
+@pytest.mark.parametrize("source", [None, 7, ["a.hcf"], io.StringIO("text"), object])
+def test_what_is_no_source_of_a_file_is_named_with_what_would_be_one(source):
+    with pytest.raises(NotAnHcfFile, match=f"{type(source).__name__} .* give a path, bytes, or"):
+        codec().decompress(source)
+
+
+def test_a_jax_array_and_a_numpy_array_make_the_same_file():
+    assert codec().compress(jnp.asarray(photo(63, 65))) == file_of()
+    grey = photo(8, 8)[..., 0]
+    assert codec().decompress(codec().compress(grey)).mode == "L"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+@pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning", "ignore:.*fork:DeprecationWarning")
+def test_a_process_forked_from_one_with_a_codec_says_spawn_and_does_not_hang():
+    data, (reading, writing) = file_of(), os.pipe()
+    child = os.fork()
+    if not child:
+        calls = (
+            lambda: codec().compress(photo(8, 8)),
+            lambda: codec().decompress(data),
+            lambda: Codec(small_package()),
+            lambda: load(NAME),
+        )
+        for call in calls:
+            try:
+                call()
+            except ForkedProcess as error:
+                os.write(writing, f"{error}\n".encode())
+        os._exit(0)
+    os.close(writing)
+    with open(reading) as told:
+        lines = told.read().splitlines()
+    os.waitpid(child, 0)
+    assert len(lines) == 4
+    assert all(f"process {child} was forked" in line and "spawn" in line for line in lines)
+    assert codec().compress(photo(8, 8))  # the parent goes on
 
 
 def test_a_side_that_the_format_cannot_hold_is_too_large():
@@ -179,21 +269,27 @@ def test_target_bpp_gives_the_best_quality_within_the_budget():
 def test_target_bpp_reads_its_image_once(monkeypatch):
     reads = []
     monkeypatch.setattr(
-        "hcfss_jax.codec.read_image", lambda source: reads.append(source) or read_image(source)
+        "hcfss_jax.codec.read_image",
+        lambda source, strip: reads.append(source) or read_image(source),
     )
     codec().target_bpp(photo(8, 8), 100.0)
     assert len(reads) == 1
 
 
-@pytest.mark.parametrize("bpp", [0, -1, float("nan")])
+@pytest.mark.parametrize("bpp", [0, -1, float("nan"), "0.5", None, True, 1j])
 def test_a_target_that_is_no_rate_is_refused(bpp):
     with pytest.raises(InvalidQuality, match=f"{bpp} bpp"):
         codec().target_bpp(photo(8, 8), bpp)
 
 
-@pytest.mark.parametrize("quality", [0.99, 8.01, -1, float("nan")])
+def test_a_quality_may_be_a_number_of_numpy_or_jax():
+    for quality in (np.float32(4), np.int64(4), jnp.float32(4)):
+        assert codec().compress(photo(63, 65), quality) == file_of()
+
+
+@pytest.mark.parametrize("quality", [0.99, 8.01, -1, float("nan"), "high", "4", True, [4]])
 def test_a_quality_out_of_range_is_refused(quality):
-    with pytest.raises(InvalidQuality, match=str(quality)):
+    with pytest.raises(InvalidQuality, match=f"{re.escape(str(quality))}.* offers 1 to 8"):
         codec().compress(photo(8, 8), quality)
 
 
@@ -249,19 +345,21 @@ def test_forged_extra_sections_are_corrupt():
     header, stream, _ = coding.unpack(file_of())
     other = to_pil_alpha(4, 4)
     for extra in ({coding.Extra.ALPHA: b"no png"}, {coding.Extra.ALPHA: other},
-                  {coding.Extra.ICC: b"not deflated"}):  # fmt: skip
-        with pytest.raises(CorruptSection):
+                  {coding.Extra.ICC: b"not deflated"}, {coding.Extra.EXIF: b"not deflated"},
+                  {coding.Extra.XMP: zlib.compress(bytes(1 << 24))}, {coding.Extra.DENSITY: b""},
+                  {coding.Extra.DENSITY: b"\1\0"}, {coding.Extra.DENSITY: b"\1\1\1"}):  # fmt: skip
+        with pytest.raises((CorruptSection, TruncatedFile)):
             codec().decompress(coding.pack(header, stream, extra))
 
 
 def to_pil_alpha(height: int, width: int) -> bytes:
     """The alpha section of another picture."""
-    from hcfss_jax import extras
+    from hcfss_jax import carried
     from hcfss_jax.images import Planes
 
     planes = Planes(photo(height, width), np.zeros((height, width), np.uint8))
     assert to_pil(planes).mode == "RGBA"
-    return extras.from_planes(planes)[coding.Extra.ALPHA]
+    return carried.from_planes(planes)[coding.Extra.ALPHA]
 
 
 def test_weights_that_do_not_fit_their_model_are_named_when_used():

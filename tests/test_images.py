@@ -4,6 +4,8 @@ import io
 import struct
 import zlib
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -49,6 +51,50 @@ def test_a_path_its_bytes_the_opened_image_and_the_array_are_the_same_image(tmp_
         planes = read_image(source)
         assert np.array_equal(planes.rgb, rgb)
         assert (planes.alpha, planes.grey, planes.icc, planes.notes) == (None, False, None, ())
+
+
+def test_other_ways_to_hand_over_bytes_and_pixels_are_the_same_image(rgb):
+    data = file_bytes(Image.fromarray(rgb))
+
+    class Pipe:
+        """Only to be read, and only once."""
+
+        def __init__(self, seekable: bool | None):
+            self.left = data
+            if seekable is not None:
+                self.seekable = lambda: seekable
+
+        def read(self) -> bytes:
+            read, self.left = self.left, b""
+            return read
+
+    buffer = io.BytesIO(data)
+    buffer.seek(0, io.SEEK_END)
+    sources = [bytearray(data), memoryview(data), memoryview(data + data)[: len(data)], buffer]
+    sources += [Pipe(None), Pipe(False), jnp.asarray(rgb), rgb[::-1][::-1]]
+    for source in sources:
+        planes = read_image(source)
+        assert np.array_equal(planes.rgb, rgb)
+        assert (planes.alpha, planes.grey, planes.icc, planes.notes) == (None, False, None, ())
+
+
+def test_arrays_have_one_three_or_four_channels(rgb, alpha):
+    for grey in (alpha, alpha[..., None], jnp.asarray(alpha)):
+        planes = read_image(grey)
+        assert planes.grey and np.array_equal(planes.rgb, np.stack([alpha] * 3, -1))
+    planes = read_image(np.dstack([rgb, alpha]))
+    assert np.array_equal(planes.rgb, rgb) and np.array_equal(planes.alpha, alpha)
+
+
+@pytest.mark.parametrize("source", [None, 7, 1.5, [[0, 0], [0, 0]], io.StringIO("text"), object])
+def test_what_is_no_source_is_named_with_what_would_be_one(source):
+    with pytest.raises(UnsupportedImage, match=f"{type(source).__name__} .* give a path, bytes, a"):
+        read_image(source)
+
+
+def test_a_traced_array_is_no_image():
+    with pytest.raises(UnsupportedImage, match="no array of pixels"):
+        jax.jit(lambda x: read_image(x).rgb)(np.zeros((2, 2, 3), np.uint8))
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
@@ -208,12 +254,19 @@ def test_a_file_that_would_fill_the_memory_is_refused(monkeypatch, rgb):
 
 
 @pytest.mark.parametrize(
-    "array",
-    [np.zeros((2, 2, 3)), np.zeros((2, 2), np.uint8), np.zeros((2, 2, 5), np.uint8)],
-    ids=["float", "no channels", "five channels"],
+    ("array", "message"),
+    [
+        (np.zeros((2, 2, 3)), r"got float64 \[2, 2, 3\]: scale to 0..255, round and cast"),
+        (np.zeros((2, 2), bool), r"got bool \[2, 2\]"),
+        (np.zeros((9, 9, 5), np.uint8), r"got uint8 \[9, 9, 5\]: \[H, W\], .* are images too"),
+        (np.zeros((3, 9, 9), np.uint8), r"got uint8 \[3, 9, 9\]: channels come last"),
+        (np.zeros((2, 9, 9, 3), np.uint8), r"got uint8 \[2, 9, 9, 3\]: give .* one by one"),
+        (np.zeros(9, np.uint8), r"got uint8 \[9\]"),
+    ],
+    ids=["float", "bool", "five channels", "channels first", "batch", "flat"],
 )
-def test_arrays_of_another_kind_are_refused_and_told_what_is_expected(array):
-    with pytest.raises(UnsupportedImage, match=r"expected uint8 \[H, W, 3\], got"):
+def test_arrays_of_another_kind_are_refused_and_told_what_is_expected(array, message):
+    with pytest.raises(UnsupportedImage, match=r"expected uint8 \[H, W, 3\], " + message):
         read_image(array)
 
 

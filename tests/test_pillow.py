@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageFile, UnidentifiedImageError
 
 from hcfss_jax import coding, pillow
 from hcfss_jax.codec import Codec
@@ -86,6 +86,31 @@ def test_the_colour_profile_is_there_when_the_file_is_opened():
     image.info["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     opened = Image.open(saved(image))
     assert opened.info["icc_profile"] == image.info["icc_profile"]
+
+
+def test_metadata_are_there_when_the_file_is_opened():
+    image = picture()
+    image.getexif()[ExifTags.Base.Copyright] = "(c) me"
+    image.info |= {"xmp": b"<x:xmpmeta/>", "dpi": (300, 300)}
+    opened = Image.open(saved(image))
+    assert opened.getexif()[ExifTags.Base.Copyright] == "(c) me"
+    assert (opened.info["xmp"], opened.info["dpi"]) == (b"<x:xmpmeta/>", (300, 300))
+    again = Image.open(saved(opened))  # from a file of ours to another
+    assert again.info == opened.info
+    assert Image.open(saved(opened, strip=True)).info == {}
+
+
+def test_metadata_given_to_save_take_the_place_of_the_image_s_own():
+    image, exif = picture(), Image.Exif()
+    image.getexif()[ExifTags.Base.Copyright] = "(c) me"
+    image.info["dpi"] = (72, 72)
+    exif[ExifTags.Base.Copyright] = "(c) you"
+    for given in (exif, exif.tobytes()):
+        opened = Image.open(saved(image, exif=given, dpi=(300, 300), xmp=b"<x:xmpmeta/>"))
+        assert opened.getexif()[ExifTags.Base.Copyright] == "(c) you"
+        assert (opened.info["xmp"], opened.info["dpi"]) == (b"<x:xmpmeta/>", (300, 300))
+    assert not Image.open(saved(image, exif=b"")).getexif()
+    assert image.getexif()[ExifTags.Base.Copyright] == "(c) me"
 
 
 def test_the_options_of_save_are_those_of_the_codec():

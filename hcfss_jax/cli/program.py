@@ -71,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     rate.add_argument(
         "--target-bpp", type=_positive, metavar="X", help="the best quality within X bits a pixel"
     )
+    compress.add_argument(
+        "--strip", action="store_true", help="leave out EXIF, XMP and density (dpi)"
+    )
     compress.set_defaults(command=_command("transcode", "compress"))
 
     decompress = commands.add_parser("decompress", help=".hcf files to pictures (PNG)")

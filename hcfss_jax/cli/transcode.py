@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from hcfss_jax.cli import batch, jobs, runtime
 from hcfss_jax.errors import UnknownModel, UnsupportedImage
 from hcfss_jax.images import read_image, to_pil
+from hcfss_jax.other_formats import encode_picture
 
 if TYPE_CHECKING:
     from hcfss_jax.codec import Codec
-
-# How pictures are stored again: without a second loss where the format can.
-_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
-    "WEBP": {"lossless": True},
-    "JPEG": {"quality": 95, "subsampling": 0},
-}
 
 
 def compress(args: argparse.Namespace) -> int:
@@ -31,7 +25,7 @@ def compress(args: argparse.Namespace) -> int:
         codec.check_quality(quality)
 
     def work(job: jobs.Job) -> tuple[bytes, str]:
-        planes = read_image(job.source)
+        planes = read_image(job.source, strip=args.strip)
         for note in planes.notes:
             batch.complain(f"{job.source}: {note}")
         image, found = to_pil(planes), quality
@@ -57,7 +51,10 @@ def decompress(args: argparse.Namespace) -> int:
         if name not in codecs:
             codecs[name] = runtime.load_codec(name)
         image = codecs[name].decompress(data, progress=batch.tiles)
-        return _encode_picture(image, kind), f"{image.width}x{image.height} pixels, {image.mode}"
+        picture, notes = encode_picture(image, kind)
+        for note in notes:
+            batch.complain(f"{job.source}: {note}")
+        return picture, f"{image.width}x{image.height} pixels, {image.mode}"
 
     return batch.run(todo, work, args.force)
 
@@ -74,18 +71,6 @@ def _model_of(data: bytes) -> str:
             "give them with --model FILE"
         )
     return name
-
-
-def _encode_picture(image: Image.Image, kind: str) -> bytes:
-    buffer = io.BytesIO()
-    options = dict(_SAVE_OPTIONS.get(kind, {}))
-    if profile := image.info.get("icc_profile"):
-        options["icc_profile"] = profile
-    try:
-        image.save(buffer, kind, **options)
-    except (OSError, ValueError) as error:
-        raise UnsupportedImage(f"{kind} cannot hold this picture ({error}): use .png") from error
-    return buffer.getvalue()
 
 
 def _picture_format(suffix: str) -> str:

@@ -38,6 +38,9 @@ class Extra(IntEnum):
     ALPHA = 1
     TILES = 4
     ICC = 128
+    EXIF = 129
+    XMP = 130
+    DENSITY = 131
 
 
 @dataclass(frozen=True)

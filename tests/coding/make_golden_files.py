@@ -2,15 +2,17 @@
 
     python -m tests.coding.make_golden_files
 
-Run it for a new version of the format only, into a folder of its own: these files must be read for ever.
+Run it for a new version of the format, into a folder of its own, or for a new section: what is there stays, as these
+files must be read for ever.
 """
 
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms
 
 from hcfss_jax.codec import Codec
+from hcfss_jax.other_formats import encode_picture
 from hcfss_jax.weights import load_package, make_package, save_package
 from tests.small_model import NAME, photo, small_model, small_params
 
@@ -28,7 +30,8 @@ def main() -> None:
         path = FOLDER / f"{name}.hcf"
         if not path.exists():
             path.write_bytes(codec.compress(image, quality))
-            codec.decompress(path.read_bytes()).save(path.with_suffix(".png"))
+            picture, _ = encode_picture(codec.decompress(path.read_bytes()), "PNG")
+            path.with_suffix(".png").write_bytes(picture)
 
 
 def cases() -> dict[str, tuple[Image.Image, float]]:
@@ -37,12 +40,18 @@ def cases() -> dict[str, tuple[Image.Image, float]]:
     clear = colour.copy()
     clear.putalpha(Image.fromarray(photo(70, 90, 1)[..., 0]))
     clear.info["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    told = Image.fromarray(photo(60, 40))
+    exif = told.getexif()
+    exif[ExifTags.Base.Copyright], exif[ExifTags.Base.Orientation] = "whoever took it", 6
+    exif[ExifTags.IFD.GPSInfo] = {1: "N", 2: (48.0, 12.0, 30.5), 3: "E", 4: (11.0, 34.0, 0.25)}
+    told.info |= {"xmp": b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>', "dpi": (300, 240.5)}
     return {
         "colour": (colour, 4.0),
         "between-levels": (colour, 6.515625),
         "grey": (colour.convert("L"), 2.0),
         "alpha-and-profile": (clear, 5.0),
         "one-pixel": (Image.fromarray(np.array([[[200, 30, 90]]], np.uint8)), 1.0),
+        "metadata": (told, 3.5),
         "tiles": (Image.fromarray(photo(150, 250)), 3.0),
     }
 

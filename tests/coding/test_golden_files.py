@@ -20,7 +20,7 @@ def codec(folder: Path) -> Codec:
 
 
 def test_there_are_files():
-    assert len(FILES) >= 6
+    assert len(FILES) >= 7
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -29,6 +29,11 @@ def test_a_file_is_still_the_same_picture(path):
     with Image.open(path.with_suffix(".png")) as expected:
         assert (decoded.mode, decoded.size) == (expected.mode, expected.size)
         assert decoded.info.get("icc_profile") == expected.info.get("icc_profile")
+        assert decoded.info.get("xmp") == expected.info.get("xmp")
+        assert decoded.info.get("exif") == expected.info.get("exif")
+        # PNG has whole dots a metre.
+        dpi = (picture.info.get("dpi", (0, 0)) for picture in (decoded, expected))
+        np.testing.assert_allclose(*dpi, atol=0.02)
         difference = np.abs(np.asarray(decoded, int) - np.asarray(expected, int))
     # Every symbol is as it was, or there would be an error. Pixels come from floats, rounded.
     assert difference.max() <= 1 and difference.mean() < 1e-3

@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from tests.train.listed import Listed, flat_png
 from train.errors import NoImages
@@ -29,6 +29,13 @@ def test_an_unreadable_image_gives_way_to_the_next_that_can_be_read() -> None:
         (int(photo[0, 0, 0]), replaced) for photo, replaced in map(photos.__getitem__, range(5))
     ]
     assert shown == [(7, -1), (9, 1), (9, 2), (9, -1), (7, 4)]
+
+
+def test_a_photo_whose_metadata_are_broken_is_read() -> None:
+    buffer, text = io.BytesIO(), PngImagePlugin.PngInfo()
+    text.add_text("Raw profile type exif", "\nexif\n      10\nzz not hex\n")
+    Image.new("RGB", (8, 8), (7, 7, 7)).save(buffer, "PNG", pnginfo=text)
+    assert Photos(Listed([buffer.getvalue(), flat_png(1)]))[0][1] == -1
 
 
 def test_an_image_known_to_be_bad_is_not_tried_again() -> None:

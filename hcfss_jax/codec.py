@@ -6,6 +6,7 @@ does not survive a fork, and a codec in a forked process raises ForkedProcess. T
 
 import contextlib
 import dataclasses
+import functools
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,11 +30,11 @@ from hcfss_jax.errors import (
 )
 from hcfss_jax.forked import check_not_forked, note_codec
 from hcfss_jax.images import ByteSource, ImageSource, Planes, bytes_of, read_image, to_pil
-from hcfss_jax.models import create_model
+from hcfss_jax.models import restore_model
 from hcfss_jax.models.passes import CodingPasses, arrays_of
 from hcfss_jax.picture_stream import Written, read_picture, write_picture
 from hcfss_jax.tiles import LARGEST_TILE, SMALLEST_TILE, Canvas, Tile, layout, tile_count
-from hcfss_jax.weights import WeightPackage, check_parameters, load_package
+from hcfss_jax.weights import WeightPackage, check_parameters, load_package, shipped_with
 
 MAX_PIXELS = 2 * 89_478_485  # twice Pillow's warning, where Pillow itself refuses an image
 _DEFAULT_QUALITY = 4.0
@@ -87,7 +88,7 @@ class Codec:
         self.name, self.config, self.meta = package.name, package.config, package.meta
         self.fingerprint, self.parameter_count = package.fingerprint, package.parameter_count
         try:
-            self.model = create_model(package.name, **package.config)
+            self.model = restore_model(package.name, package.config)
         except (TypeError, ValueError) as error:
             raise WrongWeights(f"the weights do not fit {package.name}: {error}") from error
         self.levels = int(package.config["levels"])
@@ -147,6 +148,8 @@ class Codec:
     ) -> Image.Image:
         """An `.hcf` file to the image, in the colour mode in which it came; what it carries is in its `info`.
 
+        A file of other weights that come with the library is read with those.
+
         data: the file's bytes, its path, or the open file. progress: as of `compress`.
 
         Raises:
@@ -164,6 +167,10 @@ class Codec:
                 "open for reading bytes"
             )
         header, stream, sections = coding.unpack(file)
+        ours = (header.model, header.fingerprint) == (self.name, self.fingerprint)
+        # Weights that come with the library read what they wrote, whichever of them the user has at hand.
+        if not ours and (name := shipped_with(header.model, header.fingerprint)):
+            return _shipped(name).decompress(file, max_pixels, progress)
         self._check(header, max_pixels)
         rgb = self._read(header, stream, sections, max_pixels, progress)
         return to_pil(carried.to_planes(rgb, header.colour, sections))
@@ -367,6 +374,12 @@ def load(name_or_path: str | os.PathLike[str]) -> Codec:
     """
     check_not_forked()
     return Codec(load_package(name_or_path))
+
+
+@functools.cache
+def _shipped(name: str) -> Codec:
+    """Read once for all files."""
+    return load(name)
 
 
 def _planes(image: ImageSource, strip: bool = False) -> Planes:

@@ -120,10 +120,10 @@ def _with(image: Image.Image, options: dict[str, Any]) -> Image.Image:
 
 def _codec_of(header: coding.Header) -> Codec:
     """The codec that wrote a file. Only shipped weights go by the name in it: a file must not point at others."""
-    from hcfss_jax.weights import shipped_names
+    from hcfss_jax.weights import shipped_with
 
-    if header.fingerprint not in _used and header.model in shipped_names():
-        use(header.model)
+    if header.fingerprint not in _used and (name := shipped_with(header.model, header.fingerprint)):
+        use(name)
     if header.fingerprint not in _used:
         raise WrongWeights(
             f"the file was written with weights {header.fingerprint.hex()} of {header.model!r}, "

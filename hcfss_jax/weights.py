@@ -166,6 +166,23 @@ def shipped_names() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
 
 
+def shipped_with(model: str, fingerprint: bytes) -> str | None:
+    """The name of the weights that wrote files of a model and a fingerprint, among all that come with the library.
+
+    A model's newest weights have its name. Those that they replaced stay beside them, with their fingerprint behind
+    it, so that what they wrote can be read.
+    """
+    for path in sorted(SHIPPED.glob("*.safetensors")):
+        with path.open("rb") as file:
+            size = file.read(8)
+            header = json.loads(
+                _metadata(size + file.read(int.from_bytes(size, "little")))[_METADATA_KEY]
+            )
+        if (header["model"], header["fingerprint"]) == (model, fingerprint.hex()):
+            return path.stem
+    return None
+
+
 def _find(name_or_path: str | os.PathLike[str]) -> Path:
     if isinstance(name_or_path, str) and name_or_path in shipped_names():
         return SHIPPED / f"{name_or_path}.safetensors"

@@ -1,5 +1,7 @@
 """Adam, SOAP or Muon with a clipped gradient and a warmed-up, decaying learning rate."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -76,4 +78,8 @@ def _muon(packing: Packing) -> optax.GradientTransformation:
     return optax.GradientTransformation(init, update)
 
 
-DIRECTIONS = {"adam": _adam, "soap": scale_by_soap, "muon": _muon}
+DIRECTIONS: dict[str, Callable[[Packing], optax.GradientTransformation]] = {
+    "adam": _adam,
+    "soap": scale_by_soap,
+    "muon": _muon,
+}

@@ -48,12 +48,12 @@ class Batch(NamedTuple):
 
 
 class SoapState(NamedTuple):
-    """count: steps taken. mean, square: Adam's moments, as the parameters' vectors, of what was turned.
+    """steps: taken so far. mean, square: Adam's moments, as the parameters' vectors, of what was turned.
 
     covariance, basis: of every side of every batch, one after the other.
     """
 
-    count: jax.Array
+    steps: jax.Array
     mean: Vectors
     square: Vectors
     covariance: jax.Array
@@ -90,7 +90,7 @@ def scale_by_soap(
         gradient: Vectors, state: SoapState, params: Vectors | None = None
     ) -> tuple[Vectors, SoapState]:
         del params
-        count = state.count + 1
+        count = state.steps + 1
         covariances, bases = _parted(state.covariance, batches), _parted(state.basis, batches)
         covariances = _observe(packing, batches, covariances, gradient, b2)
         turned = _turn(packing, batches, bases, gradient)
@@ -122,7 +122,8 @@ def _batches(packing: Packing, longest: int) -> list[Batch]:
     by_shape: dict[tuple[int, int, int], list[int]] = {}
     for i, shape in enumerate(packing.shapes):
         if len(shape) >= 2:
-            by_shape.setdefault((math.prod(shape[:-2]), *shape[-2:]), []).append(i)
+            *taps, rows, columns = shape
+            by_shape.setdefault((math.prod(taps), rows, columns), []).append(i)
     found = [
         Batch(tuple(which), *shape, *(1 < side <= longest for side in shape[1:]))
         for shape, which in sorted(by_shape.items())

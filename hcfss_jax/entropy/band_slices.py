@@ -1,6 +1,6 @@
 """Bands of frequencies as coding steps, each predicted by one net for mean and scale."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
@@ -33,8 +33,8 @@ class BandSlices(ChannelSlices):
 
         F = attention(concat(features, decoded bands < i));   (mean | log scale) = 1x1(F)
 
-    and a latent residual prediction of two 1x1 convolutions. One net for both where TCM has two, since mean and scale of
-    a frequency hang on the same contours: our choice, and half of the work.
+    and a latent residual prediction of two 1x1 convolutions. One net for both where TCM has two, since mean and scale
+    of a frequency hang on the same contours: our choice, and half of the work.
     """
 
     attention: Callable[[], nn.Module] = nn.Module
@@ -45,7 +45,7 @@ class BandSlices(ChannelSlices):
         self.attend = [self.attention() for _ in self.slices]
         self.head = [conv(2 * n, 1, kernel_init=LECUN) for n in self.slices]
 
-    def nets(self) -> list[nn.Module]:
+    def nets(self) -> Sequence[nn.Module]:
         """A net for each slice, with as many outputs."""
         return [DenseNet(self.hidden[0], n) for n in self.slices]
 

@@ -1,6 +1,6 @@
 """Channel-conditional coding: slices of y, each predicted from the hyperprior and the slices before it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -44,7 +44,7 @@ class ChannelSlices(nn.Module):
     def setup(self) -> None:
         self.residual_net = self.nets()
 
-    def nets(self) -> list[ParameterNet]:
+    def nets(self) -> Sequence[nn.Module]:
         """A net of three convolutions for each slice, with as many outputs."""
         return [ParameterNet(self.hidden, n, self.numerics) for n in self.slices]
 

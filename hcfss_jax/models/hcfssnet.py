@@ -11,6 +11,7 @@ The abstract names the blocks and what they do; no code is public. Skeleton, ord
 
 import dataclasses
 import functools
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -140,18 +141,6 @@ class HCFSSNet(CompressionModel):
         super().setup()
         c, remat = self.config, self.remat
         block = functools.partial(_hybrid, c, remat)
-        if c.bands:
-            stage = functools.partial(_block_of_stage, c, remat)
-            shape = c.stage_widths, c.encoder_blocks, c.bands, self.dtype
-            self.g_a = BypassAnalysis(c, stage, *shape)
-            shape = c.stage_widths, c.decoder_blocks, c.bands, self.dtype
-            self.g_s = BypassSynthesis(c, stage, *shape)
-            self.h_a, self.h_s = BypassHyperAnalysis(c, block), BypassHyperSynthesis(c, block)
-        else:
-            self.g_a = Analysis(c, block, self.dtype, remat)
-            self.g_s = Synthesis(c, block, self.dtype, remat)
-            self.h_a = HyperAnalysis(c, block, remat)
-            self.h_s = SharedHyperSynthesis(c, block, remat)
         attention = functools.partial(
             remat_if(remat, FSTAM),
             c.attention_dim,
@@ -161,8 +150,25 @@ class HCFSSNet(CompressionModel):
             afmm_groups=c.afmm_groups,
             afmm_hidden=c.afmm_hidden,
         )
-        slices = BandSlices if c.bands else AttendedSlices
-        self.slices = slices(c.slices, c.parameter_hidden, attention=attention)
+        parts: tuple[Any, Any, Any, Any, Any]
+        if c.bands:
+            of_stage = functools.partial(_block_of_stage, c, remat)
+            parts = (
+                BypassAnalysis(c, of_stage, c.stage_widths, c.encoder_blocks, c.bands, self.dtype),
+                BypassSynthesis(c, of_stage, c.stage_widths, c.decoder_blocks, c.bands, self.dtype),
+                BypassHyperAnalysis(c, block),
+                BypassHyperSynthesis(c, block),
+                BandSlices(c.slices, c.parameter_hidden, attention=attention),
+            )
+        else:
+            parts = (
+                Analysis(c, block, self.dtype, remat),
+                Synthesis(c, block, self.dtype, remat),
+                HyperAnalysis(c, block, remat),
+                SharedHyperSynthesis(c, block, remat),
+                AttendedSlices(c.slices, c.parameter_hidden, attention=attention),
+            )
+        self.g_a, self.g_s, self.h_a, self.h_s, self.slices = parts
 
 
 def _hybrid(

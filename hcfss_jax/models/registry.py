@@ -1,10 +1,12 @@
 """Models by name: `hcfssnet-tiny` is the family `hcfssnet` in the variant `tiny`."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from hcfss_jax.errors import UnknownModel
 from hcfss_jax.models import cmamba, csm, hcfssnet, tcm
+from hcfss_jax.models.config import ModelConfig
 from hcfss_jax.models.skeleton import CompressionModel
 
 DTYPES = ("float32", "bfloat16")
@@ -41,17 +43,41 @@ def create_model(
       UnknownModel: no such name.
       ValueError: no such field, or no such dtype.
     """
-    if dtype not in DTYPES:
-        raise ValueError(f"models compute in {' or '.join(DTYPES)}, not in {dtype!r}")
     family, _, variant = name.partition("-")
     if family not in _FAMILIES or variant not in _FAMILIES[family][1]:
         raise UnknownModel(f"no model is called {name!r}; choose one of {', '.join(model_names())}")
     model, variants = _FAMILIES[family]
-    config = variants[variant]
+    return model(_changed(variants[variant], name, overrides), _known(dtype), remat, loops)
+
+
+def restore_model(name: str, config: Mapping[str, Any]) -> CompressionModel:
+    """The Flax module of a weight package's name and config, whatever the name means today.
+
+    A field younger than the package has its class's default, which is always what was before there was a choice.
+
+    Raises:
+      UnknownModel: no such family.
+      ValueError: no such field.
+    """
+    family = name.partition("-")[0]
+    if family not in _FAMILIES:
+        raise UnknownModel(f"no family is called {family!r}; there are {', '.join(_FAMILIES)}")
+    model, variants = _FAMILIES[family]
+    defaults = type(next(iter(variants.values())))()
+    return model(_changed(defaults, name, config))
+
+
+def _changed(config: ModelConfig, name: str, values: Mapping[str, Any]) -> ModelConfig:
     fields = {field.name for field in dataclasses.fields(config)}
-    if unknown := sorted(set(overrides) - fields):
+    if unknown := sorted(set(values) - fields):
         raise ValueError(
             f"{name} has no config field {unknown}; it has {', '.join(sorted(fields))}"
         )
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in overrides.items()}
-    return model(dataclasses.replace(config, **values), dtype, remat, loops)
+    tuples: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return dataclasses.replace(config, **tuples)
+
+
+def _known(dtype: str) -> str:
+    if dtype not in DTYPES:
+        raise ValueError(f"models compute in {' or '.join(DTYPES)}, not in {dtype!r}")
+    return dtype

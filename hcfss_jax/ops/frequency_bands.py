@@ -1,5 +1,6 @@
-"""A picture as the DCT coefficients of its cells, in bands of frequencies: an orthonormal basis that leaves nothing out."""
+"""A picture as the DCT coefficients of its cells, in bands of frequencies: an orthonormal basis, and complete."""
 
+import itertools
 from collections.abc import Sequence
 
 import jax
@@ -16,15 +17,15 @@ COLOURS = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]], np.float32) / np.sqrt(
 
 def band_channels(borders: Sequence[int], colours: int = 3) -> tuple[int, ...]:
     """Channels of each band: those (u, v) whose larger one lies below its border, and not below the one before."""
-    squares = [0, *(border**2 for border in borders)]
-    return tuple(colours * (b - a) for a, b in zip(squares[:-1], squares[1:], strict=True))
+    squares = (0, *(border**2 for border in borders))
+    return tuple(colours * (b - a) for a, b in itertools.pairwise(squares))
 
 
 def to_bands(x: jax.Array, borders: Sequence[int]) -> jax.Array:
     """`[B, H, W, 3]` to `[B, H / n, W / n, 3 n n]`, low frequencies first, for cells of n pixels a side.
 
-    borders: of the bands, rising, the last of them n. A band is an L of the square of frequencies, and comes as its lower
-    rows whole, then the ends of the rows above.
+    borders: of the bands, rising, the last of them n. A band is an L of the square of frequencies, and comes as its
+    lower rows whole, then the ends of the rows above.
     """
     size = borders[-1]
     batch, height, width, colours = x.shape

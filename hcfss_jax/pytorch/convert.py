@@ -7,7 +7,7 @@ import ml_dtypes
 import numpy as np
 
 from hcfss_jax.errors import UnknownModel, WrongWeights
-from hcfss_jax.models import CompressionModel, create_model, model_names
+from hcfss_jax.models import CompressionModel, create_model, model_names, restore_model
 from hcfss_jax.parameters import flatten, nest, parameter_shapes
 from hcfss_jax.pytorch.buffers import buffers
 from hcfss_jax.pytorch.layouts import Layout, layout_of
@@ -59,7 +59,7 @@ def to_state_dict(package: WeightPackage) -> dict[str, np.ndarray]:
     there, such as one with gains.
     """
     _family(package.name)
-    model = create_model(package.name, **package.config)
+    model = restore_model(package.name, package.config)
     if not _is_ported(model):
         raise WrongWeights(
             f"these weights of {package.name} have gains, or layers, that its PyTorch code has not"

@@ -11,7 +11,6 @@ The abstract names the blocks and what they do; no code is public. Skeleton, ord
 
 import dataclasses
 import functools
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -150,25 +149,29 @@ class HCFSSNet(CompressionModel):
             afmm_groups=c.afmm_groups,
             afmm_hidden=c.afmm_hidden,
         )
-        parts: tuple[Any, Any, Any, Any, Any]
         if c.bands:
             of_stage = functools.partial(_block_of_stage, c, remat)
-            parts = (
-                BypassAnalysis(c, of_stage, c.stage_widths, c.encoder_blocks, c.bands, self.dtype),
-                BypassSynthesis(c, of_stage, c.stage_widths, c.decoder_blocks, c.bands, self.dtype),
-                BypassHyperAnalysis(c, block),
-                BypassHyperSynthesis(c, block),
-                BandSlices(c.slices, c.parameter_hidden, attention=attention),
-            )
+            parts = {
+                "g_a": BypassAnalysis(
+                    c, of_stage, c.stage_widths, c.encoder_blocks, c.bands, self.dtype
+                ),
+                "g_s": BypassSynthesis(
+                    c, of_stage, c.stage_widths, c.decoder_blocks, c.bands, self.dtype
+                ),
+                "h_a": BypassHyperAnalysis(c, block),
+                "h_s": BypassHyperSynthesis(c, block),
+                "slices": BandSlices(c.slices, c.parameter_hidden, attention=attention),
+            }
         else:
-            parts = (
-                Analysis(c, block, self.dtype, remat),
-                Synthesis(c, block, self.dtype, remat),
-                HyperAnalysis(c, block, remat),
-                SharedHyperSynthesis(c, block, remat),
-                AttendedSlices(c.slices, c.parameter_hidden, attention=attention),
-            )
-        self.g_a, self.g_s, self.h_a, self.h_s, self.slices = parts
+            parts = {
+                "g_a": Analysis(c, block, self.dtype, remat),
+                "g_s": Synthesis(c, block, self.dtype, remat),
+                "h_a": HyperAnalysis(c, block, remat),
+                "h_s": SharedHyperSynthesis(c, block, remat),
+                "slices": AttendedSlices(c.slices, c.parameter_hidden, attention=attention),
+            }
+        for name, part in parts.items():
+            setattr(self, name, part)
 
 
 def _hybrid(

@@ -90,13 +90,13 @@ class Loop:
 
     def _settle(self, metrics: Metrics) -> Request:
         """Let the devices be one step behind and no more; what was asked for in the step that is done."""
-        skipped = int(metrics["skipped_in_a_row"])
+        skipped = int(jax.device_get(metrics["skipped_in_a_row"]))
         if skipped >= self.config.stop_after_skips:
             raise Diverged(
                 f"the last {skipped} steps had a non-finite gradient: see where the loss rose in metrics.jsonl, and go "
                 "on from the last checkpoint with a lower config.learning_rate or config.clip"
             )
-        return Request(int(metrics["request"]))
+        return Request(int(jax.device_get(metrics["request"])))
 
     def _validate(self, step: int, state: TrainState) -> None:
         """Figures on held-out images; the best state by their loss is kept."""

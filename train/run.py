@@ -50,7 +50,7 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
         Checkpoints(workdir / "best", 1) as best,
     ):
         state, examples = _first_state(config, model, packing, mesh, checkpoints, training.digest)
-        start = int(state.step)
+        start = int(jax.device_get(state.step))
         if first_host:
             claim_workdir(workdir, config, identity_, command)
             record_start(workdir, start, command)

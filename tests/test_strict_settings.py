@@ -96,8 +96,7 @@ def test_a_run_trains_validates_and_codes_under_all_at_once(
     assert '"file_bpp_7": ' in (tmp_path / "metrics.jsonl").read_text()
 
 
-@pytest.mark.parametrize("loops", [False, True])
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(("name", "loops"), [*((name, False) for name in SMALL), (NAME, True)])
 def test_the_training_step_of_each_family_is_traced_under_all_at_once(
     name: str, loops: bool
 ) -> None:

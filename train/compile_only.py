@@ -22,6 +22,7 @@ from train.collectives import collectives
 from train.errors import BadConfig, TrainingError
 from train.experiment import batch_like, build_model, build_step, packing_of
 from train.flags import CONFIG, parse_flags
+from train.interrupt import exit_code_of_ctrl_c
 from train.mesh import make_mesh
 from train.optimiser import make_optimiser
 from train.state import state_like
@@ -95,6 +96,11 @@ def topology_devices(topology: str) -> Any:
 def main(argv: list[str]) -> None:
     """Print a line for each number of images a chip; exits with 1 and the reason where none can be compiled."""
     del argv
+    with exit_code_of_ctrl_c():
+        _run()
+
+
+def _run() -> None:
     config, kind = CONFIG.value, _TOPOLOGY.value.partition(":")[0]
     config.data.path = "none"  # is read
     try:

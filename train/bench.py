@@ -37,18 +37,14 @@ def main(argv: list[str]) -> None:
     """Measure and print; exits with 1 and the reason for an experiment that cannot be run."""
     del argv
     with exit_code_of_ctrl_c():
-        _run()
-
-
-def _run() -> None:
-    jax.config.update("jax_enable_compilation_cache", False)
-    config = CONFIG.value
-    config.data.path = "none"  # is read
-    try:
-        mesh = make_mesh(config.mesh.data, config.mesh.fsdp)
-        measure(config, mesh, _STEPS.value, _PEAK.value, _BANDWIDTH.value)
-    except TrainingError as error:
-        sys.exit(f"train.bench: {error}")
+        jax.config.update("jax_enable_compilation_cache", False)
+        config = CONFIG.value
+        config.data.path = "none"  # is read
+        try:
+            mesh = make_mesh(config.mesh.data, config.mesh.fsdp)
+            measure(config, mesh, _STEPS.value, _PEAK.value, _BANDWIDTH.value)
+        except TrainingError as error:
+            sys.exit(f"train.bench: {error}")
 
 
 def measure(

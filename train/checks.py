@@ -76,10 +76,9 @@ def images_held_out(images: int, asked: int) -> tuple[int, str | None]:
     fewer = max(1, images // 10)
     if fewer == asked:
         return asked, None
-    return (
-        fewer,
-        f"config.data.held_out={asked} is half of {images} images or more: {fewer} held out",
-    )
+    verb = "is" if fewer == 1 else "are"
+    half = f"config.data.held_out={asked} would be half of {images} images or more"
+    return fewer, f"{half}: {fewer} {verb} held out"
 
 
 def few_images(training: int) -> str | None:

@@ -42,7 +42,9 @@ class StandIn(nn.Module):
 
     def __call__(self, x: jax.Array, level: jax.Array, keys: jax.Array) -> Output:
         def add_noise(y: jax.Array) -> jax.Array:
-            return y + jax.vmap(lambda key: jax.random.uniform(key, y.shape[1:]))(keys) - 0.5
+            return (
+                y + jax.vmap(lambda key: jax.random.uniform(key, y.shape[1:], y.dtype))(keys) - 0.5
+            )
 
         return self._pass(x, level, add_noise)
 

@@ -38,7 +38,7 @@ def test_ten_photos_train_with_the_default_number_held_out(
     train(config, tmp_path / "run")
     told = capsys.readouterr().out
     assert "9 images to train on, 1 held out" in told
-    assert "config.data.held_out=14 is half of 10 images or more: 1 held out" in told
+    assert "config.data.held_out=14 would be half of 10 images or more: 1 is held out" in told
     assert "9 images are few" in told
 
 

@@ -19,11 +19,13 @@ from eval.report import read_report, write_plots
 from eval.summary import METRICS, Curve, bd_rates, table, told
 from hcfss_jax.errors import HcfError
 
+INTERRUPTED = 130  # as shells say it
+
 Run = tuple[str, dict[str, Any]]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Compare; the exit code."""
+    """Compare; the exit code, 130 after Ctrl-C."""
     args = _parser().parse_args(argv)
     try:
         runs = _named(args.reports)
@@ -36,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (HcfError, OSError) as error:
         print(f"eval.compare: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return 0
 
 

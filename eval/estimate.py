@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jax.errors import JaxRuntimeError
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from PIL import Image
 from tqdm import tqdm
 
@@ -108,8 +108,9 @@ def _on_all_devices(codec: Codec) -> Callable[..., Estimate]:
             check_vma=False,
         )
     )
-    whole = jax.sharding.NamedSharding(mesh, PartitionSpec())
-    return functools.partial(compiled, jax.device_put({"params": codec.params}, whole))
+    whole, batched = (NamedSharding(mesh, spec) for spec in (PartitionSpec(), dealt))
+    variables = jax.device_put({"params": codec.params}, whole)
+    return lambda *batch: compiled(variables, *jax.device_put(batch, batched))
 
 
 def _keep_whole_pictures(done: Sweep, settings: int) -> None:

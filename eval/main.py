@@ -11,6 +11,7 @@ Ctrl-C; what was measured is kept.
 """
 
 import argparse
+import io
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -34,6 +35,8 @@ INTERRUPTED = 130  # as shells say it
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the evaluation; the exit code."""
     args = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
+        sys.stdout.reconfigure(errors="backslashreplace")
     prepare_jax()
     try:
         return _run(args)
@@ -64,9 +67,15 @@ def _run(args: argparse.Namespace) -> int:
     print_report(report)
     if args.out:
         shown = [file for file in files if file.name in done.pictures]
-        write_report(args.out, report, done.points)
-        if not (args.estimate or done.interrupted):
-            write_page(args.out, report, crops(shown, done.points, settings))
+        try:
+            write_report(args.out, report, done.points)
+            if not (args.estimate or done.interrupted):
+                write_page(args.out, report, crops(shown, done.points, settings))
+        except OSError as error:
+            raise HcfError(
+                f"the report could not be written whole into {args.out} ({error.strerror or error}): "
+                "its figures are those above"
+            ) from error
         print(f"report: {args.out / 'index.html'}")
     return _exit_code(report)
 

@@ -99,7 +99,7 @@ def write_report(folder: Path, report: dict[str, Any], points: Sequence[Point]) 
     write_whole(
         folder / "report.json", (json.dumps(report, indent=1, allow_nan=False) + "\n").encode()
     )
-    write_whole(folder / "points.csv", _csv(points).encode())
+    write_whole(folder / "points.csv", _bytes(_csv(points)))
     write_plots(folder, lines(report), f"{report['codec']['name']} on {report['data']['name']}")
     write_page(folder, report, {})
 
@@ -108,7 +108,7 @@ def write_page(
     folder: Path, report: Mapping[str, Any], crops: Mapping[str, Sequence[Crop]]
 ) -> None:
     """index.html."""
-    write_whole(folder / "index.html", page(report, crops).encode())
+    write_whole(folder / "index.html", _bytes(page(report, crops)))
 
 
 def write_plots(folder: Path, drawn: Sequence[Any], title: str) -> None:
@@ -128,6 +128,11 @@ def read_report(path: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise HcfError(f"{path} is no report of eval.main") from error
     return report
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8; what is no text, in an error that holds a file's name, is escaped."""
+    return text.encode(errors="backslashreplace")
 
 
 def _csv(points: Sequence[Point]) -> str:

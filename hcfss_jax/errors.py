@@ -41,6 +41,10 @@ class UnsupportedImage(HcfError):
     """The input is no image, or one of a kind that the codec does not take (16 bits, say)."""
 
 
+class InvalidInput(HcfError, ValueError):
+    """A model or a layer was handed an array, or has a field, that it cannot compute with."""
+
+
 class InvalidQuality(HcfError):
     """The quality or rate asked for lies outside what the model offers."""
 

@@ -118,7 +118,7 @@ def _writing(
         step: int, prediction: Prediction
     ) -> tuple[jax.Array, tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
         q, bits = passes.quantise(parts[step], prediction, area)
-        symbols = _cut(np.asarray(q), area).ravel()
+        symbols = _cut(jax.device_get(q), area).ravel()
         positions = _cut(passes.positions(prediction), area).ravel()
         shifts = choose_shifts(positions, margins[step])
         record = shifts, symbols, shifted_index(positions, shifts), bits

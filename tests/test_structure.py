@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+import hcfss_jax
+from hcfss_jax import coding
 from hcfss_jax.models import model_names
 
 ROOT = Path(__file__).parents[1]
@@ -15,3 +17,9 @@ def test_what_serves_every_model_names_none(place):
     for file in [*(ROOT / place).rglob("*.py")] or [ROOT / place]:
         text = file.read_text().lower()
         assert not [family for family in families if family in text], file
+
+
+@pytest.mark.parametrize("package", [hcfss_jax, coding])
+def test_names_that_are_imported_when_first_used_are_shown_before(package):
+    assert set(package.__all__) <= set(dir(package))
+    assert all(getattr(package, name) is not None for name in dir(package))

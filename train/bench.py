@@ -22,6 +22,7 @@ from train.checks import check_config
 from train.errors import TrainingError
 from train.experiment import batch_like, build_model, build_step, fresh_state, packing_of
 from train.flags import CONFIG, parse_flags
+from train.interrupt import exit_code_of_ctrl_c
 from train.mesh import make_mesh, place_batch
 from train.optimiser import make_optimiser
 from train.state import state_like
@@ -35,14 +36,15 @@ _BANDWIDTH = flags.DEFINE_float("bandwidth", None, "Of a device's memory, in TB/
 def main(argv: list[str]) -> None:
     """Measure and print; exits with 1 and the reason for an experiment that cannot be run."""
     del argv
-    jax.config.update("jax_enable_compilation_cache", False)
-    config = CONFIG.value
-    config.data.path = "none"  # is read
-    try:
-        mesh = make_mesh(config.mesh.data, config.mesh.fsdp)
-        measure(config, mesh, _STEPS.value, _PEAK.value, _BANDWIDTH.value)
-    except TrainingError as error:
-        sys.exit(f"train.bench: {error}")
+    with exit_code_of_ctrl_c():
+        jax.config.update("jax_enable_compilation_cache", False)
+        config = CONFIG.value
+        config.data.path = "none"  # is read
+        try:
+            mesh = make_mesh(config.mesh.data, config.mesh.fsdp)
+            measure(config, mesh, _STEPS.value, _PEAK.value, _BANDWIDTH.value)
+        except TrainingError as error:
+            sys.exit(f"train.bench: {error}")
 
 
 def measure(

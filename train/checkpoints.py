@@ -30,8 +30,12 @@ class Checkpoints:
     def __enter__(self) -> "Checkpoints":
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._manager.close()
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        try:
+            self._manager.close()
+        except _STORAGE_ERRORS as failed:
+            if not kind:  # else that is what ended it, and to be told
+                raise self._cannot_save(failed) from failed
 
     def latest_step(self) -> int | None:
         """The step of the newest whole checkpoint, None where there is none."""

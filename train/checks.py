@@ -6,8 +6,11 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from hcfss_jax.metrics import MS_SSIM_SMALLEST_SIDE
-from train.errors import BadConfig
+from train.errors import BadConfig, NoImages
 from train.packing import MULTIPLE
+
+FEW = 500
+"""Images below which a run says that they are few."""
 
 
 def check_config(config: ConfigDict, model_config: Any, mesh: Mesh) -> None:
@@ -56,6 +59,37 @@ def check_config(config: ConfigDict, model_config: Any, mesh: Mesh) -> None:
     side = min(config.crop, config.eval_crop)
     if config.metric == "ms-ssim" and side < MS_SSIM_SMALLEST_SIDE:
         raise BadConfig(f"metric='ms-ssim' needs crops of 192 pixels or more, not {side}")
+
+
+def images_held_out(images: int, asked: int) -> tuple[int, str | None]:
+    """(How many of the images are held out, a line for the user where that is not what was asked for).
+
+    Where `asked` is half of them or more, a tenth is held out instead, and one at least. Raises NoImages where that
+    leaves none to train on.
+    """
+    if 2 * asked < images or not asked:
+        return asked, None
+    if images < 2:
+        raise NoImages(
+            "1 image is too few: training takes 2, one of them to validate on (config.data.held_out=0 and "
+            "config.eval_every=0: none), and thousands to learn what serves other pictures"
+        )
+    fewer = max(1, images // 10)
+    if fewer == asked:
+        return asked, None
+    verb = "is" if fewer == 1 else "are"
+    half = f"config.data.held_out={asked} would be half of {images} images or more"
+    return fewer, f"{half}: {fewer} {verb} held out"
+
+
+def few_images(training: int) -> str | None:
+    """A line for the user where what is learned will fit these images and no others."""
+    if training >= FEW:
+        return None
+    return (
+        f"{training} images are few: the model will learn these and little that serves others; "
+        "thousands are usual"
+    )
 
 
 def _value(config: ConfigDict, field: str) -> Any:

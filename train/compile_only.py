@@ -22,6 +22,7 @@ from train.collectives import collectives
 from train.errors import BadConfig, TrainingError
 from train.experiment import batch_like, build_model, build_step, packing_of
 from train.flags import CONFIG, parse_flags
+from train.interrupt import exit_code_of_ctrl_c
 from train.mesh import make_mesh
 from train.optimiser import make_optimiser
 from train.state import state_like
@@ -95,17 +96,18 @@ def topology_devices(topology: str) -> Any:
 def main(argv: list[str]) -> None:
     """Print a line for each number of images a chip; exits with 1 and the reason where none can be compiled."""
     del argv
-    config, kind = CONFIG.value, _TOPOLOGY.value.partition(":")[0]
-    config.data.path = "none"  # is read
-    try:
-        devices = topology_devices(_TOPOLOGY.value)
-        mesh = make_mesh(config.mesh.data, config.mesh.fsdp, devices)
-        _describe(config, mesh)
-        for per_chip in _PER_CHIP.value or [str(-(-config.batch_size // mesh.size))]:
-            config.batch_size = int(per_chip) * mesh.size
-            _try(config, mesh, _MEMORY_GB.get(kind))
-    except (TrainingError, ValueError) as error:
-        sys.exit(f"train.compile_only: {error}")
+    with exit_code_of_ctrl_c():
+        config, kind = CONFIG.value, _TOPOLOGY.value.partition(":")[0]
+        config.data.path = "none"  # is read
+        try:
+            devices = topology_devices(_TOPOLOGY.value)
+            mesh = make_mesh(config.mesh.data, config.mesh.fsdp, devices)
+            _describe(config, mesh)
+            for per_chip in _PER_CHIP.value or [str(-(-config.batch_size // mesh.size))]:
+                config.batch_size = int(per_chip) * mesh.size
+                _try(config, mesh, _MEMORY_GB.get(kind))
+        except (TrainingError, ValueError) as error:
+            sys.exit(f"train.compile_only: {error}")
 
 
 def _try(config: ConfigDict, mesh: Mesh, memory_gb: float | None) -> None:

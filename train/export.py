@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -11,6 +12,7 @@ from hcfss_jax.weights import WeightPackage, make_package, save_package
 from train.checkpoints import Checkpoints
 from train.errors import TrainingError, WrongCheckpoint
 from train.experiment import create, packing_of, parameters
+from train.interrupt import exit_code_of_ctrl_c
 from train.mesh import make_mesh
 from train.optimiser import make_optimiser
 from train.state import state_like
@@ -46,15 +48,23 @@ def export(workdir: Path, dtype: str = "bfloat16", best: bool = False) -> Weight
     return make_package(model, record["model"]["name"], params, meta, dtype)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Export, and say what was written; exits with 1 and the reason where it cannot."""
     parser = argparse.ArgumentParser(prog="train.export", description=__doc__)
     parser.add_argument("workdir", type=Path, help="directory of the run")
     parser.add_argument("out", type=Path, help="file to write, NAME.safetensors")
     parser.add_argument("--dtype", default="bfloat16", choices=("bfloat16", "float32"))
     parser.add_argument("--best", action="store_true", help="of the best validation, not the last")
-    args = parser.parse_args()
+    parser.add_argument("--force", action="store_true", help="replace OUT without asking")
+    args = parser.parse_args(argv)
+    with exit_code_of_ctrl_c():
+        _run(args)
+
+
+def _run(args: argparse.Namespace) -> None:
     try:
+        if not args.force:
+            _ask_before_replacing(args.out)
         package = export(args.workdir, args.dtype, args.best)
         save_package(args.out, package, args.dtype)
     except (TrainingError, OSError) as error:
@@ -64,6 +74,20 @@ def main() -> None:
         f"{package.meta['steps']} steps, fingerprint {package.fingerprint.hex()}, "
         f"{args.out.stat().st_size:,} bytes"
     )
+
+
+def _ask_before_replacing(out: Path) -> None:
+    """Exits where a file is there that the user does not give up, or cannot be asked about."""
+    if not out.exists():
+        return
+    if not sys.stdin.isatty():
+        sys.exit(f"train.export: {out} exists: give --force to replace it, or another name")
+    try:
+        answer = input(f"{out} exists. Replace it? [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
+        sys.exit(f"train.export: {out} is kept")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from train.errors import TrainingError
+from train.interrupt import exit_code_of_ctrl_c
 from train.recipe import CropRecipe
 from train.sources import Source, Subset, open_source, spread
 from train.stream import Stream
@@ -23,6 +24,11 @@ _PREFETCH = 8
 def main(argv: Sequence[str] | None = None) -> None:
     """Print a line for each way of reading; exits with 1 and the reason where there is no data."""
     args = _parse(argv)
+    with exit_code_of_ctrl_c():
+        _run(args)
+
+
+def _run(args: argparse.Namespace) -> None:
     try:
         source = open_source(args.data)
         print(f"{len(source)} images, crops of {args.crop}, batches of {args.batch_size}")

@@ -19,6 +19,7 @@ def parse_flags(program: str, argv: list[str]) -> list[str]:
     if len(rest) > 1:
         sys.exit(f"{program}: unexpected argument {rest[1]!r}")
     if flags.FLAGS["verbosity"].using_default_value:
-        # orbax tells a page at each checkpoint; `--verbosity=0` brings it back.
-        logging.set_verbosity(logging.WARNING)
+        # orbax tells a page at each checkpoint, and several of a failed one, which is raised besides; `--verbosity=0`
+        # brings them back.
+        logging.set_verbosity(logging.FATAL)
     return rest

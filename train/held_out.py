@@ -1,7 +1,6 @@
 """The held-out images of a run, photos and drawn: estimated rate and distortion of all, real files of a few photos."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -14,22 +13,22 @@ from train.errors import NoImages
 from train.experiment import build_loss, parameters
 from train.packing import Packing, Vectors
 from train.photos import decode
-from train.real_files import code_files, save_picture
+from train.real_files import code_files
 from train.recipe import centre_crop
 from train.sources import Source
 from train.validate import Figures, make_validation
 
 _SEED = 5  # of the drawn images; what a run trains on comes from another kind of generator
-HeldOut = Callable[[Vectors, int], tuple[Figures, np.ndarray | None]]
+HeldOut = Callable[[Vectors], tuple[Figures, np.ndarray | None]]
 
 
 def make_held_out(
-    config: ConfigDict, model: Any, packing: Packing, source: Source, mesh: Mesh, workdir: Path
+    config: ConfigDict, model: Any, packing: Packing, source: Source, mesh: Mesh
 ) -> HeldOut:
-    """The function (parameters, step) -> (figures, picture), which all hosts call together.
+    """The function of parameters -> (figures, picture), which all hosts call together.
 
-    The first host also codes the first `config.eval_files` images to real files at each level, shows them in
-    pictures/STEP.png beside the originals, and returns that picture. Raises NoImages where no image can be read.
+    The first host also codes the first `config.eval_files` images to real files at each level, and returns a picture of
+    them beside the originals. Raises NoImages where no image can be read.
     """
     crops = _centre_crops(source, config.eval_crop)
     drawn = draw_held_out(crops)
@@ -37,7 +36,7 @@ def make_held_out(
     validate = make_validation(model, packing, loss, crops, drawn, config.eval_levels, mesh)
     shown = crops[: config.eval_files]
 
-    def held_out(ema: Vectors, step: int) -> tuple[Figures, np.ndarray | None]:
+    def held_out(ema: Vectors) -> tuple[Figures, np.ndarray | None]:
         figures = validate(ema)
         if not len(shown):
             return figures, None
@@ -45,7 +44,6 @@ def make_held_out(
         if jax.process_index():
             return figures, None
         real = code_files(config.model.name, model, params, shown, config.eval_levels)
-        save_picture(workdir / "pictures" / f"{step:08d}.png", real.picture)
         return {**figures, **real.figures}, real.picture
 
     return held_out

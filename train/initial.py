@@ -20,7 +20,7 @@ def initial_params(model: Any, seed: int) -> Any:
     One operation after the other: those of equal shapes share a compiled program, and all compile in half the time of
     one program for all parameters. On a CPU where JAX may use one: the quickest to compile for.
     """
-    with jax.default_device(_cpu()):
+    with jax.default_device(_cpu()), jax.transfer_guard("allow"):
         # A block that is computed again would hide what of it is needed.
         draw = functools.partial(_initialise, model.clone(remat=False), seed)
         program, shapes = jax.make_jaxpr(draw, return_shape=True)()
@@ -39,7 +39,7 @@ def _cpu() -> jax.Device | None:
 def _initialise(model: Any, seed: int) -> Any:
     # JAX's default generator takes three times as long to compile for a thousand parameters.
     key = jax.random.key(seed, impl="unsafe_rbg")
-    x, level = jnp.zeros((1, 64, 64, 3)), jnp.zeros((1,))
+    x, level = jnp.zeros((1, 64, 64, 3), jnp.float32), jnp.zeros((1,), jnp.float32)
     return model.init({"params": key}, x, level, jax.random.key(seed)[None])["params"]
 
 

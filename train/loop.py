@@ -54,8 +54,11 @@ class Loop:
         """Step from `start` to the end; save there and when interrupted. Whether it was."""
         self._asked_at = time.monotonic()
         self._told: set[str] = set()
+        self._validated = False
         pending: list[Metrics] = []
         step, before, request = start, None, Request.NOTHING
+        if step < self.config.steps:
+            self.report.compiling()
         while step < self.config.steps and request != Request.STOP:
             self.profile.before(step)
             state, metrics = self.step_fn(state, place_batch(self._next_batch(), self.mesh))
@@ -90,21 +93,24 @@ class Loop:
 
     def _settle(self, metrics: Metrics) -> Request:
         """Let the devices be one step behind and no more; what was asked for in the step that is done."""
-        skipped = int(metrics["skipped_in_a_row"])
+        skipped = int(jax.device_get(metrics["skipped_in_a_row"]))
         if skipped >= self.config.stop_after_skips:
             raise Diverged(
                 f"the last {skipped} steps had a non-finite gradient: see where the loss rose in metrics.jsonl, and go "
                 "on from the last checkpoint with a lower config.learning_rate or config.clip"
             )
-        return Request(int(metrics["request"]))
+        return Request(int(jax.device_get(metrics["request"])))
 
     def _validate(self, step: int, state: TrainState) -> None:
         """Figures on held-out images; the best state by their loss is kept."""
         assert self.held_out
-        figures, picture = self.held_out(state.ema, step)
+        self.report.validating(step, first=not self._validated)
+        figures, picture = self.held_out(state.ema)
+        self._validated = True
         self.report.validation(step, figures)
         if picture is not None:
             self.report.picture(step, picture)
+        self._wait(self.best)
         least = (self.best.read_data() or {}).get("loss", float("inf"))
         if figures["loss"] < least:
             self._write(self.best, step, state, {"loss": figures["loss"]})
@@ -125,10 +131,7 @@ class Loop:
     ) -> None:
         """Save; a run goes on where that fails, as the next time it may not, but for the last."""
         data = {"examples": self.stream.position, "digest": self.data_digest, **more}
-        try:
-            checkpoints.wait()
-        except CannotSave as error:
-            self.report.note(f"warning: {error} The run goes on.")
+        self._wait(checkpoints)
         try:
             checkpoints.save(step, state, data)
             if last:
@@ -136,6 +139,13 @@ class Loop:
         except CannotSave as error:
             if last:
                 raise
+            self.report.note(f"warning: {error} The run goes on.")
+
+    def _wait(self, checkpoints: Checkpoints) -> None:
+        """Until the save before is on the disk, or has failed."""
+        try:
+            checkpoints.wait()
+        except CannotSave as error:
             self.report.note(f"warning: {error} The run goes on.")
 
     def _name_unreadable(self) -> None:

@@ -4,6 +4,7 @@ The same command goes on with a run that was stopped or killed. Fields of the ex
 overridden as `--config.batch_size=4`. On many hosts the same command runs on each; see docs/pods.md.
 """
 
+import io
 import shlex
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from hcfss_jax.jax_settings import prepare_jax
 from train.distributed import join
 from train.errors import TrainingError
 from train.flags import CONFIG, parse_flags
+from train.interrupt import exit_code_of_ctrl_c
 from train.run import train
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run: checkpoints and metrics.")
@@ -21,12 +23,18 @@ _PROFILE = flags.DEFINE_integer("profile", 0, "Steps to trace into WORKDIR/profi
 _COORDINATOR = flags.DEFINE_string("coordinator", "", "HOST:PORT of process 0, for plain hosts.")
 _PROCESSES = flags.DEFINE_integer("processes", 0, "With --coordinator: how many there are.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", -1, "With --coordinator: which one this is.")
-_STOPPED = 143  # as a shell reports SIGTERM
 
 
 def main(argv: list[str]) -> None:
-    """Run the experiment; exits with 1 and the reason where it cannot, 143 after a signal to stop."""
+    """Run the experiment; exits with 1 and the reason where it cannot, with 130 after Ctrl-C, 143 after SIGTERM."""
     del argv
+    with exit_code_of_ctrl_c():
+        _run()
+
+
+def _run() -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of photos need not be text
+        sys.stdout.reconfigure(errors="backslashreplace")
     prepare_jax()
     where = _WORKDIR.value or ""  # absl has seen to it that it is given
     if "://" in where:
@@ -35,12 +43,12 @@ def main(argv: list[str]) -> None:
     command = shlex.join(["python", "-m", "train.main", *sys.argv[1:]])
     try:
         join(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)
-        stopped = train(CONFIG.value, workdir, command, _PROFILE.value)
+        stopped_by = train(CONFIG.value, workdir, command, _PROFILE.value)
     except (TrainingError, OSError) as error:
         sys.exit(f"train.main: {error}")
-    if stopped:
+    if stopped_by:
         print("stopped by a signal and saved: the same command goes on from here")
-        sys.exit(_STOPPED)
+        sys.exit(128 + stopped_by)
 
 
 if __name__ == "__main__":

@@ -49,9 +49,10 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
 def place_batch(batch: Any, mesh: Mesh) -> Any:
     """This host's part of a batch, arrays `[B / hosts, ...]`, as global arrays `[B, ...]`."""
     sharding = batch_sharding(mesh)
-    return jax.tree.map(
-        lambda part: jax.make_array_from_process_local_data(sharding, np.asarray(part)), batch
-    )
+    with jax.transfer_guard_host_to_device("allow"):  # which is what this is for
+        return jax.tree.map(
+            lambda part: jax.make_array_from_process_local_data(sharding, np.asarray(part)), batch
+        )
 
 
 def place(values: Any, shardings: Any) -> Any:
@@ -61,4 +62,5 @@ def place(values: Any, shardings: Any) -> Any:
         host = np.asarray(value)
         return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
 
-    return jax.tree.map(put, values, shardings)
+    with jax.transfer_guard_host_to_device("allow"):
+        return jax.tree.map(put, values, shardings)

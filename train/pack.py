@@ -15,6 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from train.errors import NoImages, TrainingError
+from train.interrupt import exit_code_of_ctrl_c
 from train.photos import decode
 from train.shards import SUFFIX, shard_path, shards_named
 from train.sources import Source, Subset, open_source
@@ -23,6 +24,11 @@ from train.sources import Source, Subset, open_source
 def main(argv: Sequence[str] | None = None) -> None:
     """Pack; exits with 1 and the reason where nothing could be packed."""
     args = _parse(argv)
+    with exit_code_of_ctrl_c():
+        _run(args)
+
+
+def _run(args: argparse.Namespace) -> None:
     name = str(args.out).removesuffix(SUFFIX)
     old = shards_named(name)
     if old and not args.force:

@@ -98,7 +98,7 @@ class Packing:
         vectors = {}
         for group, length in self.lengths.items():
             parts = [jnp.ravel(leaf) for own, leaf in leaves if own == group]
-            filling = jnp.zeros(length - sum(part.size for part in parts))
+            filling = jnp.zeros(length - sum(part.size for part in parts), jnp.float32)
             vectors[group] = jnp.concatenate([*parts, filling])
         return vectors
 

@@ -14,8 +14,11 @@ _ROOT = Path(__file__).parents[1]
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "pillow")
 
 
-def record_start(workdir: Path, step: int, command: str) -> None:
-    """Add a line to starts.jsonl, and keep what differs from the commit as uncommitted-STEP.patch."""
+def record_start(workdir: Path, step: int, command: str) -> str | None:
+    """Add a line to starts.jsonl, and keep what differs from the commit as uncommitted-STEP.patch.
+
+    Returns a warning where that cannot be written.
+    """
     difference = _git("diff", "HEAD")
     start = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -27,11 +30,18 @@ def record_start(workdir: Path, step: int, command: str) -> None:
         "python": platform.python_version(),
         **_devices(),
     }
-    workdir.mkdir(parents=True, exist_ok=True)
-    with (workdir / "starts.jsonl").open("a") as file:
-        file.write(json.dumps(start) + "\n")
-    if difference:
-        (workdir / f"uncommitted-{step}.patch").write_text(difference)
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        with (workdir / "starts.jsonl").open("a") as file:
+            file.write(json.dumps(start) + "\n")
+        if difference:
+            (workdir / f"uncommitted-{step}.patch").write_text(difference, "utf-8")
+    except OSError as error:
+        return (
+            f"warning: where this run comes from cannot be written into {workdir} "
+            f"({error.strerror or error}): is the disk full? The run goes on."
+        )
+    return None
 
 
 def _devices() -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """What the estimated bits are worth: held-out images through whole files, with the weights of the moment."""
 
 import dataclasses
+import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ from PIL import Image
 
 from hcfss_jax.codec import Codec
 from hcfss_jax.weights import make_package
+from hcfss_jax.whole_file import write_whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +45,8 @@ def code_files(
     )
 
 
-def save_picture(path: Any, picture: np.ndarray) -> None:
-    """Write uint8 `[H, W, 3]` as an image."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(path)
+def save_picture(path: Path, picture: np.ndarray) -> None:
+    """Write uint8 `[H, W, 3]` as a PNG, whole or not at all."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    write_whole(path, file.getvalue())

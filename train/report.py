@@ -1,14 +1,19 @@
 """What a run tells: a progress bar or plain lines, metrics.jsonl and TensorBoard's files in its directory."""
 
+import contextlib
 import json
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from tensorboardX import SummaryWriter
 from tqdm import tqdm
+
+from hcfss_jax.whole_file import write_whole
+from train.board import Board
+from train.real_files import save_picture
 
 
 class Report:
@@ -16,7 +21,7 @@ class Report:
 
     batch_size: images a step. flops_share: the share of the devices' arithmetic that one image a second takes, None
     where their peak is not known. Lines of metrics.jsonl from after `start`, left by a run that was killed, are
-    dropped: the resumed run writes them again.
+    dropped: the resumed run writes them again. What cannot be written later is a warning, and the run goes on.
     """
 
     def __init__(
@@ -27,7 +32,8 @@ class Report:
         batch_size: int,
         flops_share: float | None = None,
     ):
-        self._path = workdir / "metrics.jsonl"
+        self._workdir, self._path = workdir, workdir / "metrics.jsonl"
+        self._unwritten: set[str] = set()
         self._drop_lines_after(start)
         self._steps, self._batch_size, self._flops_share = steps, batch_size, flops_share
         self._bar = tqdm(
@@ -37,12 +43,20 @@ class Report:
             dynamic_ncols=True,
             disable=not sys.stderr.isatty(),
         )
-        self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=start)
+        self._board = Board(workdir / "tensorboard", start)
         self.restart_clock(start)
 
     def step_done(self) -> None:
         """Move the progress bar by one step."""
         self._bar.update()
+
+    def compiling(self) -> None:
+        """The first step is about to be compiled."""
+        self.note(
+            "compiling the step: a minute or more, with large models many; "
+            "seconds where this was compiled before"
+        )
+        self.restart_clock(self._marked_step)
 
     def compiled(self, step: int) -> None:
         """The first step is done, which was compiled before."""
@@ -69,9 +83,15 @@ class Report:
             figures += f"  {metrics['skipped']:.0f} skipped"
         if self._bar.disable:
             left = _hours((self._steps - step) * seconds)
-            print(f"step {step}/{self._steps}  {figures}  {left} left", flush=True)
+            self.note(f"step {step}/{self._steps}  {figures}  {left} left")
         else:
             self._bar.set_postfix_str(figures)
+
+    def validating(self, step: int, first: bool) -> None:
+        """Held-out images are about to be measured."""
+        self.note(
+            f"step {step}  validating on held-out images" + ", once compiled for that" * first
+        )
 
     def validation(self, step: int, figures: dict[str, float]) -> None:
         """Record figures on held-out images."""
@@ -80,17 +100,21 @@ class Report:
         self.note(f"step {step}  held out: {told}")
 
     def picture(self, step: int, picture: np.ndarray) -> None:
-        """Show uint8 `[H, W, 3]` on the board."""
-        self._board.add_image("held out", picture, step, dataformats="HWC")
+        """Show uint8 `[H, W, 3]` on the board and in pictures/STEP.png."""
+        with self._surviving("pictures"):
+            save_picture(self._workdir / "pictures" / f"{step:08d}.png", picture)
+        with self._surviving("tensorboard"):
+            self._board.picture("held out", step, picture)
 
     def restart_clock(self, step: int) -> None:
         """Count speed from here: what went before was not a training step."""
         self._marked_step, self._marked_at = step, time.monotonic()
 
     def note(self, text: str) -> None:
-        """Print a line without breaking the bar."""
-        self._bar.write(text, file=sys.stdout)
-        sys.stdout.flush()
+        """Print a line without breaking the bar; where it goes may be on a full disk, too."""
+        with contextlib.suppress(OSError):
+            self._bar.write(text, file=sys.stdout)
+            sys.stdout.flush()
 
     def close(self) -> None:
         """Leave the bar as it stands; all is written."""
@@ -98,17 +122,34 @@ class Report:
         self._board.close()
 
     def _write(self, kind: str, step: int, figures: dict[str, float]) -> None:
-        with self._path.open("a") as file:
-            file.write(json.dumps({"kind": kind, "step": step, **figures}) + "\n")
-        for name, value in figures.items():
-            self._board.add_scalar(f"{kind}/{name}", value, step)
+        with self._surviving(self._path.name):
+            _append(self._path, json.dumps({"kind": kind, "step": step, **figures}) + "\n")
+        with self._surviving("tensorboard"):
+            self._board.scalars(step, {f"{kind}/{name}": n for name, n in figures.items()})
+
+    @contextlib.contextmanager
+    def _surviving(self, what: str) -> Iterator[None]:
+        """What goes into a file or folder of this name; told when it fails, and when it works again."""
+        try:
+            yield
+        except OSError as error:
+            if what not in self._unwritten:
+                self._unwritten.add(what)
+                self.note(
+                    f"warning: {self._workdir / what} cannot be written ({error.strerror or error}): "
+                    "is the disk full? The run goes on, and tries again."
+                )
+        else:
+            if what in self._unwritten:
+                self._unwritten.remove(what)
+                self.note(f"{self._workdir / what} is written again, with a gap")
 
     def _drop_lines_after(self, step: int) -> None:
         if not self._path.exists():
             return
         whole = [line for line in self._path.read_text().splitlines() if line.endswith("}")]
         kept = [line for line in whole if json.loads(line)["step"] <= step]
-        self._path.write_text("".join(line + "\n" for line in kept))
+        write_whole(self._path, "".join(line + "\n" for line in kept).encode())
 
 
 class Silence:
@@ -116,6 +157,18 @@ class Silence:
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *values: None
+
+
+def _append(path: Path, line: str) -> None:
+    """Add the line to the file, whole or not at all. Raises OSError."""
+    before = path.stat().st_size if path.exists() else 0
+    try:
+        with path.open("a") as file:
+            file.write(line)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.truncate(path, before)
+        raise
 
 
 def _hours(seconds: float) -> str:

@@ -8,8 +8,9 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from train.checkpoints import Checkpoints
-from train.checks import check_config
+from train.checks import check_config, few_images, images_held_out
 from train.crop_check import check_crop
+from train.devices import idle_gpu, told_devices
 from train.experiment import build_model, build_step, fresh_state, packing_of
 from train.held_out import make_held_out
 from train.interrupt import Interrupt
@@ -25,17 +26,20 @@ from train.sources import Source, open_source, split
 from train.state import TrainState, state_like
 from train.stream import Stream
 from train.utilisation import flops_per_image, peak_flops
-from train.workdir import check_workdir, claim_workdir, identity
+from train.workdir import changes, check_workdir, claim_workdir, identity
 
 
-def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0) -> bool:
+def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0) -> int:
     """Train until `config.steps`, going on from the newest checkpoint that `workdir` holds.
 
     All hosts of a run call it alike, with a `workdir` that all of them see.
-    profile: steps to trace into `workdir`/profile. Returns whether a signal stopped the run, after its state was saved.
+    profile: steps to trace into `workdir`/profile. Returns the number of the signal that stopped the run, once
+    its state is saved; 0 for a run that has come to its end.
     Raises the errors of `train.errors`; what can be known to be wrong, before anything is written.
     """
     first_host = jax.process_index() == 0
+    if first_host:
+        _tell_devices()
     mesh = make_mesh(config.mesh.data, config.mesh.fsdp)
     model = build_model(config)
     check_config(config, model.config, mesh)
@@ -50,18 +54,20 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
         Checkpoints(workdir / "best", 1) as best,
     ):
         state, examples = _first_state(config, model, packing, mesh, checkpoints, training.digest)
-        start = int(state.step)
+        start = int(jax.device_get(state.step))
         if first_host:
-            claim_workdir(workdir, config, identity_, command)
-            record_start(workdir, start, command)
             print(f"{packing.parameter_count:,} parameters, from step {start}", flush=True)
+            _tell_what_changed(config, workdir, start)
+            claim_workdir(workdir, config, identity_, command)
+            if warning := record_start(workdir, start, command):
+                print(warning, flush=True)
         with _stream(config, training, examples) as stream:
             loop = Loop(
                 config=config,
                 step_fn=build_step(config, model, packing, mesh),
                 mesh=mesh,
                 stream=stream,
-                held_out=make_held_out(config, model, packing, held_out, mesh, workdir)
+                held_out=make_held_out(config, model, packing, held_out, mesh)
                 if config.eval_every
                 else None,
                 checkpoints=checkpoints,
@@ -73,17 +79,38 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
                 profile=Profile(workdir / "profile", start, profile),
                 data_digest=training.digest,
             )
-            return loop.go(state, start)
+            return interrupt.signal if loop.go(state, start) else 0
+
+
+def _tell_devices() -> None:
+    print(f"training on {told_devices()}", flush=True)
+    if warning := idle_gpu():
+        print(warning, flush=True)
+
+
+def _tell_what_changed(config: ConfigDict, workdir: Path, start: int) -> None:
+    """What a run that goes on does otherwise than before, and that one has nothing left to do."""
+    for line in changes(workdir, config) if start else []:
+        print(f"from here on {line}", flush=True)
+    if start >= config.steps:
+        print(
+            f"this run has come to its end: {start} of {config.steps} steps are taken. More, with the learning rate "
+            f"of a run of that length, by --config.steps=N; a package of it by python -m train.export",
+            flush=True,
+        )
 
 
 def _sources(config: ConfigDict, tell: bool) -> tuple[Source, Source]:
     """(training, held out), with a line on what there is."""
-    training, held_out = split(open_source(config.data.path), config.data.held_out)
+    source = open_source(config.data.path)
+    count, note = images_held_out(len(source), config.data.held_out)
+    training, held_out = split(source, count)
     mirrored = check_crop(training, config.crop)
     if tell:
         print(f"{len(training)} images to train on, {len(held_out)} held out", flush=True)
-        if mirrored:
-            print(mirrored, flush=True)
+        for line in (note, mirrored, few_images(len(training))):
+            if line:
+                print(line, flush=True)
     return training, held_out
 
 

@@ -32,7 +32,8 @@ def make_step(
         grads, metrics = gradient(state.params, batch)
         norm = jnp.sqrt(sum(jnp.sum(jnp.square(part)) for part in grads.values()))
         finite = jnp.isfinite(norm) & jnp.isfinite(metrics["loss"])
-        updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
+        with jax.numpy_dtype_promotion("standard"):  # optax counts on it
+            updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         ema = average(state.ema, params, state.step, ema_decay)
         kept = jax.tree.map(
@@ -45,7 +46,7 @@ def make_step(
             ema=kept[1],
             opt_state=kept[2],
             step=state.step + 1,
-            skipped=state.skipped + ~finite,
+            skipped=state.skipped + (~finite).astype(jnp.int32),
             skipped_in_a_row=jnp.where(finite, 0, state.skipped_in_a_row + 1),
         )
         counts = {"skipped": state.skipped, "skipped_in_a_row": state.skipped_in_a_row}
@@ -65,5 +66,6 @@ def average(ema: Vectors, params: Vectors, step: jax.Array, decay: float) -> Vec
 
     So the random initial values are soon forgotten.
     """
-    rate = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
+    steps = step.astype(jnp.float32)
+    rate = jnp.minimum(decay, (1.0 + steps) / (10.0 + steps))
     return jax.tree.map(lambda old, new: rate * old + (1.0 - rate) * new, ema, params)

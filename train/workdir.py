@@ -49,6 +49,29 @@ def read_workdir(workdir: Path) -> dict[str, Any]:
         raise WrongCheckpoint(f"{workdir} is not the directory of a run: no config.json") from error
 
 
+def changes(workdir: Path, config: ConfigDict) -> list[str]:
+    """What `config` says otherwise than the last start in this directory, as `config.field=now (was before)`."""
+    if not (workdir / "config.json").exists():
+        return []
+    before = _flat(read_workdir(workdir)["config"])
+    now = _flat(json.loads(json.dumps(config.to_dict())))
+    return [
+        f"config.{name}={now.get(name)!r} (was {before.get(name)!r})"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
+
+
+def _flat(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in fields.items():
+        inner = (
+            _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+        )
+        flat |= inner
+    return flat
+
+
 def _difference(before: Identity, now: Identity) -> str:
     """The model's fields that differ, as `field=before (now value)`."""
     old, new = before["config"], now["config"]

@@ -47,6 +47,10 @@ _HOMES = {
 }
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     """What needs JAX or SciPy is imported when first used: `hcfss info` reads a header at once."""
     if name not in _HOMES:

@@ -1,11 +1,13 @@
 """The factorised prior: a learned density for each channel, for what has no other context (Ballé et al. 2018, 6.1)."""
 
 import itertools
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from hcfss_jax.entropy.gaussian import LEAST_LIKELIHOOD
 from hcfss_jax.ops import lower_bound
@@ -15,13 +17,13 @@ TAIL_MASS = 2.0**-14  # of each side of a table; beyond it symbols escape
 WIDEST_TABLE = 1024  # integers to each side of 0
 
 
-def _uniform_about_zero(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    return jax.random.uniform(key, shape, minval=-0.5, maxval=0.5)
+def _uniform_about_zero(key: jax.Array, shape: tuple[int, ...], dtype: DTypeLike) -> jax.Array:
+    return jax.random.uniform(key, shape, dtype, -0.5, 0.5)
 
 
-def _about_zero(_: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+def _about_zero(_: jax.Array, shape: tuple[int, ...], dtype: DTypeLike) -> jax.Array:
     """Quantiles of the initial density: -10, 0 and 10 in every channel."""
-    return jnp.broadcast_to(jnp.array([-INITIAL_SCALE, 0.0, INITIAL_SCALE]), shape)
+    return jnp.broadcast_to(jnp.array([-INITIAL_SCALE, 0.0, INITIAL_SCALE], dtype), shape)
 
 
 class FactorisedPrior(nn.Module):
@@ -42,26 +44,30 @@ class FactorisedPrior(nn.Module):
         scale = INITIAL_SCALE ** (1 / (len(self.filters) + 1))
         for i, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
             slope = float(np.log(np.expm1(1 / scale / outputs)))
-            shape = (self.channels, outputs, inputs)
-            setattr(self, f"h{i}", self.param(f"h{i}", nn.initializers.constant(slope), shape))
-            bias_shape = (self.channels, outputs, 1)
-            setattr(self, f"b{i}", self.param(f"b{i}", _uniform_about_zero, bias_shape))
+            self._learn(f"h{i}", nn.initializers.constant(slope), outputs, inputs)
+            self._learn(f"b{i}", _uniform_about_zero, outputs, 1)
             if i < len(self.filters):
-                zeros = nn.initializers.zeros
-                setattr(self, f"a{i}", self.param(f"a{i}", zeros, (self.channels, outputs, 1)))
+                self._learn(f"a{i}", nn.initializers.zeros, outputs, 1)
         if self.medians:
-            self.quantiles = self.param("quantiles", _about_zero, (self.channels, 3))
+            self._learn("quantiles", _about_zero, 3)
+
+    def _learn(self, name: str, start: Callable[..., jax.Array], *shape: int) -> None:
+        """An attribute that is a parameter `[channels, *shape]`."""
+        setattr(self, name, self.param(name, start, (self.channels, *shape), jnp.float32))
 
     def centre(self, z: jax.Array) -> jax.Array:
         """z `[..., channels]` to what is rounded and coded."""
-        return z - self._median()
+        return z - self._median(z.ndim)
 
     def restore(self, q: jax.Array) -> jax.Array:
         """The inverse."""
-        return q + self._median()
+        return q + self._median(q.ndim)
 
-    def _median(self) -> jax.Array | float:
-        return jax.lax.stop_gradient(self.quantiles[:, 1]) if self.medians else 0.0
+    def _median(self, axes: int) -> jax.Array | float:
+        """Of each channel, the last of so many axes."""
+        if not self.medians:
+            return 0.0
+        return jax.lax.stop_gradient(self.quantiles[:, 1]).reshape(*(1,) * (axes - 1), -1)
 
     def logits(self, z: jax.Array) -> jax.Array:
         """Logit of P(Z <= z) for z `[..., channels]`."""

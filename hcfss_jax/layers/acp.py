@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from hcfss_jax.layers.checks import check_map, check_width
 from hcfss_jax.layers.convolution import SILENT, conv
 from hcfss_jax.layers.numerics import PYTORCH
 
@@ -22,6 +23,8 @@ class ACP(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        check_map(self, x)
+        check_width(self, x, 2)
         channels = x.shape[-1]
         u = PYTORCH.gelu(conv(channels // 2, name="conv1", dtype=self.dtype)(x))
         u = x + conv(channels, kernel_init=SILENT, name="conv2", dtype=self.dtype)(u)

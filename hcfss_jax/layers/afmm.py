@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from hcfss_jax.layers.checks import check_map
 from hcfss_jax.ops import inverse_windowed_dct, windowed_dct
 from hcfss_jax.ops.windows import merge, pad_to_windows, partition
 
@@ -25,6 +26,7 @@ class AFMM(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """`[B, H, W, C]` to the same, any H and W; C is a multiple of `groups`. Works in float32."""
+        check_map(self, x, self.groups, "groups")
         height, width, channels = x.shape[1:]
         windows = partition(pad_to_windows(x, self.window), self.window)
         coefficients = windowed_dct(windows)

@@ -45,26 +45,26 @@ def only_within(area: jax.Array, size: tuple[int, int]) -> AbstractContextManage
 
 
 def inside(x: jax.Array, area: jax.Array) -> jax.Array:
-    """bool `[H, W, 1]`: the first rows and columns of a map `[B, H, W, C]`, `area` of its own positions."""
-    return _inside(x.shape, area, x.shape[1:3])[..., None]
+    """bool `[1, H, W, 1]`: the first rows and columns of a map `[B, H, W, C]`, `area` of its own positions."""
+    return _inside(x.shape, area, x.shape[1:3])[None, ..., None]
 
 
 def _inside(shape: tuple[int, ...], area: jax.Array, size: tuple[int, ...]) -> jax.Array:
     """bool `[H, W]` of a map `[B, H, W, C]`."""
     rows, columns = (
-        jnp.arange(length) * (whole // length) < limit
+        jnp.arange(length, dtype=area.dtype) * (whole // length) < limit
         for length, whole, limit in zip(shape[1:3], size, area, strict=True)
     )
-    return rows[:, None] & columns
+    return rows[:, None] & columns[None]
 
 
 def _zero_beyond(x: jax.Array, area: jax.Array, size: tuple[int, int]) -> jax.Array:
-    return jnp.where(_inside(x.shape, area, size)[..., None], x, 0)
+    return jnp.where(_inside(x.shape, area, size)[None, ..., None], x, 0)
 
 
 def _repeat_border(x: jax.Array, area: jax.Array, size: tuple[int, int]) -> jax.Array:
     for axis, (whole, limit) in enumerate(zip(size, area, strict=True), start=1):
         length = x.shape[axis]
         last = limit // (whole // length) - 1
-        x = jnp.take(x, jnp.minimum(jnp.arange(length), last), axis=axis)
+        x = jnp.take(x, jnp.minimum(jnp.arange(length, dtype=area.dtype), last), axis=axis)
     return x

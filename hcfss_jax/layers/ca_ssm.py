@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from hcfss_jax.layers.checks import check_map, check_width
 from hcfss_jax.layers.convolution import SILENT, conv
 from hcfss_jax.layers.residual import ResidualBlock
 from hcfss_jax.layers.vss import VSS
@@ -35,6 +36,8 @@ class CASSM(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        check_map(self, x)
+        check_width(self, x, self.reduction, "reduction")
         channels = x.shape[-1]
         wide = VSS(self.state_size, self.expand, self.dtype, name="vss")(x)
         local = ResidualBlock(dtype=self.dtype, name="local_path")(x)

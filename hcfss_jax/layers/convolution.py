@@ -7,6 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from hcfss_jax.errors import InvalidInput
+from hcfss_jax.layers.checks import check_map
+
 Initializer = Callable[..., jax.Array]
 
 LECUN = nn.initializers.lecun_normal()
@@ -41,8 +44,15 @@ def conv(
 
 
 def depth_to_space(x: jax.Array, factor: int = 2) -> jax.Array:
-    """`[B, H, W, f f C]` to `[B, f H, f W, C]`; channel c of pixel (i, j) of a cell is c f f + i f + j."""
+    """`[B, H, W, f f C]` to `[B, f H, f W, C]`; channel c of pixel (i, j) of a cell is c f f + i f + j.
+
+    Raises InvalidInput for channels that do not divide so.
+    """
     batch, height, width, channels = x.shape
+    if channels % factor**2:
+        raise InvalidInput(
+            f"depth_to_space by {factor} takes a multiple of {factor**2} channels, not {channels}"
+        )
     x = x.reshape(batch, height, width, channels // factor**2, factor, factor)
     return x.transpose(0, 1, 4, 2, 5, 3).reshape(batch, height * factor, width * factor, -1)
 
@@ -65,6 +75,7 @@ class SubPixelConv(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """`[B, H, W, C]` to `[B, 2 H, 2 W, features]`."""
+        check_map(self, x)
         wide = conv(
             4 * self.features,
             self.kernel,
@@ -86,16 +97,17 @@ class DepthwiseConv(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """`[B, H, W, C]` to `[B, H, W, C]`."""
+        check_map(self, x)
         height, width, channels = x.shape[1:]
         initial = nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal", (0, 1, 2))
-        kernel = self.param("kernel", initial, (3, 3, 1, channels))
-        bias = self.param("bias", nn.initializers.zeros, (channels,))
+        kernel = self.param("kernel", initial, (3, 3, 1, channels), jnp.float32)
+        bias = self.param("bias", nn.initializers.zeros, (channels,), jnp.float32)
         dtype = self.dtype or x.dtype
         kernel, bias = kernel.astype(dtype), bias.astype(dtype)
         padded = jnp.pad(x.astype(dtype), ((0, 0), (1, 1), (1, 1), (0, 0)))
         taps = (
-            padded[:, i : i + height, j : j + width] * kernel[i, j, 0]
+            padded[:, i : i + height, j : j + width] * kernel[None, i, j, None]
             for i in range(3)
             for j in range(3)
         )
-        return sum(taps, start=bias)
+        return sum(taps, start=bias[None, None, None])

@@ -10,7 +10,7 @@ class NoGain(nn.Module):
 
     def __call__(self, level: jax.Array) -> jax.Array:
         """Levels `[B]` to `[1, 1, 1, 1]`."""
-        return jnp.ones((1, 1, 1, 1))
+        return jnp.ones((1, 1, 1, 1), jnp.float32)
 
 
 class RateGain(nn.Module):
@@ -28,10 +28,11 @@ class RateGain(nn.Module):
         """Levels `[B]` in [0, levels - 1], fractions allowed, to factors `[B, 1, 1, channels]`."""
 
         def initial(_: jax.Array) -> jax.Array:
-            slope = jnp.linspace(*self.start, self.levels)
+            slope = jnp.linspace(*self.start, self.levels, dtype=jnp.float32)
             return jnp.broadcast_to(slope[:, None], (self.levels, self.channels))
 
         log_gain = self.param("log_gain", initial)
-        distance = jnp.abs(level[:, None] - jnp.arange(self.levels))
+        numbers = jnp.arange(self.levels, dtype=jnp.float32)
+        distance = jnp.abs(level.astype(jnp.float32)[:, None] - numbers[None])
         interpolated = jnp.matmul(jnp.maximum(0, 1 - distance), log_gain, precision="highest")
         return jnp.exp(interpolated)[:, None, None, :]

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.convolution import SILENT, conv
 from hcfss_jax.layers.depthwise_block import DepthwiseBlock
 from hcfss_jax.layers.residual import ResidualBlock
@@ -26,6 +27,7 @@ class HybridBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        check_map(self, x, 2)
         channels = x.shape[-1]
         x, mixed = self.mix(x, conv(channels, 1, dtype=self.dtype, name="split"))
         a, b = jnp.split(mixed, 2, axis=-1)

@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 from jax.typing import DTypeLike
 
+from hcfss_jax.layers.checks import check_float
 from hcfss_jax.layers.numerics import FLAX, Numerics
 
 
@@ -16,5 +17,6 @@ class MLP(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        check_float(self, x)
         y = self.numerics.gelu(nn.Dense(self.hidden, name="in", dtype=self.dtype)(x))
         return nn.Dense(x.shape[-1], name="out", dtype=self.dtype)(y)

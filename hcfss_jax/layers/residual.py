@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 from jax.typing import DTypeLike
 
+from hcfss_jax.layers.checks import check_even_sides, check_map, check_width
 from hcfss_jax.layers.convolution import ISOMETRY, SILENT, Initializer, SubPixelConv, conv
 from hcfss_jax.layers.gdn import GDN
 
@@ -17,6 +18,7 @@ class ResidualBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        check_map(self, x)
         y = x
         for name in ("conv1", "conv2"):
             layer = conv(x.shape[-1], dtype=self.dtype, name=name)
@@ -39,6 +41,11 @@ class ResidualBlockWithStride(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        check_map(self, x)
+        if (
+            self.skip_kernel % 2 == 0
+        ):  # with an odd kernel the last row or column is a cell of its own
+            check_even_sides(self, x)
         y = nn.leaky_relu(conv(self.features, stride=2, name="conv1", dtype=self.dtype)(x))
         y = GDN(name="gdn")(
             conv(self.features, kernel_init=SILENT, name="conv2", dtype=self.dtype)(y)
@@ -67,6 +74,7 @@ class ResidualBlockUpsample(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        check_map(self, x)
         y = nn.leaky_relu(SubPixelConv(self.features, name="up", dtype=self.dtype)(x))
         y = GDN(inverse=True, name="gdn")(
             conv(self.features, kernel_init=SILENT, name="conv", dtype=self.dtype)(y)
@@ -92,6 +100,8 @@ class ResidualUnit(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        check_map(self, x)
+        check_width(self, x, 2)
         channels = x.shape[-1]
         y = self.activation(conv(channels // 2, 1, name="narrow", dtype=self.dtype)(x))
         y = self.activation(conv(channels // 2, name="conv", dtype=self.dtype)(y))

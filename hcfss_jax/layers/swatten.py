@@ -5,6 +5,7 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 
+from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.convolution import conv
 from hcfss_jax.layers.numerics import PYTORCH, Numerics
 from hcfss_jax.layers.one_loop import in_turn
@@ -34,6 +35,7 @@ class SWAtten(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """`[B, H, W, C]` to `[B, H, W, features]`."""
+        check_map(self, x)
         features = self.features or x.shape[-1]
         x = conv(self.dim, 1, name="in")(x)
         gate, trunk = x, in_turn(self._units("trunk"), x)

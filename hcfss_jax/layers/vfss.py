@@ -5,6 +5,7 @@ import jax
 from jax.typing import DTypeLike
 
 from hcfss_jax.layers.afmm import AFMM
+from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.mlp import MLP
 from hcfss_jax.layers.vonss import VONSS
 from hcfss_jax.ops.scan_lines import ScanLines
@@ -28,6 +29,7 @@ class VFSS(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        check_map(self, x, self.afmm_groups, "afmm_groups")
         vonss = VONSS(
             self.state_size, self.directions, self.scan_lines, self.expand, self.dtype, name="vonss"
         )

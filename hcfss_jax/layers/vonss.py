@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.convolution import DepthwiseConv, Initializer
 from hcfss_jax.layers.numerics import FLAX, Numerics
 from hcfss_jax.ops.line_scans import scan_all_lines
@@ -16,16 +17,16 @@ from hcfss_jax.ops.scan_lines import ScanLines
 def _log_uniform_dt(low: float = 1e-3, high: float = 1e-1) -> Initializer:
     """A bias whose softplus is log-uniform in [low, high] (Mamba, section 3.6)."""
 
-    def initialise(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-        log = jax.random.uniform(key, shape, minval=math.log(low), maxval=math.log(high))
+    def initialise(key: jax.Array, shape: tuple[int, ...], dtype: DTypeLike) -> jax.Array:
+        log = jax.random.uniform(key, shape, dtype, math.log(low), math.log(high))
         return jnp.log(jnp.expm1(jnp.exp(log)))
 
     return initialise
 
 
-def _log_of_state_number(_: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+def _log_of_state_number(_: jax.Array, shape: tuple[int, ...], dtype: DTypeLike) -> jax.Array:
     """A = -(1, 2, ..., N) for every direction and channel (S4D-real); shape `[K, N, C]`."""
-    return jnp.broadcast_to(jnp.log(jnp.arange(1.0, shape[1] + 1))[:, None], shape)
+    return jnp.broadcast_to(jnp.log(jnp.arange(1.0, shape[1] + 1, dtype=dtype))[:, None], shape)
 
 
 class VONSS(nn.Module):
@@ -48,6 +49,7 @@ class VONSS(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """`[B, H, W, C]` to the same."""
+        check_map(self, x)
         channels = x.shape[-1]
         inner = round(self.expand * channels)
         dense = nn.Dense(2 * inner, use_bias=False, dtype=self.dtype, name="in")
@@ -64,11 +66,15 @@ class VONSS(nn.Module):
         lecun = nn.initializers.variance_scaling(
             1.0, "fan_in", "truncated_normal", in_axis=1, out_axis=2, batch_axis=(0,)
         )
+        parameters: dict[str, tuple[Initializer, tuple[int, ...]]] = {
+            "x_proj": (lecun, (k, inner, rank + 2 * n)),
+            "dt_proj": (lecun, (k, rank, inner)),
+            "dt_bias": (_log_uniform_dt(), (k, inner)),
+            "a_log": (_log_of_state_number, (k, n, inner)),
+            "d": (nn.initializers.ones, (k, inner)),
+        }
         weights = {
-            "x_proj": self.param("x_proj", lecun, (k, inner, rank + 2 * n)),
-            "dt_proj": self.param("dt_proj", lecun, (k, rank, inner)),
-            "dt_bias": self.param("dt_bias", _log_uniform_dt(), (k, inner)),
-            "a_log": self.param("a_log", _log_of_state_number, (k, n, inner)),
-            "d": self.param("d", nn.initializers.ones, (k, inner)),
+            name: self.param(name, start, shape, jnp.float32)
+            for name, (start, shape) in parameters.items()
         }
         return scan_all_lines(u, weights, self.scan_lines)

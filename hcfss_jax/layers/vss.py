@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 from jax.typing import DTypeLike
 
+from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.numerics import PYTORCH, Numerics
 from hcfss_jax.layers.vonss import VONSS
 
@@ -21,6 +22,7 @@ class VSS(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        check_map(self, x)
         ss2d = VONSS(
             self.state_size, 4, "raster", self.expand, self.dtype, self.numerics, name="ss2d"
         )

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
+from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.mlp import MLP
 from hcfss_jax.layers.numerics import FLAX, Numerics
 from hcfss_jax.ops.windows import attention_regions, merge, pad_to_windows, partition
@@ -28,6 +29,7 @@ class WindowAttention(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, valid: jax.Array | None = None) -> jax.Array:
         """`[B, H, W, C]` to the same; C is a multiple of head_dim. valid: bool `[H, W]`, what may be attended to."""
+        check_map(self, x, self.head_dim, "head_dim")
         height, width, channels = x.shape[1:]
         shift = self.window // 2 if self.shifted else 0
         regions: Any = attention_regions(height, width, self.window, shift)
@@ -52,7 +54,7 @@ class WindowAttention(nn.Module):
         q, k, v = (qkv[..., i, :, :] for i in range(3))
         scores = jnp.einsum("bwihd,bwjhd->bwhij", q, k)
         scores = scores.astype(jnp.float32) * self.head_dim**-0.5 + self._position_bias(heads)
-        apart = regions[:, None, :, None] != regions[:, None, None, :]
+        apart = (regions[:, :, None] != regions[:, None, :])[None, :, None]
         if not isinstance(apart, np.ndarray) or apart.any():
             scores = jnp.where(apart, -1e9, scores)
         weights = nn.softmax(scores).astype(v.dtype)
@@ -60,12 +62,13 @@ class WindowAttention(nn.Module):
         return nn.DenseGeneral(channels, (-2, -1), name="out", dtype=self.dtype)(y)
 
     def _position_bias(self, heads: int) -> jax.Array:
-        """`[heads, pixels, pixels]`, looked up by the offset between two pixels."""
+        """`[1, 1, heads, pixels, pixels]`, looked up by the offset between two pixels."""
         side = 2 * self.window - 1
-        table = self.param("position_bias", nn.initializers.normal(0.02), (side * side, heads))
+        normal = nn.initializers.normal(0.02)
+        table = self.param("position_bias", normal, (side * side, heads), jnp.float32)
         y, x = np.divmod(np.arange(self.window**2), self.window)
         offset = (y[:, None] - y + self.window - 1) * side + x[:, None] - x + self.window - 1
-        return table[offset].transpose(2, 0, 1)
+        return table[offset].transpose(2, 0, 1)[None, None]
 
 
 class SwinBlock(nn.Module):
@@ -80,6 +83,7 @@ class SwinBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        check_map(self, x, self.head_dim, "head_dim")
         attention = WindowAttention(
             self.head_dim, self.window, self.shifted, name="attention", dtype=self.dtype
         )

@@ -14,6 +14,7 @@ from hcfss_jax.coding.buckets import whole_positions
 from hcfss_jax.entropy.gaussian import gaussian_bits
 from hcfss_jax.entropy.steps import Prediction, run_steps
 from hcfss_jax.layers.area import inside, only_within
+from hcfss_jax.layers.checks import check_areas, check_levels, check_pixels
 from hcfss_jax.models.skeleton import Y_STRIDE, Z_STRIDE, CompressionModel
 
 
@@ -35,7 +36,12 @@ def estimate(
       rgb: uint8 `[B, H, W, 3]`, H and W multiples of 64, pictures at the top left, their borders repeated beyond.
       areas: int `[B, 2]`, height and width of each picture.
       levels: float `[B]`, quality - 1 of each.
+
+    Raises InvalidInput for arrays of other types or shapes.
     """
+    check_pixels(model, rgb, Z_STRIDE)
+    check_areas(model, areas, len(rgb))
+    check_levels(model, levels, len(rgb), model.config.levels)
     height, width = rgb.shape[1:3]
 
     def of_one(rgb: jax.Array, area: jax.Array, level: jax.Array) -> Estimate:

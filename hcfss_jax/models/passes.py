@@ -5,6 +5,7 @@ What is coded depends on floats only through these; each is compiled once a shap
 
 import contextlib
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -54,12 +55,12 @@ class PicturePasses:
         self.steps, self.hyper_channels = model.coding_steps, model.hyper_channels
         self.height, self.width = height, width
         self.size = arrays_of(model, height, width)
-        self._area = np.asarray(whole_positions(height, width), np.int32)
+        self._area = jax.device_put(np.asarray(whole_positions(height, width), np.int32))
 
     def analyse(self, rgb: np.ndarray, level: np.ndarray) -> tuple[jax.Array, np.ndarray]:
         """uint8 `[1, H, W, 3]` to y, float, and z, int32."""
         y, z = self._run("analyse", rgb.astype(np.float32) / 255, level)
-        return y, np.asarray(programs.run(_to_symbols, z))
+        return y, jax.device_get(_call(_to_symbols, z))
 
     def hyper(self, z: np.ndarray, level: np.ndarray) -> Any:
         """z, int32, to what the steps predict from."""
@@ -79,34 +80,40 @@ class PicturePasses:
 
     def positions(self, prediction: Prediction) -> np.ndarray:
         """Where each symbol's scale lies in the table, float32 `[1, h, w, c]` in [0, 63]."""
-        return np.asarray(programs.run(_positions, prediction.log_scale))
+        return jax.device_get(_call(_positions, prediction.log_scale))
 
     def quantise(
         self, part: jax.Array, prediction: Prediction, area: tuple[int, int]
     ) -> tuple[jax.Array, float]:
         """Symbols, int32 `[1, h, w, c]`, 0 outside the first rows and columns of `area`; and their bits."""
         mean, log_scale, _ = prediction
-        q, bits = programs.run(_quantise, part, mean, log_scale, np.asarray(area))
-        return q, float(bits)
+        q, bits = _call(_quantise, part, mean, log_scale, np.asarray(area))
+        return q, float(jax.device_get(bits))
 
     def dequantise(self, q: jax.Array | np.ndarray, prediction: Prediction) -> jax.Array:
         """Symbols to values of y."""
-        return programs.run(_dequantise, q, prediction.mean)
+        return _call(_dequantise, q, prediction.mean)
 
     def synthesise(self, decoded: Decoded, level: np.ndarray) -> np.ndarray:
         """The decoded parts of y to uint8 `[H, W, 3]`."""
         x_hat = self._run("synthesise", decoded, level)
-        return np.asarray(programs.run(_to_pixels, x_hat))[0]
+        return jax.device_get(_call(_to_pixels, x_hat))[0]
 
     def bits_z(self, z: np.ndarray, area: tuple[int, int]) -> float:
         """What the model says z costs, in bits, in the first rows and columns of `area`."""
-        bits = np.asarray(self._run("prior_bits", z.astype(np.float32)))
+        bits = jax.device_get(self._run("prior_bits", z.astype(np.float32)))
         return float(np.sum(bits[:, : area[0], : area[1]]))
 
     def _run(self, method: str, *args: Any, step: int | None = None) -> Any:
         size = self.size if self._model.paddable else None
         static = self._model, method, step, size
-        return programs.run(_run, *static, self._variables, self._area, *args, static=len(static))
+        inputs = self._variables, self._area, *jax.device_put(args)
+        return programs.run(_run, *static, *inputs, static=len(static))
+
+
+def _call(function: Callable[..., Any], *args: Any) -> Any:
+    """A compiled function of arrays, sent to the device by name: `jax.transfer_guard` lets no other pass."""
+    return programs.run(function, *jax.device_put(args))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
@@ -141,7 +148,7 @@ def _quantise(
 
 @jax.jit
 def _dequantise(q: jax.Array, mean: jax.Array) -> jax.Array:
-    return q + mean
+    return q.astype(mean.dtype) + mean
 
 
 @jax.jit

@@ -25,6 +25,7 @@ from hcfss_jax.entropy.steps import (
     rounding,
     run_steps,
 )
+from hcfss_jax.layers.checks import check_images, check_levels
 from hcfss_jax.layers.gain import NoGain, RateGain
 from hcfss_jax.layers.one_loop import equal_modules_in_loops
 from hcfss_jax.models.config import ModelConfig
@@ -60,6 +61,7 @@ class CompressionModel(nn.Module):
     Modules `g_a`, `g_s`, `h_a`, `h_s`; and `slices`, an entropy model with `split`, `predict` and `refine`.
 
     Images are float `[B, H, W, 3]` in [0, 1] with H and W multiples of 64; levels are `[B]` in [0, levels - 1].
+    What is known to be none when a pass is traced raises InvalidInput.
     y is `[B, H / 16, W / 16, M]` and z `[B, H / 64, W / 64, C_z]`, both after their gain.
     """
 
@@ -102,7 +104,9 @@ class CompressionModel(nn.Module):
         return RateGain(self.config.levels, channels, start) if self.config.gains else NoGain()
 
     def analyse(self, x: jax.Array, level: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Image to (y, z), not yet quantised; z around its prior's medians."""
+        """Image to (y, z), not yet quantised; z around its prior's medians. Raises InvalidInput for what is none."""
+        check_images(self, x, Z_STRIDE)
+        check_levels(self, level, len(x), self.config.levels)
         y = self.g_a(x, level).astype(jnp.float32) * self.gain_y(level)
         z = self.prior.centre(self.h_a(y) * self.gain_z(level))
         return y, z
@@ -159,7 +163,7 @@ class CompressionModel(nn.Module):
         return run_equal_steps(apply, variables["params"]["slices"], keys, parts, hyper)
 
     def evaluate(self, x: jax.Array, level: jax.Array) -> Output:
-        """The pass with real rounding; bits are the model's estimate."""
+        """The pass with real rounding; bits are the model's estimate. Raises InvalidInput for what are no images."""
         y, z = self.analyse(x, level)
         z_hat = jnp.round(z)
         hyper, quantise = self.hyper(z_hat, level), rounding(self.split(y))
@@ -185,7 +189,8 @@ class CompressionModel(nn.Module):
 
         A value made once, when weights are exported, and stored with them; floats of another machine never meet it.
         """
-        pmf, logits = self.apply(variables, method="prior_pmfs")
+        with jax.transfer_guard("allow"):  # not compiled, and done once
+            pmf, logits = self.apply(variables, method="prior_pmfs")
         kept, offsets = cut_tails(np.asarray(pmf), np.asarray(logits))
         return {
             "y": gaussian_tables(scale_table()),

@@ -77,7 +77,7 @@ def _tree_scan(
     u, dt, b, c = (x.astype(a.dtype) for x in inputs)
     steps, groups, lines, channels = u.shape
     # States before channels: the long axis last is what vector units want.
-    decay = jnp.exp(dt[..., None, :] * a)
+    decay = jnp.exp(dt[..., None, :] * a[None, None, None])
     drive = (dt * u)[..., None, :] * b[..., :, None]
     flat = (steps, groups, lines, -1)
     hs = linear_recurrence(decay.reshape(flat), drive.reshape(flat), h, shift, reverse)

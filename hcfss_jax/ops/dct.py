@@ -15,8 +15,8 @@ from jax.scipy import fft
 @functools.cache
 def dct_matrix(size: int) -> np.ndarray:
     """The orthonormal DCT-II as a float32 matrix `[frequency, position]`."""
-    with jax.ensure_compile_time_eval():
-        return np.asarray(fft.dct(jnp.eye(size), axis=0, norm="ortho"))
+    with jax.ensure_compile_time_eval(), jax.transfer_guard("allow"):
+        return np.asarray(fft.dct(jnp.eye(size, dtype=jnp.float32), axis=0, norm="ortho"))
 
 
 def windowed_dct(x: jax.Array) -> jax.Array:

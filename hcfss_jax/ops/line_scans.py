@@ -7,11 +7,13 @@ from the map.
 """
 
 from collections.abc import Mapping
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from hcfss_jax.errors import InvalidInput
 from hcfss_jax.ops.scan_lines import ScanLines, fold, lines_of, unfold
 from hcfss_jax.ops.selective_scan import selective_scan
 
@@ -27,7 +29,11 @@ def scan_all_lines(u: jax.Array, weights: Weights, scan_lines: ScanLines) -> jax
         "x_proj" `[K, C, R + 2 N]`, from u to step size, B and C of the scan; "dt_proj" `[K, R, C]`; "dt_bias"
         `[K, C]`; "a_log" `[K, N, C]`, the logarithm of -A; "d" `[K, C]`.
       scan_lines: see `hcfss_jax.ops.scan_lines`.
+
+    Raises InvalidInput for a K or a kind of lines that there is not.
     """
+    if scan_lines not in get_args(ScanLines):
+        raise InvalidInput(f"scan_lines={scan_lines!r}: choose one of {get_args(ScanLines)}")
     lines = lines_of(len(weights["d"]))
     shifts = [line.shift(scan_lines) for line in lines]
     bodies = [
@@ -84,6 +90,6 @@ def _scan(u: jax.Array, weights: Weights, shift: int) -> jax.Array:
     projected = u @ weights["x_proj"].astype(u.dtype)
     dt, b, c = jnp.split(projected, (rank, rank + states), axis=-1)
     # The step size decides how long the state remembers: float32 from here on, whatever the layer's dtype.
-    dt = dt.astype(jnp.float32) @ weights["dt_proj"] + weights["dt_bias"]
+    dt = dt.astype(jnp.float32) @ weights["dt_proj"] + weights["dt_bias"][None, None, None]
     a = -jnp.exp(weights["a_log"])
     return selective_scan(u, jax.nn.softplus(dt), a, b, c, weights["d"], shift=shift)

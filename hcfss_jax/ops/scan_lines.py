@@ -17,6 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hcfss_jax.errors import InvalidInput
+
 ScanLines = Literal["neighborhood", "raster"]
 Axis = Literal["rows", "columns", "diagonals", "antidiagonals"]
 
@@ -49,9 +51,11 @@ OMNI = CROSS + tuple(
 
 
 def lines_of(directions: int) -> tuple[Line, ...]:
-    """The 4 lines of VMamba or the 8 of the omni-directional scan; ValueError for another number."""
+    """The 4 lines of VMamba or the 8 of the omni-directional scan; InvalidInput for another number."""
     if directions not in (4, 8):
-        raise ValueError(f"directions={directions}: choose 4 (rows, columns) or 8 (and diagonals)")
+        raise InvalidInput(
+            f"directions={directions}: choose 4 (rows, columns) or 8 (and diagonals)"
+        )
     return OMNI[:directions]
 
 

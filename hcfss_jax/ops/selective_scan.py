@@ -98,7 +98,7 @@ def selective_scan(
         _, y = lax.scan(body, h, inputs, reverse=reverse)
         y = y.reshape(-1, groups, lines, channels)[:steps]
     if d is not None:
-        y = y + d.astype(state_dtype) * u.astype(state_dtype)
+        y = y + d.astype(state_dtype)[None, None, None] * u.astype(state_dtype)
     return y.astype(u.dtype)
 
 

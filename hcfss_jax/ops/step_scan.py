@@ -50,7 +50,7 @@ def step_scan_gradients(
         (dh, da), (inputs, before, dy) = carry, x
         u, dt, b, c = _as(a, inputs)
         dh, before, dy = _by_state(dh, a), _by_state(before, a), dy[:, :, None]
-        decay, drive = jnp.exp(dt[:, :, None] * a), dt * u
+        decay, drive = jnp.exp(dt[:, :, None] * a[None, None]), dt * u
         h = decay * before + drive[:, :, None] * b[..., None]
         dc = jnp.sum(h * dy, axis=-1)
         dh += c[..., None] * dy
@@ -58,7 +58,7 @@ def step_scan_gradients(
         ddrive = jnp.sum(dh * b[..., None], axis=-2)
         dh *= decay
         to_exponent = dh * before
-        ddt = jnp.sum(to_exponent * a, axis=-2) + ddrive * u
+        ddt = jnp.sum(to_exponent * a[None, None], axis=-2) + ddrive * u
         da += jnp.sum(to_exponent * dt[:, :, None], axis=(0, 1))
         found = tuple(g.astype(v.dtype) for g, v in zip((ddrive * dt, ddt, db, dc), inputs))  # noqa: B905
         return (move_lines(dh.reshape(carry[0].shape), -shift), da), found
@@ -72,7 +72,7 @@ def step_scan_gradients(
 def _advance(
     before: jax.Array, u: jax.Array, dt: jax.Array, b: jax.Array, a: jax.Array
 ) -> jax.Array:
-    h = jnp.exp(dt[:, :, None] * a) * _by_state(before, a)
+    h = jnp.exp(dt[:, :, None] * a[None, None]) * _by_state(before, a)
     h += (dt * u)[:, :, None] * b[..., None]
     return h.reshape(before.shape)
 

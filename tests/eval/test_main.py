@@ -1,7 +1,10 @@
 """The evaluation tells the truth about a codec whose figures are known, and keeps what it has measured."""
 
 import csv
+import errno
+import importlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -222,3 +225,41 @@ def test_an_option_without_a_meaning_is_a_usage_error(codec, photos, capsys, opt
     with pytest.raises(SystemExit) as stopped:
         main(["--data", str(photos), *option])
     assert stopped.value.code == 2 and option[0] in capsys.readouterr().err
+
+
+def test_names_that_are_no_text_are_in_the_report_escaped(codec, photos, tmp_path, capsys):
+    for name, data in ((b"caf\xe9.png", (photos / "a.png").read_bytes()), (b"na\xefve.png", b"no")):
+        (tmp_path / os.fsdecode(name)).write_bytes(data)
+    code, report = evaluate(tmp_path, tmp_path / "out")
+    assert code == 1  # one of them is no picture
+    assert report["data"]["images"] == 1
+    assert {point["image"][:4] for point in read_points(tmp_path / "out")} == {"caf\\"}
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "caf\\" in page and "na\\" in page
+    assert "was skipped" in capsys.readouterr().out
+
+
+def test_a_report_that_finds_the_disk_full_is_named_after_its_figures(
+    codec, photos, tmp_path, capsys, monkeypatch
+):
+    def write_whole(path, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("eval.report.write_whole", write_whole)
+    args = ["--data", str(photos), "--out", str(tmp_path / "out"), "--anchors", "--qualities", "12"]
+    assert main(args) == 1
+    told = capsys.readouterr()
+    assert "disguise" in told.out
+    assert f"could not be written whole into {tmp_path / 'out'} (No space left on" in told.err
+
+
+@pytest.mark.parametrize("program", ["eval.main", "eval.compare"])
+def test_ctrl_c_beside_the_pictures_ends_with_130(program, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    module = importlib.import_module(program)
+    first = {"eval.main": "load", "eval.compare": "read_report"}[program]
+    monkeypatch.setattr(module, first, interrupted)
+    args = ["--data", "folder"] if program == "eval.main" else ["report"]
+    assert module.main(args) == 130

@@ -38,11 +38,13 @@ class StandIn(nn.Module):
     def setup(self) -> None:
         self.analysis = nn.Conv(self.config.width, (8, 8), (8, 8))
         self.synthesis = nn.ConvTranspose(3, (8, 8), (8, 8))
-        self.gain = self.param("gain", nn.initializers.ones, (self.config.levels,))
+        self.gain = self.param("gain", nn.initializers.ones, (self.config.levels,), jnp.float32)
 
     def __call__(self, x: jax.Array, level: jax.Array, keys: jax.Array) -> Output:
         def add_noise(y: jax.Array) -> jax.Array:
-            return y + jax.vmap(lambda key: jax.random.uniform(key, y.shape[1:]))(keys) - 0.5
+            return (
+                y + jax.vmap(lambda key: jax.random.uniform(key, y.shape[1:], y.dtype))(keys) - 0.5
+            )
 
         return self._pass(x, level, add_noise)
 

@@ -1,6 +1,5 @@
 """Checkpoints on a disk that fails, and beside what a kill left."""
 
-import resource
 from pathlib import Path
 
 import jax
@@ -8,20 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.train.full_disk import full_disk
 from train.checkpoints import Checkpoints
 from train.errors import CannotSave
 
 _STATE = {"vector": jnp.linspace(0.1, 1, 200_000), "count": jnp.int32(3)}
 _LIKE = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), _STATE)
-
-
-@pytest.fixture
-def full_disk():
-    """No file may grow beyond 100 kB, as far as this process is concerned."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
-    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_what_was_saved_while_the_state_was_reused_is_what_was_there(tmp_path: Path) -> None:
@@ -38,14 +29,14 @@ def test_what_was_saved_while_the_state_was_reused_is_what_was_there(tmp_path: P
 
 
 def test_a_full_disk_is_named_leaves_nothing_half_written_and_does_not_end_the_saving(
-    tmp_path: Path, full_disk
+    tmp_path: Path,
 ) -> None:
     with Checkpoints(tmp_path) as checkpoints:
-        with pytest.raises(CannotSave, match="File too large.*is the disk full"):
+        told = pytest.raises(CannotSave, match="File too large.*is the disk full")
+        with full_disk(100_000), told:
             checkpoints.save(1, _STATE, {})
             checkpoints.wait()
         assert list(tmp_path.iterdir()) == [] and checkpoints.latest_step() is None
-        full_disk()
         checkpoints.save(2, _STATE, {})
         checkpoints.wait()
         assert checkpoints.latest_step() == 2

@@ -1,0 +1,150 @@
+"""What a layer or a model cannot take is named when it is traced, with its value and what to do."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hcfss_jax import layers
+from hcfss_jax.errors import HcfError, InvalidInput
+from hcfss_jax.models.estimate import estimate
+from tests.small_model import small_model
+
+LAYERS = {
+    "ACP": layers.ACP(),
+    "AFMM": layers.AFMM(),
+    "CASSM": layers.CASSM(),
+    "FSTAM": layers.FSTAM(16),
+    "GDN": layers.GDN(),
+    "MLP": layers.MLP(8),
+    "VFSS": layers.VFSS(),
+    "VONSS": layers.VONSS(),
+    "VSS": layers.VSS(),
+    "DepthwiseConv": layers.DepthwiseConv(),
+    "HybridBlock": layers.HybridBlock(layers.VFSS(parent=None)),
+    "ResidualBlock": layers.ResidualBlock(),
+    "ResidualBlockUpsample": layers.ResidualBlockUpsample(8),
+    "ResidualBlockWithStride": layers.ResidualBlockWithStride(8),
+    "ResidualUnit": layers.ResidualUnit(),
+    "SWAtten": layers.SWAtten(16),
+    "SubPixelConv": layers.SubPixelConv(8),
+    "SwinBlock": layers.SwinBlock(),
+    "WindowAttention": layers.WindowAttention(),
+}
+
+
+def _trace(layer, x):
+    return jax.eval_shape(layer.init, jax.random.key(0), x)
+
+
+def test_every_public_layer_is_asked():
+    functions = {"conv", "depth_to_space"}
+    assert set(LAYERS) == set(layers.__all__) - functions
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_pixels_as_integers_are_refused_by_every_layer(name):
+    with pytest.raises(
+        InvalidInput, match=rf"^{name} takes floats, not uint8 \[1, 8, 8, 32\]: con"
+    ):
+        _trace(LAYERS[name], jnp.zeros((1, 8, 8, 32), jnp.uint8))
+
+
+@pytest.mark.parametrize("name", sorted(set(LAYERS) - {"MLP"}))
+def test_a_map_without_its_batch_is_refused_by_every_layer(name):
+    with pytest.raises(
+        InvalidInput, match=rf"^{name} takes maps \[B, H, W, C\], not .*\[8, 8, 32\]"
+    ):
+        _trace(LAYERS[name], jnp.zeros((8, 8, 32)))
+
+
+@pytest.mark.parametrize(
+    ("layer", "channels", "says"),
+    [
+        (layers.VFSS(), 31, "VFSS takes a multiple of afmm_groups=2 channels, not 31"),
+        (layers.AFMM(groups=4), 30, "AFMM takes a multiple of groups=4 channels, not 30"),
+        (layers.WindowAttention(8), 12, "WindowAttention takes a multiple of head_dim=8 channels"),
+        (layers.SwinBlock(8), 12, "SwinBlock takes a multiple of head_dim=8 channels, not 12"),
+        (LAYERS["HybridBlock"], 9, "HybridBlock takes a multiple of 2 channels, not 9"),
+        (layers.FSTAM(18), 8, "SwinBlock takes a multiple of head_dim=16 channels, not 18"),
+        (layers.FSTAM(16, afmm_groups=3), 8, "AFMM takes a multiple of groups=3 channels, not 16"),
+        (layers.CASSM(reduction=16), 8, "CASSM takes at least reduction=16 channels, not 8"),
+        (layers.ACP(), 1, "ACP takes at least 2 channels, not 1"),
+        (layers.ResidualUnit(), 1, "ResidualUnit takes at least 2 channels, not 1"),
+        (layers.VONSS(directions=5), 8, r"directions=5: choose 4 .* or 8"),
+        (layers.VONSS(scan_lines="zigzag"), 8, "scan_lines='zigzag': choose one of"),
+    ],
+)
+def test_widths_and_fields_that_do_not_fit_are_named(layer, channels, says):
+    with pytest.raises(InvalidInput, match=says):
+        _trace(layer, jnp.zeros((1, 8, 8, channels)))
+
+
+def test_sides_that_a_skip_cannot_halve_are_named():
+    block = layers.ResidualBlockWithStride(8, skip_kernel=2)
+    with pytest.raises(InvalidInput, match="even heights and widths, not 8x7: pad"):
+        _trace(block, jnp.zeros((1, 8, 7, 3)))
+
+
+def test_channels_that_make_no_cells_are_named():
+    with pytest.raises(InvalidInput, match="a multiple of 4 channels, not 6"):
+        layers.depth_to_space(jnp.zeros((1, 2, 2, 6)))
+
+
+IMAGES, LEVELS = np.zeros((2, 64, 128, 3), np.float32), np.zeros(2, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("images", "levels", "says"),
+    [
+        (IMAGES.astype(np.uint8), LEVELS, r"floats, not uint8 .*astype\(jnp.float32\) / 255"),
+        (IMAGES[:, :60], LEVELS, "multiples of 64, not 60x128: crop"),
+        (IMAGES[:, :0], LEVELS, "multiples of 64, not 0x128"),
+        (IMAGES[..., :1], LEVELS, r"RGB images \[B, H, W, 3\], not \[2, 64, 128, 1\]"),
+        (IMAGES[0], LEVELS, r"RGB images \[B, H, W, 3\], not \[64, 128, 3\]"),
+        (IMAGES, LEVELS[:1], r"one level for each of 2 images, .* not float32 \[1\]"),
+        (IMAGES, LEVELS[0], r"one level for each of 2 images"),
+    ],
+)
+def test_what_a_model_cannot_take_is_named_when_its_passes_are_traced(images, levels, says):
+    model, key = small_model(), jax.random.key(0)
+    with pytest.raises(InvalidInput, match=f"^HCFSSNet takes .*{says}"):
+        jax.eval_shape(model.init, key, images, levels, key[None])
+    evaluate = functools.partial(model.apply, {}, method="evaluate")
+    with pytest.raises(ValueError, match=says):
+        jax.eval_shape(evaluate, images, levels)
+
+
+@pytest.mark.parametrize(
+    ("images", "levels", "says"),
+    [
+        (IMAGES + 255, LEVELS, r"images in \[0, 1\], and these reach from 255 to 255: divide"),
+        (IMAGES, LEVELS + 8, r"levels in \[0, 7\], not \[8.0, 8.0\]"),
+        (IMAGES + np.nan, LEVELS, r"images in \[0, 1\]"),
+    ],
+)
+def test_values_are_looked_at_where_they_are_at_hand(images, levels, says):
+    with pytest.raises(InvalidInput, match=says):
+        small_model().apply({}, images, levels, method="evaluate")
+
+
+@pytest.mark.parametrize(
+    ("rgb", "areas", "levels", "says"),
+    [
+        (IMAGES, np.ones((2, 2), int), LEVELS, "uint8 pixels .* not float32"),
+        (
+            IMAGES[:, :9].astype(np.uint8),
+            np.ones((2, 2), int),
+            LEVELS,
+            "multiples of 64, not 9x128",
+        ),
+        (IMAGES.astype(np.uint8), np.ones((2, 3), int), LEVELS, r"not int64 \[2, 3\]"),
+        (IMAGES.astype(np.uint8), np.ones((2, 2)), LEVELS, "not float64"),
+        (IMAGES.astype(np.uint8), np.ones((2, 2), int), LEVELS + 9, r"levels in \[0, 7\]"),
+    ],
+)
+def test_an_estimate_of_what_are_no_pictures_is_refused(rgb, areas, levels, says):
+    with pytest.raises(HcfError, match=says):
+        estimate(small_model(), {}, rgb, areas, levels)

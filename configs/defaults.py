@@ -26,7 +26,7 @@ class Size(NamedTuple):
 
     crop: pixels a side. peak: learning rate. dtype: of the transforms. workers: processes that decode photos. remat,
     loops: see the config. one_rate: the model has no gains of its own, and takes them where it is to learn all rates.
-    levels: rates that it learns.
+    levels: rates that it learns. optimiser: see `train.optimiser`.
     """
 
     crop: int
@@ -39,10 +39,10 @@ class Size(NamedTuple):
     loops: bool
     one_rate: bool = False
     levels: int = _LEVELS
+    optimiser: str = "adam"
 
 
 TINY = Size(128, 4, 9_000, 1e-3, "float32", workers=0, remat=False, loops=False)
-PACKET = TINY._replace(levels=12)
 SMALL = Size(256, 8, 600_000, 3e-4, "bfloat16", workers=8, remat=False, loops=False)
 BASE = Size(256, 16, 2_000_000, 1e-4, "bfloat16", workers=8, remat=True, loops=True)
 PORTED = BASE._replace(one_rate=True)
@@ -100,7 +100,7 @@ def experiment(family: str, sizes: Mapping[str, Size], variant: str) -> ml_colle
     config.remat = suits.remat  # compute each block again on the way back: less memory
     config.loops = suits.loops  # compile equal blocks once: starts sooner; half as fast on CPUs
 
-    config.optimiser = "adam"  # or "soap", "muon"
+    config.optimiser = suits.optimiser  # "adam", "soap" or "muon"
     config.learning_rate = suits.peak
     config.warmup_steps = min(1_000, steps // 45)
     config.schedule = "wsd"  # constant, then linear to 1 % over the last part; or "cosine"

@@ -14,9 +14,13 @@ PHOTOS is a directory or a tar of images, or what `train.pack` made of them.
 
 import ml_collections
 
-from configs.defaults import BASE, PACKET, SMALL, TINY, experiment
+from configs.defaults import BASE, SMALL, TINY, experiment
 
-SIZES = {"tiny": TINY, "packet": PACKET, "small": SMALL, "base": BASE}
+SIZES = {
+    "tiny": TINY._replace(batch_size=8, peak=2e-3, levels=12, optimiser="soap"),
+    "small": SMALL,
+    "base": BASE,
+}
 
 
 def get_config(variant: str = "tiny") -> ml_collections.ConfigDict:

@@ -9,7 +9,7 @@ import numpy as np
 from hcfss_jax.models import create_model
 from hcfss_jax.weights import WeightPackage, make_package
 
-NAME = "hcfssnet-tiny"
+NAME = "hcfssnet-small"
 _COMMON = {
     "widths": (8, 8, 8),
     "blocks": (0, 0, 1),
@@ -20,7 +20,26 @@ _COMMON = {
 }
 _ATTENTION = {"head_dims": (4, 4, 4), "attention_dim": 8, "attention_head_dim": 4}
 SMALL = {
-    NAME: {**_COMMON, "attention_dim": 8},
+    NAME: {
+        **_COMMON,
+        "hyper_blocks": 0,
+        "afmm_groups": 2,
+        "afmm_hidden": 8,
+        "attention_dim": 8,
+        "head_dim": 8,
+    },
+    "hcfssnet-tiny": {
+        "bands": (4, 16),
+        "slices": (48, 720),
+        "stage_widths": (8, 8),
+        "encoder_blocks": (1, 1),
+        "decoder_blocks": (1, 1),
+        "hyper_width": 8,
+        "hyper_channels": 4,
+        "parameter_hidden": (8, 8),
+        "afmm_hidden": 8,
+        "attention_dim": 16,
+    },
     "tcm-tiny": {**_COMMON, **_ATTENTION, "hyper_blocks": 1, "hyper_head_dim": 4},
     "csm-tiny": {**_COMMON, **_ATTENTION, "blocks": (1, 0, 1), "hyper_head_dim": 4},
     "cmamba-tiny": {**_COMMON, "reduction": 1, "hyper_features": 8, "cae_dim": 8},

@@ -106,7 +106,7 @@ def test_the_training_step_of_each_family_is_traced_under_all_at_once(
     with all_at_once():
         mesh, model = make_mesh(), build_model(experiment)
         packing = packing_of(model, experiment)  # which takes float32 parameters only
-        state = state_like(packing, make_optimiser(experiment), mesh)
+        state = state_like(packing, make_optimiser(experiment, packing), mesh)
         step = build_step(experiment, model, packing, mesh)
         after, metrics = jax.eval_shape(step, state, batch_like(experiment, mesh))
     assert (

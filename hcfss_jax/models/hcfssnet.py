@@ -30,7 +30,7 @@ from hcfss_jax.models.bypass import (
     BypassHyperSynthesis,
     BypassSynthesis,
 )
-from hcfss_jax.models.config import TINY, ModelConfig
+from hcfss_jax.models.config import ModelConfig
 from hcfss_jax.models.skeleton import CompressionModel
 from hcfss_jax.models.transforms import (
     Analysis,
@@ -77,16 +77,6 @@ _BANDS = (2, 4, 6, 8, 11, 16)
 
 VARIANTS = {
     "tiny": HCFSSNetConfig(
-        **TINY,
-        state_size=1,
-        expand=1.0,
-        mlp_ratio=2,
-        afmm_groups=2,
-        afmm_hidden=8,
-        attention_dim=16,
-        head_dim=8,
-    ),
-    "packet": HCFSSNetConfig(
         bands=_BANDS,
         slices=band_channels(_BANDS),
         stage_widths=(128, 192),

@@ -10,7 +10,7 @@ import pytest
 from ml_collections import ConfigDict
 from PIL import Image
 
-from configs.hcfssnet import get_config
+from configs.tcm import get_config
 from tests.train.stand_in import create_stand_in
 from train.profile import Profile
 

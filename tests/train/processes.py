@@ -52,7 +52,7 @@ def lines(workdir: Path, kind: str = "train") -> list[dict]:
 
 
 _EXPERIMENT = (
-    "--config=configs/hcfssnet.py:tiny",
+    "--config=configs/tcm.py:tiny",
     f"--config.model.name={NAME}",
     "--config.crop=64",
     "--config.eval_every=0",

@@ -1,5 +1,7 @@
 """The experiments: what a variant says, and that each of them trains."""
 
+import itertools
+
 import pytest
 
 from configs import cmamba, csm, hcfssnet, tcm
@@ -10,8 +12,15 @@ from hcfss_jax.models import create_model
 @pytest.mark.parametrize("variant", ["tiny", "small", "base"])
 def test_by_default_one_run_learns_all_rates(variant: str) -> None:
     config = get_config(variant)
-    assert config.lambdas[0] == 0.0018 and config.lambdas[-1] == pytest.approx(0.05)
+    assert config.lambdas[0] == 0.0018 and config.lambdas[7] == pytest.approx(0.05)
     assert config.model.overrides.to_dict() == {}
+
+
+def test_more_levels_go_on_where_the_papers_stop_and_are_validated_too() -> None:
+    config = get_config("tiny")
+    assert len(config.lambdas) == 12 and config.eval_levels == (0, 3, 7, 11)
+    ratios = [b / a for a, b in itertools.pairwise(config.lambdas)]
+    assert ratios == pytest.approx([(0.05 / 0.0018) ** (1 / 7)] * 11, rel=1e-3)
 
 
 @pytest.mark.parametrize("family", [hcfssnet, tcm, csm, cmamba])
@@ -41,7 +50,7 @@ def test_a_lambda_makes_one_rate_with_gains_that_fit_it() -> None:
 def test_ms_ssim_has_its_own_lambdas_and_crops_that_hold_its_scales() -> None:
     config = get_config("tiny,metric=ms-ssim")
     assert (config.metric, config.crop) == ("ms-ssim", 192)
-    assert config.lambdas[-1] == pytest.approx(60.5)
+    assert config.lambdas[7] == pytest.approx(60.5)
     # Of about the same rate, and so with about the same gains, as .05 of the squared error.
     start = get_config("tiny,metric=ms-ssim,lambda=60.5").model.overrides.gain_start[0]
     assert start == pytest.approx(

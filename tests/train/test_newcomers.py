@@ -12,7 +12,7 @@ import pytest
 from ml_collections import ConfigDict
 from PIL import Image
 
-from configs.hcfssnet import get_config
+from configs.tcm import get_config
 from tests.train.processes import ROOT
 from train import export as exporting
 from train.checks import images_held_out
@@ -160,7 +160,7 @@ class _Terminal:
 def _start(workdir: Path, photos: str, *flags: str) -> subprocess.Popen:
     """A run of the stand-in whose words come back; Python takes output for ASCII, as under a plain locale."""
     command = [sys.executable, "-m", "tests.train.launch", f"--workdir={workdir}"]
-    command += ["--config=configs/hcfssnet.py:tiny", "--config.model.name=stand-in"]
+    command += ["--config=configs/tcm.py:tiny", "--config.model.name=stand-in"]
     command += ["--config.crop=64", "--config.eval_every=0", "--config.data.held_out=0"]
     command += ["--config.log_every=3", "--config.batch_size=2", f"--config.data.path={photos}"]
     return subprocess.Popen(

@@ -19,7 +19,7 @@ from train.errors import BadConfig, CannotSave, Diverged, NoImages, WrongCheckpo
 from train.experiment import build_model, packing_of
 from train.export import export
 from train.mesh import make_mesh
-from train.optimiser import make_optimiser
+from train.optimiser import DIRECTIONS, make_optimiser
 from train.run import train
 from train.state import state_like
 
@@ -36,10 +36,11 @@ def _lines(workdir: Path) -> list[dict]:
     return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.parametrize("optimiser", DIRECTIONS)
 def test_a_run_that_was_stopped_and_resumed_equals_one_that_was_not(
-    config: ConfigDict, tmp_path: Path, stop_at: Callable[[int], None]
+    optimiser: str, config: ConfigDict, tmp_path: Path, stop_at: Callable[[int], None]
 ) -> None:
-    config.checkpoint_minutes = 1e9
+    config.optimiser, config.checkpoint_minutes = optimiser, 1e9
     assert not train(config, tmp_path / "whole")
     stop_at(2)
     assert train(config, tmp_path / "stopped")

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs.hcfssnet import get_config
+from configs.tcm import get_config
 from tests.train.stand_in import create_stand_in
 from train.experiment import build_step, fresh_state, packing_of
 from train.loss import level_importance

@@ -44,7 +44,7 @@ def ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     ValueError as `psnr` does, and for a side under 11 pixels.
     """
     _check_pair(a, b, smallest_side=_WINDOW)
-    return np.asarray(_ssim(a, b))
+    return jax.device_get(_ssim(*jax.device_put((a, b))))
 
 
 def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -58,7 +58,8 @@ def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     sides = a.shape[-3:-1]
     size = bucket(*sides)
     areas = np.broadcast_to(np.asarray(sides, np.int32), (*a.shape[:-3], 2))
-    return np.asarray(ms_ssim_within(_padded(a, size), _padded(b, size), areas))
+    images = jax.device_put((_padded(a, size), _padded(b, size), areas))
+    return jax.device_get(ms_ssim_within(*images))
 
 
 @jax.jit
@@ -97,7 +98,7 @@ def _ms_ssim(x: Array, y: Array, least: float, areas: Array | None = None) -> Ar
 
     areas: of each plane, int `[..., 2]`; None for the whole.
     """
-    score = jnp.ones(x.shape[:-2])
+    score = jnp.ones(x.shape[:-2], x.dtype)
     for weight in _SCALE_WEIGHTS[:-1]:
         _, contrast = _similarity_maps(x, y)
         score *= lower_bound(_plane_mean(contrast, areas), least) ** weight
@@ -129,13 +130,23 @@ def _plane_mean(values: Array, areas: Array | None) -> Array:
         return jnp.mean(values, axis=(-2, -1))
     windows = areas - (_WINDOW - 1)
     kept = jnp.where(_within(values.shape, windows), values, 0)
-    return jnp.sum(kept, axis=(-2, -1)) / (windows[..., 0] * windows[..., 1])
+    return jnp.sum(kept, axis=(-2, -1)) / (windows[..., 0] * windows[..., 1]).astype(kept.dtype)
 
 
 def _within(shape: tuple[int, ...], areas: Array) -> Array:
     """bool `[..., H, W]`: the first rows and columns."""
-    rows, columns = (jnp.arange(n) < areas[..., i, None] for i, n in enumerate(shape[-2:]))
+    rows, columns = (_before(n, areas[..., i]) for i, n in enumerate(shape[-2:]))
     return rows[..., :, None] & columns[..., None, :]
+
+
+def _before(n: int, ends: Array) -> Array:
+    """bool `[..., n]`: the places before each of the ends `[...]`."""
+    return _numbers(n, ends) < ends[..., None]
+
+
+def _numbers(n: int, like: Array) -> Array:
+    """0 to n - 1 behind as many axes of 1 as `like` has, in its type."""
+    return jnp.arange(n, dtype=like.dtype).reshape((1,) * like.ndim + (n,))
 
 
 def _blur(x: Array) -> Array:
@@ -167,7 +178,7 @@ def _halve(x: Array, areas: Array | None) -> Array:
         x = jnp.pad(x, edges, mode="edge")
     else:
         for axis, end in ((-2, areas[..., 0]), (-1, areas[..., 1])):
-            line_after = jnp.arange(x.shape[axis]) == end[..., None]
+            line_after = _numbers(x.shape[axis], end) == end[..., None]
             x = jnp.where(jnp.expand_dims(line_after, -3 - axis), jnp.roll(x, 1, axis), x)
     halves = x.reshape(*x.shape[:-2], x.shape[-2] // 2, 2, x.shape[-1] // 2, 2)
     return jnp.mean(halves, axis=(-3, -1))

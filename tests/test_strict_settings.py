@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from configs.hcfssnet import get_config
 from hcfss_jax.codec import Codec
+from hcfss_jax.metrics import ms_ssim, ms_ssim_of_floats, ssim
 from hcfss_jax.models import create_model
 from hcfss_jax.weights import WeightPackage, make_package
 from tests.small_model import FIELDS, NAME, SMALL, photo, small_package
@@ -94,6 +95,16 @@ def test_a_run_trains_validates_and_codes_under_all_at_once(
     with all_at_once():
         assert not train(config, tmp_path)
     assert '"file_bpp_7": ' in (tmp_path / "metrics.jsonl").read_text()
+
+
+def test_metrics_are_the_same_under_all_at_once() -> None:
+    one, other = photo(176, 180), photo(176, 180, seed=1)
+    before = ssim(one, other), ms_ssim(one, other)
+    with all_at_once():
+        assert (ssim(one, other), ms_ssim(one, other)) == before
+        x = jax.ShapeDtypeStruct((2, 192, 192, 3), "float32")
+        gradient = jax.grad(lambda a, b: jax.numpy.sum(ms_ssim_of_floats(a, b)))
+        assert jax.eval_shape(gradient, x, x).dtype == "float32"
 
 
 @pytest.mark.parametrize(("name", "loops"), [*((name, False) for name in SMALL), (NAME, True)])

@@ -17,8 +17,9 @@ def prepare_jax() -> None:
 
     logging.getLogger("jax").setLevel(logging.ERROR)
     # JAX by itself keeps what took a second to compile; a small model is made of quicker pieces.
+    folder = _cache_folder()
     for name, value in (
-        ("jax_compilation_cache_dir", str(_cache_folder())),
+        ("jax_compilation_cache_dir", folder and str(folder)),
         ("jax_persistent_cache_min_compile_time_secs", 0.1),
     ):
         if name.upper() not in os.environ:
@@ -35,6 +36,10 @@ def programs_folder() -> Path | None:
     return Path(folder) / "programs"
 
 
-def _cache_folder() -> Path:
+def _cache_folder() -> Path | None:
+    """None without a home: nothing is kept then."""
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "hcfss_jax" / "xla"
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "hcfss_jax" / "xla"
+    except RuntimeError:
+        return None

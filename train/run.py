@@ -7,6 +7,7 @@ import jax
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from hcfss_jax.picture_files import counted
 from train.checkpoints import Checkpoints
 from train.checks import check_config
 from train.crop_check import check_crop
@@ -78,9 +79,12 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
 
 def _sources(config: ConfigDict, tell: bool) -> tuple[Source, Source]:
     """(training, held out), with a line on what there is."""
-    training, held_out = split(open_source(config.data.path), config.data.held_out)
+    source = open_source(config.data.path)
+    training, held_out = split(source, config.data.held_out)
     mirrored = check_crop(training, config.crop)
     if tell:
+        if source.passed_over:
+            print(counted(source.passed_over), flush=True)
         print(f"{len(training)} images to train on, {len(held_out)} held out", flush=True)
         if mirrored:
             print(mirrored, flush=True)

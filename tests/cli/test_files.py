@@ -17,7 +17,7 @@ from hcfss_jax.errors import InvalidQuality, NotAnHcfFile
 class FakeCodec:
     """Lossless and quick, with the interface of the real one: files need no model."""
 
-    default_quality = 4.0
+    name, levels, default_quality = "fake", 8, 4.0
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
@@ -153,7 +153,12 @@ def test_two_photos_of_one_name_do_not_overwrite_each_other(codec, here, capsys)
     photo("a.jpg")
     photo("a.png")
     assert main(["compress", "a.jpg", "a.png", "--force"]) == 1
-    assert "a.png: would take the name of the output of a.jpg" in capsys.readouterr().err
+    assert capsys.readouterr().err.splitlines() == [
+        f"hcfss: {one}: would become a.hcf, and so would {other}: nothing was written; "
+        "do them one by one, each with its own -o"
+        for one, other in (("a.jpg", "a.png"), ("a.png", "a.jpg"))
+    ]
+    assert not Path("a.hcf").exists()
     assert main(["compress", "a.png", "-o", "other.hcf"]) == 0
 
 

@@ -32,9 +32,9 @@ class Crop:
 def crops(
     files: Mapping[str, Path], points: Sequence[Point], settings: Sequence[Setting]
 ) -> dict[str, list[Crop]]:
-    """For a few pictures, evenly spread over `files`, which go by name: the original, ours near BPP, the anchors at our size.
+    """For a few pictures, evenly spread over `files`: the original, ours near BPP, the anchors at our size.
 
-    points: of the sweep over these files; the anchors shown are among those measured.
+    files: by name. points: of the sweep over these files; the anchors shown are among those measured.
     """
     chosen = list(files.items())[:: -(-len(files) // _PICTURES)]
     return {

@@ -8,7 +8,7 @@ import numpy as np
 _BLOCK = 16  # pixels a side
 _STEP = 96  # grey levels between neighbours that no eye can miss
 _SHARE = 0.4  # of the pairs of neighbours in a block; checkers of two pixels and stripes of one have half or more
-_KEPT = 0.5  # of a block's deviation: with less it looks flat
+_LOST = 0.5  # of a block's variance; in photos at the lowest quality errors stay below 0.4 of it
 
 
 def finely_contrasted(rgb: np.ndarray) -> np.ndarray:
@@ -27,14 +27,11 @@ def finely_contrasted(rgb: np.ndarray) -> np.ndarray:
 
 
 def lost_blocks(rgb: np.ndarray, decoded: np.ndarray, blocks: np.ndarray) -> int:
-    """How many of these blocks have lost their contrast: they deviate from their mean by less than half of before.
+    """How many of these blocks are lost: their mean squared error is more than half of their variance.
 
-    rgb, decoded: uint8 `[H, W, 3]`. blocks: as `finely_contrasted` returns them.
+    As flat grey it would be all of it. rgb, decoded: uint8 `[H, W, 3]`. blocks: as `finely_contrasted` returns them.
     """
-    return sum(
-        _deviation(decoded, row, column) < _KEPT * _deviation(rgb, row, column)
-        for row, column in blocks
-    )
+    return sum(_is_lost(_block(rgb, *place), _block(decoded, *place)) for place in blocks)
 
 
 def _hard(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -47,6 +44,10 @@ def _is_fine(block: np.ndarray) -> bool:
     return max(along.mean(), down.mean()) >= _SHARE
 
 
-def _deviation(rgb: np.ndarray, row: int, column: int) -> float:
+def _block(rgb: np.ndarray, row: int, column: int) -> np.ndarray:
     top, left = row * _BLOCK, column * _BLOCK
-    return float(rgb[top : top + _BLOCK, left : left + _BLOCK].std(axis=(0, 1)).max())
+    return rgb[top : top + _BLOCK, left : left + _BLOCK].astype(np.float32)
+
+
+def _is_lost(block: np.ndarray, decoded: np.ndarray) -> bool:
+    return bool(np.mean((decoded - block) ** 2) > _LOST * block.var(axis=(0, 1)).mean())

@@ -74,9 +74,9 @@ class Directory:
         self._root = os.path.join(root, "")
         found = search(root)
         self._names = list(found.sizes)
-        self.passed_over = found.passed_over
+        self.passed_over: Mapping[str, int] = found.passed_over
         if found.failed:
-            self.passed_over["that cannot be read"] = len(found.failed)
+            self.passed_over = {**found.passed_over, "that cannot be read": len(found.failed)}
         self.digest = _digest(found.sizes.items())
 
     def __len__(self) -> int:
@@ -97,15 +97,16 @@ class Tar:
     def __init__(self, path: Path):
         """Reads the headers once. Raises NoImages for a compressed tar and for none at all."""
         self._path = path
-        self.passed_over: Counter[str] = Counter()
-        ranges = {}
+        ranges: dict[str, tuple[int, int]] = {}
+        passed_over: Counter[str] = Counter()
         with path.open("rb") as file:
             for name, member in _files(path):
                 kind = _passed_over_as(name, member, file)
                 if kind is None and member is not None:
                     ranges[name] = member.offset_data, member.size
                 elif kind is not None:
-                    self.passed_over[kind] += 1
+                    passed_over[kind] += 1
+        self.passed_over: Mapping[str, int] = passed_over
         self._names = sorted(ranges)
         self._ranges = np.array([ranges[name] for name in self._names], np.int64).reshape(-1, 2)
         self.digest = _digest((name, ranges[name][1]) for name in self._names)
@@ -179,7 +180,7 @@ def _files(path: Path) -> list[tuple[str, tarfile.TarInfo | None]]:
 def _followed(
     member: tarfile.TarInfo, members: Mapping[str, tarfile.TarInfo]
 ) -> tarfile.TarInfo | None:
-    """The member that a link leads to: a second name of the same file (hard), or a path from where it lies (symbolic)."""
+    """Where a link leads: a hard one names a member, a symbolic one a path from its own folder."""
     seen: Counter[str] = Counter()
     found: tarfile.TarInfo | None = member
     while found is not None and (found.islnk() or found.issym()):

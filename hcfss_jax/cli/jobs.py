@@ -50,8 +50,8 @@ class Direction:
     """What a command takes and makes.
 
     takes: says of a file in a folder whether it is one. endings: what names of inputs usually end in. makes: what names
-    of outputs may end in (all lower case, with the dot). default: what they end in where the user does not say. noun: of
-    an input.
+    of outputs may end in, lower case, with the dot. default: what they end in where the user does not say. noun: of an
+    input.
     """
 
     takes: Judge
@@ -63,7 +63,10 @@ class Direction:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """jobs: in the order given. passed_over: files of folders that are none, by kind. searched: whether folders were."""
+    """What is to be done: jobs in the order given.
+
+    passed_over: files in folders that are no inputs, by kind. searched: whether there were folders.
+    """
 
     jobs: list[Job]
     passed_over: Counter[str]

@@ -72,7 +72,7 @@ def compress(args: argparse.Namespace) -> int:
                 f"no file comes nearer to {args.target_bpp:g}"
             )
         if lost := _lost_contrast(codec, planes.rgb, data, wishes):
-            wishes.note(f"{job.origin}: {lost} at quality {found:.3g}")
+            wishes.note(f"{job.origin}: {lost} at quality {found:.3g}; PNG keeps it")
         return data, f"{len(data):,} bytes, {bpp:.3f} bpp, quality {found:.3g}"
 
     return batch.run(todo, work, wishes)
@@ -128,9 +128,7 @@ def _lost_contrast(codec: Codec, rgb: np.ndarray, data: bytes, wishes: batch.Wis
     lost = lost_blocks(rgb, np.asarray(decoded.convert("RGB")), blocks)
     if lost < _WORTH_TELLING:
         return None
-    return (
-        f"hard contrast from pixel to pixel is lost in {lost} of {len(blocks)} blocks that have it"
-    )
+    return f"in {lost} blocks of 16x16 pixels hard contrast from pixel to pixel is lost"
 
 
 def _model_of(data: bytes) -> str:

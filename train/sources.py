@@ -174,11 +174,12 @@ def _files(path: Path) -> list[tuple[str, tarfile.TarInfo | None]]:
             members = {member.name: member for member in archive if not member.isdir()}
     except tarfile.ReadError as error:
         raise NoImages(_why_no_tar(path)) from error
-    return [(name, _followed(member, members)) for name, member in members.items()]
+    known = {posixpath.normpath(name): member for name, member in members.items()}
+    return [(name, _followed(member, known)) for name, member in members.items()]
 
 
 def _followed(
-    member: tarfile.TarInfo, members: Mapping[str, tarfile.TarInfo]
+    member: tarfile.TarInfo, known: Mapping[str, tarfile.TarInfo]
 ) -> tarfile.TarInfo | None:
     """Where a link leads: a hard one names a member, a symbolic one a path from its own folder."""
     seen: Counter[str] = Counter()
@@ -189,8 +190,8 @@ def _followed(
             return None
         target = found.linkname
         if found.issym():
-            target = posixpath.normpath(posixpath.join(posixpath.dirname(found.name), target))
-        found = members.get(target)
+            target = posixpath.join(posixpath.dirname(found.name), target)
+        found = known.get(posixpath.normpath(target))
     return found
 
 

@@ -54,7 +54,7 @@ def test_a_shell_completes_commands_options_and_files(shell, capsys):
     pytest.importorskip("shtab")
     assert main(["completion", shell]) == 0
     script = capsys.readouterr().out
-    for word in ("compress", "import-torch", "--target-bpp", "--no-recursive"):
+    for word in ("compress", "import-torch", "target-bpp", "no-recursive"):
         assert word in script
 
 

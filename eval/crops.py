@@ -30,16 +30,16 @@ class Crop:
 
 
 def crops(
-    files: Sequence[Path], points: Sequence[Point], settings: Sequence[Setting]
+    files: Mapping[str, Path], points: Sequence[Point], settings: Sequence[Setting]
 ) -> dict[str, list[Crop]]:
     """For a few pictures, evenly spread over `files`: the original, ours near BPP, the anchors at our size.
 
-    points: of the sweep over these files; the anchors shown are among those measured.
+    files: by name. points: of the sweep over these files; the anchors shown are among those measured.
     """
-    chosen = files[:: -(-len(files) // _PICTURES)]
+    chosen = list(files.items())[:: -(-len(files) // _PICTURES)]
     return {
-        file.name: _row(file, [point for point in points if point.image == file.name], settings)
-        for file in chosen
+        name: _row(file, [point for point in points if point.image == name], settings)
+        for name, file in chosen
     }
 
 

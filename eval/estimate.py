@@ -3,7 +3,6 @@
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +13,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from eval.measure import estimated
-from eval.sweep import Setting, Sweep, read_picture
+from eval.sweep import Pictures, Setting, Sweep, read_picture
 from hcfss_jax.codec import Codec
 from hcfss_jax.errors import HcfError
 from hcfss_jax.models.estimate import Estimate, estimate
@@ -35,7 +34,7 @@ class _Item(NamedTuple):
 _Size = tuple[int, int]
 
 
-def sweep_estimates(files: Sequence[Path], settings: Sequence[Setting], batch: int) -> Sweep:
+def sweep_estimates(pictures: Pictures, settings: Sequence[Setting], batch: int) -> Sweep:
     """Every picture at every setting, `batch` pictures of one bucket at a time on each device.
 
     A picture that fails is named and skipped, with its batch where the device gave up; Ctrl-C keeps those before it.
@@ -43,22 +42,22 @@ def sweep_estimates(files: Sequence[Path], settings: Sequence[Setting], batch: i
     """
     for codec, _ in settings:
         check_parameters(codec.package, codec.model)
-    done = Sweep()
+    done = Sweep(skipped=dict(pictures.failed))
     at_a_time = batch * jax.local_device_count()
     waiting: dict[tuple[Codec, _Size], list[_Item]] = defaultdict(list)
     try:
-        for file in tqdm(files, unit="image", disable=None):
+        for name, file in tqdm(pictures.files.items(), unit="image", disable=None):
             try:
                 picture, note = read_picture(file)
                 _check_size(picture)
             except (HcfError, OSError, MemoryError) as error:
-                done.skipped[file.name] = str(error) or type(error).__name__
+                done.skipped[name] = str(error) or type(error).__name__
                 continue
-            done.enter(file.name, picture, note)
+            done.enter(name, picture, note)
             for codec, quality in settings:
                 size = arrays_of(codec.model, picture.height, picture.width)
                 queue = waiting[codec, size]
-                queue.append(_Item(file.name, picture, quality))
+                queue.append(_Item(name, picture, quality))
                 if len(queue) == at_a_time:
                     _measure(done, codec, size, queue, at_a_time)
                     queue.clear()

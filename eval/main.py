@@ -27,6 +27,7 @@ from eval.sweep import Setting, find_images, sweep
 from hcfss_jax.codec import Codec, load
 from hcfss_jax.errors import HcfError, InvalidQuality
 from hcfss_jax.jax_settings import prepare_jax
+from hcfss_jax.picture_files import counted, printable
 from hcfss_jax.weights import DEFAULT_WEIGHTS
 
 INTERRUPTED = 130  # as shells say it
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(args)
     except (HcfError, OSError) as error:
-        print(f"eval.main: {error}", file=sys.stderr)
+        print(printable(f"eval.main: {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:  # beside the pictures, which have their own way
         return INTERRUPTED
@@ -53,20 +54,22 @@ def _run(args: argparse.Namespace) -> int:
         _check_writable(args.out)
     codecs = [load(name) for name in args.weights]
     settings = _settings(codecs, args.qualities)
-    files = find_images(args.data)[: args.limit]
+    pictures = find_images(args.data, args.recursive).first(args.limit)
+    if pictures.passed_over:
+        print(counted(pictures.passed_over))
     if args.estimate:
-        done, anchors = sweep_estimates(files, settings, args.batch), []
+        done, anchors = sweep_estimates(pictures, settings, args.batch), []
     else:
-        done, anchors = sweep(files, settings, args.anchors), args.anchors
+        done, anchors = sweep(pictures, settings, args.anchors), args.anchors
     if not done.pictures:
         why = "; ".join(f"{name}: {reason}" for name, reason in done.skipped.items())
         raise HcfError(f"no picture was measured ({why or 'interrupted'})")
     set_name = published.recognise(done.digest) if args.published == "auto" else args.published
-    data = published.load(set_name)["set"] if set_name else args.data.resolve().name
+    data = published.load(set_name)["set"] if set_name else printable(args.data.resolve().name)
     report = make_report(codecs, done, data, anchors, set_name)
     print_report(report)
     if args.out:
-        shown = [file for file in files if file.name in done.pictures]
+        shown = {name: file for name, file in pictures.files.items() if name in done.pictures}
         try:
             write_report(args.out, report, done.points)
             if not (args.estimate or done.interrupted):
@@ -123,6 +126,12 @@ def _parser() -> argparse.ArgumentParser:
         "--weights", nargs="+", default=[DEFAULT_WEIGHTS], help="a model's name, or files"
     )
     parser.add_argument("--data", type=Path, required=True, help="a folder of pictures")
+    parser.add_argument(
+        "--recursive",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="look into its folders, too; default: yes",
+    )
     parser.add_argument("--out", type=Path, help="the folder for the report")
     parser.add_argument(
         "--qualities", type=float, nargs="+", help="default: every level of the model"

@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write, read, compare; the exit code."""
     args = _parser().parse_args(argv)
     try:
-        results = _measure(args, find_images(args.data)[: args.limit])
+        results = _measure(args, _pictures(args))
     except (HcfError, OSError, subprocess.CalledProcessError) as error:
         print(f"eval.noise: {error}", file=sys.stderr)
         return 1
@@ -53,6 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.record and not wrong:
         _record(args.record, load_package(args.weights), results)
     return int(wrong > 0)
+
+
+def _pictures(args: argparse.Namespace) -> list[Path]:
+    """Of the folder itself: each becomes a file that is named after it."""
+    found = find_images(args.data, recursive=False).first(args.limit)
+    return list(found.files.values())
 
 
 def _measure(args: argparse.Namespace, pictures: Sequence[Path]) -> Results:

@@ -1,9 +1,12 @@
 """Every picture of a folder at every quality and through every anchor, whatever happens on the way."""
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from jax.errors import JaxRuntimeError
 from PIL import Image
@@ -13,6 +16,7 @@ from eval.measure import Point, measure, measure_anchors
 from hcfss_jax.codec import Codec
 from hcfss_jax.errors import HcfError
 from hcfss_jax.images import Planes, read_image, to_pil
+from hcfss_jax.picture_files import counted, printable, search
 
 Setting = tuple[Codec, float]
 
@@ -45,27 +49,44 @@ class Sweep:
         return hashlib.sha256(" ".join(sorted(self.pictures.values())).encode()).hexdigest()[:16]
 
 
-def find_images(folder: Path) -> list[Path]:
-    """The picture files of a folder, by name. Raises HcfError where there are none."""
-    Image.init()
-    suffixes = {end for end, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+class Pictures(NamedTuple):
+    """The picture files of a folder, by name, and what else is there: see `hcfss_jax.picture_files.search`."""
+
+    files: dict[str, Path]
+    passed_over: Mapping[str, int]
+    failed: dict[str, str]
+
+    def first(self, count: int | None) -> Pictures:
+        """So many of the files."""
+        return self._replace(files=dict(list(self.files.items())[:count]))
+
+
+def find_images(folder: Path, recursive: bool = True) -> Pictures:
+    """The pictures of a folder, at any depth or in itself alone. Raises HcfError where there are none."""
     if not folder.is_dir():
         raise HcfError(f"{folder} is no folder: give --data one with pictures")
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in suffixes and p.is_file())
-    if not found:
-        raise HcfError(f"{folder} holds no picture: give --data another folder")
-    return found
+    found = search(folder, recursive=recursive)
+    if not found.sizes:
+        told = counted(found.passed_over)
+        raise HcfError(
+            f"{folder} holds no picture{f' ({told})' * bool(told)}: give --data another folder"
+        )
+    return Pictures(
+        {printable(name): folder / name for name in found.sizes},
+        found.passed_over,
+        {printable(name): str(error) for name, error in found.failed.items()},
+    )
 
 
-def sweep(files: Sequence[Path], settings: Sequence[Setting], anchors: Sequence[str]) -> Sweep:
-    """Measure the files one by one. A picture that fails is named and skipped; Ctrl-C keeps those before it."""
-    done = Sweep()
+def sweep(pictures: Pictures, settings: Sequence[Setting], anchors: Sequence[str]) -> Sweep:
+    """Measure the pictures one by one. A picture that fails is named and skipped; Ctrl-C keeps those before it."""
+    done = Sweep(skipped=dict(pictures.failed))
     try:
-        for file in tqdm(files, unit="image", disable=None):
+        for name, file in tqdm(pictures.files.items(), unit="image", disable=None):
             try:
-                _measure(done, file, settings, anchors)
+                _measure(done, name, file, settings, anchors)
             except (HcfError, OSError, MemoryError, JaxRuntimeError) as error:
-                done.skipped[file.name] = str(error) or type(error).__name__
+                done.skipped[name] = str(error) or type(error).__name__
     except KeyboardInterrupt:
         done.interrupted = True
     return done
@@ -80,10 +101,12 @@ def read_picture(file: Path) -> tuple[Image.Image, str]:
     return to_pil(Planes(planes.rgb, grey=planes.grey)), "; ".join(notes)
 
 
-def _measure(done: Sweep, file: Path, settings: Sequence[Setting], anchors: Sequence[str]) -> None:
+def _measure(
+    done: Sweep, name: str, file: Path, settings: Sequence[Setting], anchors: Sequence[str]
+) -> None:
     """All of one picture or nothing, so that every mean is over the same pictures."""
     picture, note = read_picture(file)
-    points = [measure(codec, file.name, picture, quality) for codec, quality in settings]
-    points += measure_anchors(anchors, file.name, picture)
+    points = [measure(codec, name, picture, quality) for codec, quality in settings]
+    points += measure_anchors(anchors, name, picture)
     done.points += points
-    done.enter(file.name, picture, note)
+    done.enter(name, picture, note)

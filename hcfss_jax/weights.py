@@ -189,6 +189,13 @@ def _find(name_or_path: str | os.PathLike[str]) -> Path:
     path = Path(name_or_path)
     if path.is_file():
         return path
+    from hcfss_jax.models import model_names  # JAX with it, for the message alone
+
+    if name_or_path in model_names():
+        raise UnknownModel(
+            f"{name_or_path} has no weights yet: train it, or give a file of its weights "
+            f"(with the library come {', '.join(shipped_names())})"
+        )
     raise UnknownModel(
         f"{str(name_or_path)!r} is neither a file nor weights that come with the library "
         f"({', '.join(shipped_names()) or 'none are here'})"

@@ -1,7 +1,11 @@
 """Write a file whole or not at all."""
 
+import itertools
 import os
+import stat
 from pathlib import Path
+
+_numbers = itertools.count()
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -9,11 +13,33 @@ def write_whole(path: Path, data: bytes) -> None:
 
     Written beside it under another name and moved there when complete: whoever looks at `path`
     sees what was there before, or all of the new. Nothing stays behind after an error or Ctrl-C.
+    A symbolic link stays one: what it leads to is written. Devices and pipes are written into.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    if is_stream(path):
+        with path.open("wb") as file:
+            file.write(data)
+        return
+    place = Path(os.path.realpath(path)) if path.is_symlink() else path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_beside(place)
     try:
         partial.write_bytes(data)
-        os.replace(partial, path)
+        os.replace(partial, place)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a path is a device, a pipe, or one of this process's open files: nothing that could be replaced."""
+    if path.parent in (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")) and path.exists():
+        return True
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def partial_beside(path: Path) -> Path:
+    """A name for what will be `path`: hidden, of this process alone, and short, as the name of `path` may not be."""
+    return path.with_name(f".{os.getpid()}-{next(_numbers)}.partial")

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from hcfss_jax.picture_files import counted, printable
+from hcfss_jax.whole_file import partial_beside
 from train.errors import NoImages, TrainingError
 from train.interrupt import exit_code_of_ctrl_c
 from train.photos import decode
@@ -39,8 +41,9 @@ def _run(args: argparse.Namespace) -> None:
         write_shards(readable, name, args.shards, replaced=old)
     except (TrainingError, OSError, RuntimeError) as error:
         sys.exit(f"train.pack: {error}")
-    left_out = len(source) - len(readable)
-    print(f"{len(readable)} images in {args.shards} shards: {name}; {left_out} could not be read")
+    told = [f"{len(source) - len(readable)} could not be read"]
+    told += [counted(source.passed_over)] * bool(source.passed_over)
+    print(printable(f"{len(readable)} images in {args.shards} shards: {name}; {', '.join(told)}"))
 
 
 def find_readable(source: Source) -> Subset:
@@ -74,7 +77,7 @@ def write_shards(source: Source, name: str, count: int, replaced: Sequence[Path]
     if not 1 <= count <= len(source):
         raise NoImages(f"{len(source)} images cannot fill {count} shards: change --shards")
     paths = [shard_path(name, shard, count) for shard in range(count)]
-    partial = [path.with_name(f".{path.name}.{os.getpid()}.partial") for path in paths]
+    partial = [partial_beside(path) for path in paths]
     paths[0].parent.mkdir(parents=True, exist_ok=True)
     try:
         with tqdm(desc="packing", total=len(source), disable=None) as progress:

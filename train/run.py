@@ -7,6 +7,7 @@ import jax
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from hcfss_jax.picture_files import counted
 from train.checkpoints import Checkpoints
 from train.checks import check_config, few_images, images_held_out
 from train.crop_check import check_crop
@@ -107,6 +108,8 @@ def _sources(config: ConfigDict, tell: bool) -> tuple[Source, Source]:
     training, held_out = split(source, count)
     mirrored = check_crop(training, config.crop)
     if tell:
+        if source.passed_over:
+            print(counted(source.passed_over), flush=True)
         print(f"{len(training)} images to train on, {len(held_out)} held out", flush=True)
         for line in (note, mirrored, few_images(len(training))):
             if line:

@@ -10,9 +10,10 @@ import hashlib
 import itertools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hcfss_jax.picture_files import printable
 from train.errors import NoImages
 
 SUFFIX = ".array_record"
@@ -58,6 +59,7 @@ class ArrayRecords:
 
     def __init__(self, shards: Sequence[Path]):
         """Looks into each shard for its number of records. Raises NoImages for a damaged one."""
+        self.passed_over: Mapping[str, int] = {}
         self._names = [shard.name for shard in shards]
         self._readers = [_reader(shard) for shard in shards]
         counts = [len(reader) for reader in self._readers]
@@ -76,7 +78,7 @@ class ArrayRecords:
     def name(self, index: int) -> str:
         """FILE[RECORD]."""
         shard, record = self._place(index)
-        return f"{self._names[shard]}[{record}]"
+        return printable(f"{self._names[shard]}[{record}]")
 
     def _place(self, index: int) -> tuple[int, int]:
         shard = bisect.bisect_right(self._ends, index)

@@ -1,19 +1,22 @@
 """Encoded images by their number: from a directory, a tar file, or ArrayRecord shards.
 
 Every kind is sorted by name, so all hosts of a run see the same order, holds no open file that
-threads would share, and can be pickled into worker processes.
+threads would share, and can be pickled into worker processes. What is an image is decided by
+`hcfss_jax.picture_files`, as for the command line.
 """
 
 import hashlib
 import os
+import posixpath
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import numpy as np
-from PIL import Image
 
+from hcfss_jax.picture_files import HEAD, counted, passed_over_as, printable, search
 from train.errors import NoImages
 from train.shards import ArrayRecords, find_shards
 
@@ -22,10 +25,11 @@ class Source(Protocol):
     """Random access to encoded images.
 
     digest: a short hash of the sorted names and sizes, which tells when the data of a run that
-    goes on have changed.
+    goes on have changed. passed_over: how many files were not taken, by kind.
     """
 
     digest: str
+    passed_over: Mapping[str, int]
 
     def __len__(self) -> int: ...
 
@@ -38,7 +42,7 @@ class Source(Protocol):
 def open_source(path: str | os.PathLike[str]) -> Source:
     """The images at `path`: a directory, an uncompressed tar, or ArrayRecord (`train.shards`).
 
-    Files without an image's extension and hidden ones are passed over; nothing is decoded.
+    Hidden files and those that are no images are passed over and counted; nothing is decoded.
     Raises NoImages.
     """
     try:
@@ -46,7 +50,8 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     except OSError as error:
         raise NoImages(f"{path} cannot be read: {error}") from error
     if not len(source):
-        raise NoImages(f"{path} holds no file with an image's extension (.png, .jpg, …)")
+        told = counted(source.passed_over)
+        raise NoImages(f"{path} holds no image" + f": {told}" * bool(told))
     return source
 
 
@@ -67,14 +72,12 @@ class Directory:
 
     def __init__(self, root: Path):
         self._root = os.path.join(root, "")
-        extensions = _image_extensions()
-        sizes = {
-            entry.path.removeprefix(self._root): entry.stat().st_size
-            for entry in _files(self._root)
-            if _is_image(entry.name, extensions)
-        }
-        self._names = sorted(sizes)
-        self.digest = _digest((name, sizes[name]) for name in self._names)
+        found = search(root)
+        self._names = list(found.sizes)
+        self.passed_over: Mapping[str, int] = found.passed_over
+        if found.failed:
+            self.passed_over = {**found.passed_over, "that cannot be read": len(found.failed)}
+        self.digest = _digest(found.sizes.items())
 
     def __len__(self) -> int:
         return len(self._names)
@@ -85,21 +88,25 @@ class Directory:
 
     def name(self, index: int) -> str:
         """The path from the directory on."""
-        return self._names[index]
+        return printable(self._names[index])
 
 
 class Tar:
-    """The images of an uncompressed tar, each a range of its bytes."""
+    """The images of an uncompressed tar, each a range of its bytes. Links to other members are followed."""
 
     def __init__(self, path: Path):
         """Reads the headers once. Raises NoImages for a compressed tar and for none at all."""
         self._path = path
-        extensions = _image_extensions()
-        ranges = {
-            member.name: (member.offset_data, member.size)
-            for member in _members(path)
-            if _is_image(os.path.basename(member.name), extensions)
-        }
+        ranges: dict[str, tuple[int, int]] = {}
+        passed_over: Counter[str] = Counter()
+        with path.open("rb") as file:
+            for name, member in _files(path):
+                kind = _passed_over_as(name, member, file)
+                if kind is None and member is not None:
+                    ranges[name] = member.offset_data, member.size
+                elif kind is not None:
+                    passed_over[kind] += 1
+        self.passed_over: Mapping[str, int] = passed_over
         self._names = sorted(ranges)
         self._ranges = np.array([ranges[name] for name in self._names], np.int64).reshape(-1, 2)
         self.digest = _digest((name, ranges[name][1]) for name in self._names)
@@ -115,7 +122,7 @@ class Tar:
 
     def name(self, index: int) -> str:
         """The member's path."""
-        return self._names[index]
+        return printable(self._names[index])
 
 
 class Subset:
@@ -125,6 +132,7 @@ class Subset:
         self._source, self._indices = source, np.asarray(indices, np.int64)
         chosen = hashlib.sha256(source.digest.encode() + self._indices.tobytes())
         self.digest = chosen.hexdigest()[:16]
+        self.passed_over = source.passed_over
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -156,36 +164,51 @@ def spread(count: int, chosen: int) -> np.ndarray:
     return (2 * np.arange(chosen) + 1) * count // (2 * max(chosen, 1))
 
 
-def _image_extensions() -> tuple[str, ...]:
-    """Of the formats that Pillow can read; it knows others that it only writes."""
-    Image.init()
-    return tuple(ext for ext, kind in Image.registered_extensions().items() if kind in Image.OPEN)
+def _files(path: Path) -> list[tuple[str, tarfile.TarInfo | None]]:
+    """(name, where its bytes lie) of all in an uncompressed tar but folders; None for a link that leads nowhere.
 
-
-def _is_image(file_name: str, extensions: tuple[str, ...]) -> bool:
-    # macOS leaves a hidden "._photo.jpg", which is no image, beside each photo of an archive.
-    return file_name.lower().endswith(extensions) and not file_name.startswith(".")
-
-
-def _files(root: str) -> Iterator[os.DirEntry[str]]:
-    """Every file under `root`; a folder's listing says what is one, without a look at each."""
-    folders = [root]
-    while folders:
-        with os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
-                elif entry.is_file():
-                    yield entry
-
-
-def _members(path: Path) -> list[tarfile.TarInfo]:
-    """The files of an uncompressed tar. Raises NoImages."""
+    A name that is there twice counts once, by its last: so an archive is updated. Raises NoImages.
+    """
     try:
         with tarfile.open(path, "r:") as archive:
-            return [member for member in archive if member.isfile()]
+            members = {member.name: member for member in archive if not member.isdir()}
     except tarfile.ReadError as error:
         raise NoImages(_why_no_tar(path)) from error
+    known = {posixpath.normpath(name): member for name, member in members.items()}
+    return [(name, _followed(member, known)) for name, member in members.items()]
+
+
+def _followed(
+    member: tarfile.TarInfo, known: Mapping[str, tarfile.TarInfo]
+) -> tarfile.TarInfo | None:
+    """Where a link leads: a hard one names a member, a symbolic one a path from its own folder."""
+    seen: Counter[str] = Counter()
+    found: tarfile.TarInfo | None = member
+    while found is not None and (found.islnk() or found.issym()):
+        seen[found.name] += 1
+        if seen[found.name] > 1:
+            return None
+        target = found.linkname
+        if found.issym():
+            target = posixpath.join(posixpath.dirname(found.name), target)
+        found = known.get(posixpath.normpath(target))
+    return found
+
+
+def _passed_over_as(name: str, member: tarfile.TarInfo | None, file: BinaryIO) -> str | None:
+    """None for an image; else how it is counted."""
+    if any(part.startswith(".") for part in name.split("/") if part not in (".", "..")):
+        return "hidden"
+    if member is None:
+        return "linked to what is not here"
+    if not member.isreg() or member.issparse():
+        return "no regular file"
+
+    def head() -> bytes:
+        file.seek(member.offset_data)
+        return file.read(min(HEAD, member.size))
+
+    return passed_over_as(posixpath.basename(name), head)
 
 
 def _why_no_tar(path: Path) -> str:

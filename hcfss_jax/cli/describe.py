@@ -1,35 +1,67 @@
 """`hcfss info` and `hcfss models`: what files and models say of themselves."""
 
 import argparse
+import json
+import sys
 from pathlib import Path
+from typing import Any
 
-from hcfss_jax.cli.batch import complain, explain
+from hcfss_jax.cli.jobs import STANDARD
+from hcfss_jax.cli.messages import complain, explain
 from hcfss_jax.coding import Extra, unpack
 from hcfss_jax.jax_settings import prepare_jax
+from hcfss_jax.picture_files import printable
 
 
 def info(args: argparse.Namespace) -> int:
-    """Print what stands in a file's header; no weights are needed. The exit code."""
-    try:
-        data = Path(args.file).read_bytes()
-        header, stream, extras = unpack(data)
-    except Exception as error:
-        complain(f"{args.file}: {explain(error, args.file)}")
-        return 1
-    beside = [f"{Extra(kind).name} ({len(payload):,} bytes)" for kind, payload in extras.items()]
-    rows = {
-        "file": f"{len(data):,} bytes",
-        "picture": f"{header.width}x{header.height} pixels, {header.colour}",
-        "rate": f"{8 * len(data) / (header.width * header.height):.3f} bpp",
+    """Print what stands in the headers of files; no weights are needed. The exit code."""
+    known = []
+    for path in args.paths:
+        try:
+            data = sys.stdin.buffer.read() if path == STANDARD else Path(path).read_bytes()
+            known.append(_facts(printable(path), data))
+        except Exception as error:
+            complain(f"{path}: {explain(error, path)}")
+    if args.json:
+        print(json.dumps(known, indent=1))
+    else:
+        several = len(args.paths) > 1
+        print("\n\n".join(_told(facts, several) for facts in known), end="\n" * bool(known))
+    return int(len(known) < len(args.paths))
+
+
+def _facts(path: str, data: bytes) -> dict[str, Any]:
+    """What is known of a file, as JSON holds it. Raises what `unpack` raises."""
+    header, stream, extras = unpack(data)
+    return {
+        "path": path,
+        "bytes": len(data),
+        "width": header.width,
+        "height": header.height,
+        "colour": header.colour,
+        "bpp": 8 * len(data) / (header.width * header.height),
         "model": header.model,
         "weights": header.fingerprint.hex(),
-        "quality": f"{header.quality:g}",
-        "symbols": f"{len(stream):,} bytes",
+        "quality": header.quality,
+        "symbols": len(stream),
+        "extras": {Extra(kind).name: len(payload) for kind, payload in extras.items()},
+    }
+
+
+def _told(facts: dict[str, Any], by_name: bool) -> str:
+    beside = [f"{name} ({size:,} bytes)" for name, size in facts["extras"].items()]
+    rows = {
+        "file": f"{facts['bytes']:,} bytes",
+        "picture": f"{facts['width']}x{facts['height']} pixels, {facts['colour']}",
+        "rate": f"{facts['bpp']:.3f} bpp",
+        "model": facts["model"],
+        "weights": facts["weights"],
+        "quality": f"{facts['quality']:g}",
+        "symbols": f"{facts['symbols']:,} bytes",
         "beside them": ", ".join(beside) or "nothing",
     }
-    for name, value in rows.items():
-        print(f"{name:<12} {value}")
-    return 0
+    lines = [f"{name:<12} {value}" for name, value in rows.items()]
+    return "\n".join([facts["path"]] * by_name + lines)
 
 
 def models(args: argparse.Namespace) -> int:

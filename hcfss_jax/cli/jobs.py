@@ -2,10 +2,17 @@
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from hcfss_jax.cli.messages import explain
 from hcfss_jax.errors import HcfError
+from hcfss_jax.picture_files import Judge, counted, search
+from hcfss_jax.whole_file import is_stream
+
+STANDARD = "-"
+"""What stands for standard input among inputs and for standard output as the output."""
 
 
 class BadPaths(HcfError):
@@ -14,88 +21,210 @@ class BadPaths(HcfError):
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """One file to make. problem: why it cannot be made, where that is known beforehand."""
+    """One file to make.
 
-    source: Path
-    target: Path
+    source: None for standard input. target: None for standard output. named: whether the user gave this very output.
+    beside: whether it lies where the input lies because the user gave none. problem: why it cannot be made, where that
+    is known beforehand.
+    """
+
+    source: Path | None
+    target: Path | None
+    named: bool = False
+    beside: bool = False
     problem: str | None = None
+
+    @property
+    def origin(self) -> str:
+        """What a user calls the input."""
+        return "standard input" if self.source is None else str(self.source)
+
+    @property
+    def output(self) -> str:
+        """What a user calls the output."""
+        return "standard output" if self.target is None else str(self.target)
 
 
 @dataclasses.dataclass(frozen=True)
 class Direction:
-    """What a command takes and makes: suffixes (lower case, with the dot) and a noun."""
+    """What a command takes and makes.
 
-    takes: frozenset[str]
-    makes: frozenset[str]
+    takes: says of a file in a folder whether it is one. endings: what names of inputs usually end in. makes: what names
+    of outputs may end in, lower case, with the dot. default: what they end in where the user does not say. noun: of an
+    input.
+    """
+
+    takes: Judge
+    endings: frozenset[str]
+    makes: Sequence[str]
     default: str
     noun: str
 
 
-def plan(paths: list[str], output: str | None, direction: Direction) -> list[Job]:
-    """One job for each input, folders searched recursively, in the order given.
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is to be done: jobs in the order given.
 
-    The last of several paths is the output where it is a folder (or ends like one, or is new and
-    without suffix) or has a suffix that the command makes; `output` says it outright. Without
-    an output, files appear beside their inputs. Raises BadPaths.
+    passed_over: files in folders that are no inputs, by kind. searched: whether there were folders.
+    """
+
+    jobs: list[Job]
+    passed_over: Counter[str]
+    searched: bool
+
+
+def plan(
+    paths: list[str], output: str | None, direction: Direction, recursive: bool = True
+) -> Plan:
+    """One job for each input, those of folders in the order of their names.
+
+    The last of several paths is the output where it is a folder (or ends like one, or is new and without suffix), has a
+    suffix that the command makes, or is a device, a pipe or "-"; `output` says it outright. Without an output, files
+    appear beside their inputs, and what comes out of a pipe goes into one. Raises BadPaths.
     """
     if output is None and len(paths) > 1 and _is_output(paths[-1], direction):
         *paths, output = paths
-    inputs = [(Path(p), found) for p in paths for found in _search(Path(p), direction)]
+    inputs = _Inputs(paths, direction, recursive)
     if output is not None and not _is_folder(output):
-        return [_single(inputs, paths, Path(output))]
-    folder = None if output is None else Path(output)
-    jobs = []
-    for root, source in inputs:
-        place = source
-        if folder is not None:
-            place = folder / (source.relative_to(root) if root != source else source.name)
-        jobs.append(Job(source, place.with_suffix(direction.default)))
-    return list(_without_collisions(jobs))
+        jobs = [_single(inputs, output, direction)]
+    else:
+        folder = None if output is None else Path(output)
+        jobs = [*inputs.jobs(folder, direction.default), *inputs.failed]
+    return Plan(list(_without_collisions(jobs)), inputs.passed_over, inputs.searched)
 
 
-def _single(inputs: list[tuple[Path, Path]], paths: list[str], output: Path) -> Job:
-    if len(inputs) != 1 or Path(paths[0]).is_dir():
-        raise BadPaths(f"{output}: is one file, but there are several inputs: name a folder")
-    source = inputs[0][1]
-    if output.exists() and source.exists() and output.samefile(source):
+class _Inputs:
+    """What the paths of a command line stand for.
+
+    found: (folder, file) of a file in a folder, (None, file) of a file that was named, None for standard input.
+    """
+
+    def __init__(self, paths: list[str], direction: Direction, recursive: bool):
+        self.found: list[tuple[Path | None, Path | None]] = []
+        self.failed: list[Job] = []
+        self.passed_over: Counter[str] = Counter()
+        self.searched = False
+        if paths.count(STANDARD) > 1:
+            raise BadPaths("standard input (-) can be read once")
+        for path in paths:
+            if path != STANDARD and os.path.isdir(path):
+                self._search(Path(path), direction, recursive)
+            else:
+                self.found.append((None, None if path == STANDARD else Path(path)))
+        self._endings = direction.endings
+
+    def jobs(self, folder: Path | None, ending: str) -> Iterator[Job]:
+        """A job for each, its output in `folder`, where there is one, or beside it."""
+        seen = set()
+        for root, source in self.found:
+            if source is None or (folder is None and is_stream(source)):
+                if folder is not None:
+                    raise BadPaths(
+                        f"{folder}: what standard input becomes needs the name of a file"
+                    )
+                yield Job(source, None, named=True)
+                continue
+            if (place := os.path.abspath(source)) in seen:
+                continue  # the same file, given twice
+            seen.add(place)
+            name = source.name
+            if source.suffix.lower() in self._endings:
+                name = source.stem
+            name += ending
+            if folder is None:
+                yield Job(source, source.with_name(name), beside=True)
+            else:
+                deeper = source.parent.relative_to(root) if root else ""
+                yield Job(source, folder / deeper / name)
+
+    def _search(self, folder: Path, direction: Direction, recursive: bool) -> None:
+        self.searched = True
+        found = search(folder, direction.takes, recursive)
+        # Nobody wonders what became of what the command itself makes.
+        made = {kind for kind in found.passed_over if kind in direction.makes}
+        passed_over = Counter({k: n for k, n in found.passed_over.items() if k not in made})
+        if not found.sizes and not found.failed:
+            told = f" ({counted(passed_over)})" if passed_over else ""
+            raise BadPaths(
+                f"{folder}: holds no {direction.noun}{told}: name another folder or a file"
+            )
+        self.found += [(folder, folder / name) for name in found.sizes]
+        for name, error in found.failed.items():
+            self.failed.append(Job(folder / name, None, problem=explain(error, folder / name)))
+        self.passed_over += passed_over
+
+
+def _single(inputs: _Inputs, output: str, direction: Direction) -> Job:
+    if len(inputs.found) != 1 or inputs.searched:
+        told = "standard output" if output == STANDARD else output
+        raise BadPaths(f"{told}: is one file, but there are several inputs: name a folder")
+    source = inputs.found[0][1]
+    if output == STANDARD:
+        return Job(source, None, named=True)
+    target = Path(output)
+    if is_stream(target):
+        return Job(source, target, named=True)
+    if source and target.exists() and source.exists() and target.samefile(source):
         raise BadPaths(f"{output}: is the input itself: give the output another name")
-    return Job(source, output)
+    _check_ending(output, direction)
+    return Job(source, target, named=True)
+
+
+def _check_ending(output: str, direction: Direction) -> None:
+    if Path(output).suffix.lower() not in direction.makes:
+        raise BadPaths(
+            f"{output}: an output ends in {', '.join(direction.makes)}; a folder that is new, in /"
+        )
 
 
 def _is_output(path: str, direction: Direction) -> bool:
-    return _is_folder(path) or Path(path).suffix.lower() in direction.makes
+    if path == STANDARD or _is_folder(path) or is_stream(Path(path)):
+        return True
+    suffix = Path(path).suffix.lower()
+    if suffix in direction.makes:
+        return True
+    if suffix in direction.endings or Path(path).exists():
+        return False
+    _check_ending(path, direction)  # neither an output nor there: a slip of the pen
+    return True
 
 
 def _is_folder(path: str) -> bool:
     """Whether a path is a folder, or would be one if it were made."""
+    if path == STANDARD:
+        return False
     separators = tuple(filter(None, (os.sep, os.altsep)))
     place = Path(path)
-    return place.is_dir() or path.endswith(separators) or not (place.exists() or place.suffix)
-
-
-def _search(path: Path, direction: Direction) -> Iterator[Path]:
-    """The file itself, or every file of the right suffix in a folder, hidden ones aside."""
-    if not path.is_dir():
-        yield path
-        return
-    found = [
-        file
-        for file in sorted(path.rglob("*"))
-        if file.suffix.lower() in direction.takes
-        and not any(part.startswith(".") for part in file.relative_to(path).parts)
-        and file.is_file()
-    ]
-    if not found:
-        raise BadPaths(f"{path}: holds no {direction.noun}: name another folder or a file")
-    yield from found
+    return (
+        place.is_dir() or path.endswith(separators) or not (os.path.lexists(path) or place.suffix)
+    )
 
 
 def _without_collisions(jobs: Iterable[Job]) -> Iterator[Job]:
-    """Where two inputs share an output, the second is a problem and not a loss."""
-    taken: dict[Path, Path] = {}
+    """Where inputs share an output, or one of them is an output, that is a problem of each and not a loss."""
+    jobs = list(jobs)
+    takers: dict[str, list[Job]] = {}
     for job in jobs:
-        if (first := taken.setdefault(job.target, job.source)) == job.source:
-            yield job
-        else:
-            problem = f"would take the name of the output of {first}: do it alone, with -o"
-            yield dataclasses.replace(job, problem=problem)
+        if job.target is not None and not is_stream(job.target):
+            takers.setdefault(_place(job.target), []).append(job)
+    sources = {_place(job.source): job for job in jobs if job.source is not None}
+    for job in jobs:
+        place = _place(job.target) if job.target is not None else ""
+        others = [str(other.source) for other in takers.get(place, ()) if other is not job]
+        if others:
+            problem = (
+                f"would become {job.target}, and so would {', '.join(others)}: nothing was written; "
+                "do them one by one, each with its own -o"
+            )
+            job = dataclasses.replace(job, problem=problem)
+        elif place in sources:
+            problem = (
+                f"would become {job.target}, which is an input: give the output a name with -o"
+            )
+            job = dataclasses.replace(job, problem=problem)
+        yield job
+
+
+def _place(path: Path) -> str:
+    """The same for all names of one file."""
+    return os.path.normcase(os.path.realpath(path))

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from hcfss_jax.cli.batch import complain
+from hcfss_jax.cli.messages import complain
 from hcfss_jax.jax_settings import prepare_jax
 
 

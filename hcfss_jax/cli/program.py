@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import math
 import os
 import signal
@@ -9,34 +10,52 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hcfss_jax.cli.batch import complain, explain
+from hcfss_jax import __version__
+from hcfss_jax.cli.messages import complain, explain
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code: 0, 1 for failures, 2 for usage, 130 for Ctrl-C."""
-    args = _parser().parse_args(argv)
+    _print_any_name()
+    args = _parse(argv)
     try:
         # Ctrl-C and a polite kill unwind alike, so neither leaves half a file behind.
         previous = signal.signal(signal.SIGTERM, _terminate)
     except ValueError:  # not the main thread: whoever runs it there handles signals
         previous = None
     try:
-        return args.command(args)
+        code = args.command(args)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         complain("interrupted: what was finished is whole, and nothing else was written")
         return _INTERRUPTED
     except BrokenPipeError:
-        # The reader left (`hcfss info x | head`). Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # the reader left (`hcfss info x | head`)
         return 1
     except Exception as error:
         complain(explain(error))
+        _drop_output()
         return 1
     finally:
         if previous is not None:
             signal.signal(signal.SIGTERM, previous)
+
+
+def _print_any_name() -> None:
+    """Names of files that the terminal has no letters for are shown by numbers, and end no command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """What cannot be written to standard output is given up: Python would complain once more at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminate(number: int, frame: Any) -> None:
@@ -52,19 +71,35 @@ def _command(module: str, name: str) -> Callable[[argparse.Namespace], int]:
     return run
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line. Exits with the usage of the subcommand where it makes no sense.
+
+    Options may stand between paths: `hcfss compress a.png -q 5 b.hcf`.
+    """
+    args, rest = parser().parse_known_args(argv)
+    unknown = [word for word in rest if word.startswith("-") and word != "-"]
+    if rest and (unknown or not hasattr(args, "paths")):
+        args.usage.error(f"unknown: {' '.join(unknown or rest)}")
+    if rest:
+        args.paths += rest
+    return args
+
+
+def parser() -> argparse.ArgumentParser:
+    """All that can be asked."""
     parser = argparse.ArgumentParser(
         prog="hcfss", description="Learned image compression: photos to .hcf files and back."
     )
+    parser.add_argument("--version", action="version", version=f"hcfss {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     compress = commands.add_parser("compress", help="photos to .hcf files")
-    _add_paths(compress, "photos, or folders of them; the last may be the output")
+    _add_paths(compress, "photos, or folders of them; the last may be the output; - is a pipe")
     rate = compress.add_mutually_exclusive_group()
     rate.add_argument(
         "-q",
         "--quality",
-        type=_number,
+        type=_quality,
         metavar="Q",
         help="1 to 8, or what the model has; default 4",
     )
@@ -74,49 +109,94 @@ def _parser() -> argparse.ArgumentParser:
     compress.add_argument(
         "--strip", action="store_true", help="leave out EXIF, XMP and density (dpi)"
     )
-    compress.set_defaults(command=_command("transcode", "compress"))
+    _set_command(compress, "transcode", "compress")
 
     decompress = commands.add_parser("decompress", help=".hcf files to pictures (PNG)")
-    _add_paths(decompress, ".hcf files, or folders of them; the last may be the output")
-    decompress.set_defaults(command=_command("transcode", "decompress"))
+    _add_paths(
+        decompress, ".hcf files, or folders of them; the last may be the output; - is a pipe"
+    )
+    decompress.add_argument(
+        "--format", type=_format, metavar="F", help="png, jpg, webp, avif, tif, ...; default png"
+    )
+    _set_command(decompress, "transcode", "decompress")
 
-    info = commands.add_parser("info", help="what an .hcf file says of itself")
-    info.add_argument("file", metavar="FILE")
-    info.set_defaults(command=_command("describe", "info"))
+    info = commands.add_parser("info", help="what .hcf files say of themselves")
+    info.add_argument("paths", nargs="+", metavar="FILE", help=".hcf files; - is a pipe")
+    info.add_argument("--json", action="store_true", help="as a list for programs")
+    _set_command(info, "describe", "info")
 
     models = commands.add_parser("models", help="the models, and which have weights here")
-    models.set_defaults(command=_command("describe", "models"))
+    _set_command(models, "describe", "models")
 
     take = commands.add_parser("import-torch", help="weights of a PyTorch codec, for use here")
     take.add_argument("checkpoint", metavar="CHECKPOINT", help=".pth, .pth.tar or safetensors")
-    _add_output(take, "import_torch", "weight package to write, NAME.safetensors")
+    _add_output(take, "weight package to write, NAME.safetensors")
     take.add_argument(
         "--model", required=True, metavar="NAME", help="a model, or a family such as csm"
     )
+    _set_command(take, "port", "import_torch")
 
     give = commands.add_parser("export-torch", help="weights for the PyTorch code of a model")
     give.add_argument("weights", metavar="NAME|FILE", help="a model or a file of weights")
-    _add_output(give, "export_torch", "state dict to write, .safetensors or .pth")
+    _add_output(give, "state dict to write, .safetensors or .pth")
+    _set_command(give, "port", "export_torch")
 
     demo = commands.add_parser("demo", help="compress and decompress a sample photo")
     demo.add_argument("--out", default="hcfss-demo", metavar="DIR", help="default: hcfss-demo")
     demo.add_argument("--model", metavar="NAME|FILE", help="a model or a file of weights")
-    demo.add_argument("-q", "--quality", type=_number, metavar="Q")
-    demo.set_defaults(command=_command("demo", "demo"))
+    demo.add_argument("-q", "--quality", type=_quality, metavar="Q")
+    _set_command(demo, "demo", "demo")
+
+    completion = commands.add_parser("completion", help="print what makes a shell complete by tab")
+    completion.add_argument("shell", choices=["bash", "zsh", "tcsh"])
+    _set_command(completion, "completion", "completion")
     return parser
+
+
+def _set_command(parser: argparse.ArgumentParser, module: str, name: str) -> None:
+    parser.set_defaults(command=_command(module, name), usage=parser)
 
 
 def _add_paths(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help=what)
-    parser.add_argument("-o", "--output", metavar="OUT", help="output file or folder")
+    parser.add_argument("-o", "--output", metavar="OUT", help="output file or folder; - is a pipe")
     parser.add_argument("-f", "--force", action="store_true", help="replace existing outputs")
     parser.add_argument("--model", metavar="NAME|FILE", help="a model or a file of weights")
+    parser.add_argument(
+        "-r",
+        "--recursive",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="search folders to any depth, or not below the first; default: they are",
+    )
+    parser.add_argument(
+        "--preserve", action="store_true", help="give outputs the times of their inputs"
+    )
+    parser.add_argument("--quiet", action="store_true", help="tell of errors alone")
 
 
-def _add_output(parser: argparse.ArgumentParser, command: str, what: str) -> None:
+def _add_output(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("out", metavar="OUT", help=what)
     parser.add_argument("-f", "--force", action="store_true", help="replace an existing output")
-    parser.set_defaults(command=_command("port", command))
+
+
+def _quality(text: str) -> float:
+    try:
+        return _number(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number: 1 is the smallest file, 8 the best, 6.5 lies between"
+        ) from None
+
+
+def _format(text: str) -> str:
+    """Pillow's name of a format."""
+    from hcfss_jax.cli.transcode import PICTURE_FORMATS
+
+    if kind := PICTURE_FORMATS.get(f".{text.lower().removeprefix('.')}"):
+        return kind
+    known = ", ".join(ending[1:] for ending in PICTURE_FORMATS)
+    raise argparse.ArgumentTypeError(f"{text!r} cannot be written: there is {known}")
 
 
 def _number(text: str) -> float:

@@ -3,91 +3,162 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image
+import numpy as np
 
 from hcfss_jax.cli import batch, jobs, runtime
-from hcfss_jax.errors import UnknownModel, UnsupportedImage
+from hcfss_jax.errors import UnknownModel, WrongWeights
+from hcfss_jax.fine_contrast import finely_contrasted, lost_blocks
 from hcfss_jax.images import read_image, to_pil
 from hcfss_jax.other_formats import encode_picture
+from hcfss_jax.picture_files import PICTURE_ENDINGS, passed_over_as
 
 if TYPE_CHECKING:
     from hcfss_jax.codec import Codec
 
+PICTURE_FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".avif": "AVIF",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".jp2": "JPEG2000",
+    ".bmp": "BMP",
+    ".ppm": "PPM",
+    ".pgm": "PPM",
+    ".tga": "TGA",
+}
+"""What pictures are written as: Pillow's name of a format, by what the name of the file ends in."""
+
+_WORTH_TELLING = 4  # blocks of 16x16 pixels: less is a detail
+
 
 def compress(args: argparse.Namespace) -> int:
     """Photos to `.hcf` files; the exit code."""
-    todo = jobs.plan(args.paths, args.output, _to_hcf())
+    wishes = _wishes(args)
+    todo = _plan(args, _to_hcf())
     codec = runtime.load_codec(args.model)
     quality = codec.default_quality if args.quality is None else args.quality
     if args.target_bpp is None:
         codec.check_quality(quality)
 
     def work(job: jobs.Job) -> tuple[bytes, str]:
-        planes = read_image(job.source, strip=args.strip)
+        planes = read_image(_source(job), strip=args.strip)
         for note in planes.notes:
-            batch.complain(f"{job.source}: {note}")
+            wishes.note(f"{job.origin}: {note}")
         image, found = to_pil(planes), quality
         if args.target_bpp is None:
-            data = codec.compress(image, quality=quality, progress=batch.tiles)
+            data = codec.compress(image, quality=quality, progress=wishes.tiles)
         else:
-            data, found = codec.target_bpp(image, args.target_bpp, progress=batch.tiles)
+            data, found = codec.target_bpp(image, args.target_bpp, progress=wishes.tiles)
         bpp = 8 * len(data) / (image.width * image.height)
+        if args.target_bpp is not None and found >= codec.levels:
+            wishes.note(
+                f"{job.origin}: quality {found:g}, the best of {codec.name}, takes {bpp:.3f} bpp: "
+                f"no file comes nearer to {args.target_bpp:g}"
+            )
+        if lost := _lost_contrast(codec, planes.rgb, data, wishes):
+            wishes.note(f"{job.origin}: {lost} at quality {found:.3g}; PNG keeps it")
         return data, f"{len(data):,} bytes, {bpp:.3f} bpp, quality {found:.3g}"
 
-    return batch.run(todo, work, args.force)
+    return batch.run(todo, work, wishes)
 
 
 def decompress(args: argparse.Namespace) -> int:
     """`.hcf` files to pictures; the exit code."""
-    todo = jobs.plan(args.paths, args.output, _to_picture())
+    wishes = _wishes(args)
+    todo = _plan(args, _to_picture(args))
     codecs: dict[str, Codec] = {}
 
     def work(job: jobs.Job) -> tuple[bytes, str]:
-        kind = _picture_format(job.target.suffix)
-        data = job.source.read_bytes()
+        kind = args.format or _format_of(job.target)
+        source = _source(job)
+        data = source if isinstance(source, bytes) else source.read_bytes()
         name = args.model or _model_of(data)
         if name not in codecs:
             codecs[name] = runtime.load_codec(name)
-        image = codecs[name].decompress(data, progress=batch.tiles)
+        try:
+            image = codecs[name].decompress(data, progress=wishes.tiles)
+        except WrongWeights as error:
+            raise WrongWeights(f"{error} (--model FILE)") from error
         picture, notes = encode_picture(image, kind)
         for note in notes:
-            batch.complain(f"{job.source}: {note}")
+            wishes.note(f"{job.origin}: {note}")
         return picture, f"{image.width}x{image.height} pixels, {image.mode}"
 
-    return batch.run(todo, work, args.force)
+    return batch.run(todo, work, wishes)
+
+
+def _wishes(args: argparse.Namespace) -> batch.Wishes:
+    return batch.Wishes(args.force, args.preserve, args.quiet)
+
+
+def _plan(args: argparse.Namespace, direction: jobs.Direction) -> jobs.Plan:
+    plan = jobs.plan(args.paths, args.output, direction, args.recursive)
+    into_terminal = any(job.target is None and not job.problem for job in plan.jobs)
+    if into_terminal and sys.stdout.isatty() and not args.force:
+        raise jobs.BadPaths("a terminal cannot show the output: name a file, or pipe it on")
+    return plan
+
+
+def _source(job: jobs.Job) -> Path | bytes:
+    return sys.stdin.buffer.read() if job.source is None else job.source
+
+
+def _lost_contrast(codec: Codec, rgb: np.ndarray, data: bytes, wishes: batch.Wishes) -> str | None:
+    """What of fine, hard contrast a file does not hold, in words.
+
+    Only for the rare picture that has such contrast is the file decoded to look: photos have none, and cost nothing.
+    """
+    blocks = finely_contrasted(rgb)
+    if wishes.quiet or len(blocks) < _WORTH_TELLING:
+        return None
+    decoded = codec.decompress(data, progress=wishes.tiles)
+    lost = lost_blocks(rgb, np.asarray(decoded.convert("RGB")), blocks)
+    if lost < _WORTH_TELLING:
+        return None
+    return f"in {lost} blocks of 16x16 pixels hard contrast from pixel to pixel is lost"
 
 
 def _model_of(data: bytes) -> str:
-    """The model that a file names, if its weights are here: a file must not point at others."""
+    """The weights that a file was written with, if they are here: a file must not point at others."""
     from hcfss_jax.coding import unpack
-    from hcfss_jax.weights import shipped_names
+    from hcfss_jax.weights import shipped_with
 
-    name = unpack(data)[0].model
-    if name not in shipped_names():
+    header = unpack(data)[0]
+    name = shipped_with(header.model, header.fingerprint)
+    if name is None:
         raise UnknownModel(
-            f"it was written with {name!r}, whose weights do not come with the library: "
-            "give them with --model FILE"
+            f"it was written with weights {header.fingerprint.hex()} of {header.model!r}, which do not come with the "
+            "library: give them with --model FILE"
         )
     return name
 
 
-def _picture_format(suffix: str) -> str:
-    kind = Image.registered_extensions().get(suffix.lower())
-    if kind not in Image.SAVE:
-        raise UnsupportedImage(f"pictures of type {suffix or 'without suffix'} cannot be written")
-    return kind
+def _format_of(path: Path | None) -> str:
+    """Pillow's name of the format that a file's name asks for."""
+    return "PNG" if path is None else PICTURE_FORMATS.get(path.suffix.lower(), "PNG")
 
 
 def _to_hcf() -> jobs.Direction:
-    return jobs.Direction(_pictures(), frozenset({".hcf"}), ".hcf", "image")
+    return jobs.Direction(passed_over_as, PICTURE_ENDINGS, [".hcf"], ".hcf", "image")
 
 
-def _to_picture() -> jobs.Direction:
-    return jobs.Direction(frozenset({".hcf"}), _pictures(), ".png", "`.hcf` file")
+def _to_picture(args: argparse.Namespace) -> jobs.Direction:
+    makes = [end for end, kind in PICTURE_FORMATS.items() if args.format in (None, kind)]
+    default = makes[0] if args.format else ".png"
+    return jobs.Direction(_no_hcf_file, frozenset({".hcf"}), makes, default, "`.hcf` file")
 
 
-def _pictures() -> frozenset[str]:
-    """Suffixes of what Pillow knows by itself; `hcfss_jax.pillow` teaches it ours."""
-    return frozenset(Image.registered_extensions()) - {".hcf"}
+def _no_hcf_file(name: str, head: Callable[[], bytes]) -> str | None:
+    """None for an `.hcf` file, by its name or its content; else how it is counted."""
+    ending = Path(name).suffix.lower()
+    if ending == ".hcf" or head().startswith(b"HCF\2"):
+        return None
+    return ending or "without ending"

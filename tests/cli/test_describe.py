@@ -47,3 +47,13 @@ def test_a_file_cannot_make_the_decoder_open_other_files(file, capsys):
     file.write_bytes(pack(header, b""))
     assert main(["decompress", str(file)]) == 1
     assert "'../elsewhere', whose weights do not come with" in capsys.readouterr().err
+
+
+def test_weights_that_are_not_here_are_asked_for_with_the_option_to_give_them(tmp_path, capsys):
+    foreign = Header("hcfssnet-tiny", b"\0\0\0\1", 64, 64, "rgb", 4.0)
+    (tmp_path / "a.hcf").write_bytes(pack(foreign, b""))
+    assert main(["decompress", str(tmp_path / "a.hcf")]) == 1
+    told = capsys.readouterr().err
+    assert "weights 00000001 of hcfssnet-tiny" in told and "--model FILE" in told
+    assert main(["compress", "a.png", "--model", "hcfssnet-base"]) == 1
+    assert "hcfssnet-base has no weights yet: train it" in capsys.readouterr().err

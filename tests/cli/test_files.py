@@ -2,69 +2,14 @@
 
 import os
 import signal
-import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from hcfss_jax.cli import main, runtime
-from hcfss_jax.errors import InvalidQuality, NotAnHcfFile
-
-
-class FakeCodec:
-    """Lossless and quick, with the interface of the real one: files need no model."""
-
-    default_quality = 4.0
-
-    def __init__(self) -> None:
-        self.asked: list[Any] = []
-
-    def check_quality(self, quality: float) -> None:
-        if quality > 8:
-            raise InvalidQuality(f"quality {quality:g}: fake offers 1 to 8")
-
-    def compress(self, image: Image.Image, quality: float, progress=iter) -> bytes:
-        self.asked.append(quality)
-        pixels = np.asarray(image.convert("RGB"))
-        return b"FAKE" + bytes(pixels.shape[:2]) + zlib.compress(pixels.tobytes())
-
-    def target_bpp(self, image: Image.Image, bpp: float, progress=iter) -> tuple[bytes, float]:
-        self.asked.append(f"{bpp} bpp")
-        return self.compress(image, 2.5), 2.5
-
-    def decompress(self, data: bytes, progress=iter) -> Image.Image:
-        if data[:4] != b"FAKE":
-            raise NotAnHcfFile(f"starts with {data[:4]!r}: not written by this codec")
-        pixels = np.frombuffer(zlib.decompress(data[6:]), np.uint8)
-        return Image.fromarray(pixels.reshape(data[4], data[5], 3))
-
-
-@pytest.fixture
-def codec(monkeypatch) -> FakeCodec:
-    fake = FakeCodec()
-    monkeypatch.setattr(runtime, "load_codec", lambda name: fake)
-    return fake
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch) -> Path:
-    """An empty current directory."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def photo(path: str, seed: int = 0) -> np.ndarray:
-    pixels = np.random.default_rng(seed).integers(0, 256, (3, 4, 3), np.uint8)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-    return pixels
-
-
-def tree(folder: Path) -> set[str]:
-    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+from hcfss_jax.cli import main
+from tests.cli.fake_codec import photo, tree
 
 
 def test_a_photo_goes_to_a_file_beside_it_and_back(codec, here, capsys):
@@ -153,7 +98,12 @@ def test_two_photos_of_one_name_do_not_overwrite_each_other(codec, here, capsys)
     photo("a.jpg")
     photo("a.png")
     assert main(["compress", "a.jpg", "a.png", "--force"]) == 1
-    assert "a.png: would take the name of the output of a.jpg" in capsys.readouterr().err
+    assert capsys.readouterr().err.splitlines() == [
+        f"hcfss: {one}: would become a.hcf, and so would {other}: nothing was written; "
+        "do them one by one, each with its own -o"
+        for one, other in (("a.jpg", "a.png"), ("a.png", "a.jpg"))
+    ]
+    assert not Path("a.hcf").exists()
     assert main(["compress", "a.png", "-o", "other.hcf"]) == 0
 
 

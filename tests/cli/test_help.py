@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import hcfss_jax
 from hcfss_jax.cli import main
 from hcfss_jax.coding import Header, pack
 
@@ -30,6 +31,10 @@ def test_help_does_not_import_jax():
     assert "compress" in told_without({"jax", "flax", "numpy"}, "--help")
 
 
+def test_the_version_is_told():
+    assert told_without({"jax", "flax", "numpy"}, "--version") == f"hcfss {hcfss_jax.__version__}\n"
+
+
 def test_info_does_not_import_jax(tmp_path):
     file = tmp_path / "a.hcf"
     file.write_bytes(pack(Header("some-model", bytes(4), 100, 50, "rgb", 3.5), bytes(20)))
@@ -42,3 +47,18 @@ def test_no_command_and_a_wrong_one_are_usage_errors(arguments, capsys):
         main(arguments)
     assert stopped.value.code == 2
     assert "usage: hcfss" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_a_shell_completes_commands_options_and_files(shell, capsys):
+    pytest.importorskip("shtab")
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    for word in ("compress", "import-torch", "target-bpp", "no-recursive"):
+        assert word in script
+
+
+def test_without_the_library_for_completion_its_name_is_told(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    assert main(["completion", "bash"]) == 1
+    assert "pip install 'hcfss-jax[completion]'" in capsys.readouterr().err

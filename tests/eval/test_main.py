@@ -125,6 +125,35 @@ def test_an_unreadable_picture_is_named_and_the_rest_is_kept(codec, photos, tmp_
     assert "text.jpg was skipped" in (tmp_path / "out" / "index.html").read_text()
 
 
+def test_folders_are_searched_unless_told_not_to_and_the_rest_is_counted(
+    codec, photos, tmp_path, capsys
+):
+    for place in ("a.png", "deep/a.png"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).write_bytes((photos / "a.png").read_bytes())
+    for name in ("paper.pdf", "._a.png", "x.heic"):
+        (tmp_path / name).write_bytes(b"no photo")
+    code, report = evaluate(tmp_path, tmp_path / "out")
+    assert code == 0 and report["data"]["images"] == 2
+    assert {point["image"] for point in read_points(tmp_path / "out")} == {"a.png", "deep/a.png"}
+    kinds = "1 .pdf, 1 HEIC (Pillow has no plugin for it here), 1 hidden"
+    assert f"3 passed over ({kinds})" in capsys.readouterr().out
+    _, flat = evaluate(tmp_path, tmp_path / "flat", "--no-recursive")
+    assert flat["data"]["images"] == 1
+
+
+def test_a_name_that_is_no_utf_8_is_measured_and_told(codec, photos, tmp_path, capfd):
+    (tmp_path / "in").mkdir()
+    for name in ("caf\udce9.png", "text\udce9.png"):
+        (tmp_path / "in" / name).write_bytes((photos / "a.png").read_bytes())
+    (tmp_path / "in" / "text\udce9.png").write_text("Dear reader")
+    code, report = evaluate(tmp_path / "in", tmp_path / "out")
+    assert code == 1 and list(report["data"]["skipped"]) == ["text\\xe9.png"]
+    assert {point["image"] for point in read_points(tmp_path / "out")} == {"caf\\xe9.png"}
+    assert "caf\\xe9.png" in (tmp_path / "out" / "index.html").read_text()
+    assert "text\\xe9.png was skipped" in capfd.readouterr().out
+
+
 def test_a_folder_of_unreadable_pictures_is_an_error_that_names_them(codec, tmp_path, capsys):
     (tmp_path / "text.jpg").write_text("Dear reader")
     assert main(["--data", str(tmp_path)]) == 1

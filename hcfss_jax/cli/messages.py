@@ -1,0 +1,33 @@
+"""What the command says when it says something other than results: one line on standard error."""
+
+import os
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from hcfss_jax.errors import HcfError
+from hcfss_jax.picture_files import printable
+
+
+def complain(message: str) -> None:
+    """One line on standard error, clear of a progress bar."""
+    tqdm.write(printable(f"hcfss: {' '.join(message.split())}"), file=sys.stderr)
+
+
+def explain(error: Exception, about: str | Path | None = None) -> str:
+    """What went wrong and what to do, in one line for someone who does not know the code.
+
+    about: the file that the line already names.
+    """
+    if os.environ.get("HCFSS_TRACEBACK"):
+        raise error
+    if isinstance(error, HcfError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        elsewhere = error.filename and str(error.filename) != str(about)
+        where = f" ({error.filename})" if elsewhere else ""
+        return f"{error.strerror.lower()}{where}"
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return "out of memory: try a smaller image or a smaller model"
+    return f"{type(error).__name__}: {error} (HCFSS_TRACEBACK=1 shows where)"

@@ -44,7 +44,7 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "AVIF": {"quality": 95, "subsampling": "4:4:4"},
 }
 
-_WORTH_TELLING = 4  # blocks of 16x16 pixels: less is a detail
+_WORTH_TELLING = 8  # blocks of 16x16 pixels: less is a detail, as a photo may have one
 
 
 def compress(args: argparse.Namespace) -> int:

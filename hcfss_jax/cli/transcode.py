@@ -36,7 +36,7 @@ PICTURE_FORMATS = {
 }
 """What pictures are written as: Pillow's name of a format, by what the name of the file ends in."""
 
-_WORTH_TELLING = 4  # blocks of 16x16 pixels: less is a detail
+_WORTH_TELLING = 8  # blocks of 16x16 pixels: less is a detail, as a photo may have one
 
 
 def compress(args: argparse.Namespace) -> int:

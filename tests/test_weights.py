@@ -22,6 +22,7 @@ from hcfss_jax.weights import (
     make_package,
     save_package,
     shipped_names,
+    shipped_with,
 )
 
 
@@ -124,6 +125,20 @@ def test_rounding_in_silence_is_refused(params: dict[str, Any], tmp_path: Path) 
 def test_an_unknown_storage_type_is_refused(params: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="'int8'"):
         make_package(_Model(), "model-tiny", params, {}, "int8")
+
+
+def test_replaced_weights_stay_beside_the_new_and_are_found_by_the_fingerprint_of_a_file(
+    package: WeightPackage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "SHIPPED", tmp_path)
+    newer = dataclasses.replace(package, config={**package.config, "more": 1})
+    old_name = f"{package.name}-{package.fingerprint.hex()}"
+    save_package(tmp_path / f"{package.name}.safetensors", newer)
+    save_package(tmp_path / f"{old_name}.safetensors", package)
+    assert shipped_with(package.name, newer.fingerprint) == package.name
+    assert shipped_with(package.name, package.fingerprint) == old_name
+    assert shipped_with("other-tiny", package.fingerprint) is None
+    assert shipped_with(package.name, b"none") is None
 
 
 def test_a_shipped_package_is_found_by_its_name(

@@ -3,7 +3,14 @@
 from hcfss_jax.layers.acp import ACP
 from hcfss_jax.layers.afmm import AFMM
 from hcfss_jax.layers.ca_ssm import CASSM
-from hcfss_jax.layers.convolution import DepthwiseConv, SubPixelConv, conv, depth_to_space
+from hcfss_jax.layers.convolution import (
+    DepthwiseConv,
+    SubPixelConv,
+    conv,
+    depth_to_space,
+    space_to_depth,
+)
+from hcfss_jax.layers.depthwise_block import DepthwiseBlock
 from hcfss_jax.layers.fstam import FSTAM
 from hcfss_jax.layers.gdn import GDN
 from hcfss_jax.layers.hybrid import HybridBlock
@@ -30,6 +37,7 @@ __all__ = [
     "VFSS",
     "VONSS",
     "VSS",
+    "DepthwiseBlock",
     "DepthwiseConv",
     "HybridBlock",
     "ResidualBlock",
@@ -42,4 +50,5 @@ __all__ = [
     "WindowAttention",
     "conv",
     "depth_to_space",
+    "space_to_depth",
 ]

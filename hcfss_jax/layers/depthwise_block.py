@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 from jax.typing import DTypeLike
 
+from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.convolution import DepthwiseConv
 
 
@@ -19,6 +20,7 @@ class DepthwiseBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        check_map(self, x)
         channels = x.shape[-1]
         y = DepthwiseConv(dtype=self.dtype, name="reach")(x)
         y = nn.gelu(nn.Dense(self.ratio * channels, dtype=self.dtype, name="in")(y))

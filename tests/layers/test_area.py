@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hcfss_jax.layers.area import only_within
+from hcfss_jax.layers.depthwise_block import DepthwiseBlock
 from hcfss_jax.layers.fstam import FSTAM
 from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
 from hcfss_jax.layers.vfss import VFSS
@@ -17,11 +18,12 @@ _AREA, _SIZE = (12, 20), (24, 32)
     ("layer", "scale"),
     [
         (VFSS(2, expand=1.0, afmm_hidden=4), 1),
-        (FSTAM(6, 8, 4, afmm_hidden=4), 1),  # windows that padding begins within
+        (DepthwiseBlock(), 1),
+        (FSTAM(8, 6, 4, afmm_hidden=4), 1),  # windows that padding begins within
         (ResidualBlockWithStride(6, 2), 1 / 2),
         (ResidualBlockUpsample(6), 2),
     ],
-    ids=["VFSS", "FSTAM", "RBS", "RBU"],
+    ids=["VFSS", "depthwise", "FSTAM", "RBS", "RBU"],
 )
 def test_within_its_area_a_layer_computes_what_it_would_without_padding(layer, scale) -> None:
     rng = np.random.default_rng(0)

@@ -22,6 +22,7 @@ LAYERS = {
     "VFSS": layers.VFSS(),
     "VONSS": layers.VONSS(),
     "VSS": layers.VSS(),
+    "DepthwiseBlock": layers.DepthwiseBlock(),
     "DepthwiseConv": layers.DepthwiseConv(),
     "HybridBlock": layers.HybridBlock(layers.VFSS(parent=None)),
     "ResidualBlock": layers.ResidualBlock(),
@@ -40,7 +41,7 @@ def _trace(layer, x):
 
 
 def test_every_public_layer_is_asked():
-    functions = {"conv", "depth_to_space"}
+    functions = {"conv", "depth_to_space", "space_to_depth"}
     assert set(LAYERS) == set(layers.__all__) - functions
 
 

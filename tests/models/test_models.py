@@ -1,5 +1,6 @@
 """What holds of every model: shapes, sizes, and that training, evaluation and coding are one computation."""
 
+import dataclasses
 import functools
 import math
 
@@ -10,7 +11,7 @@ import pytest
 
 from hcfss_jax.entropy import rounding, run_steps
 from hcfss_jax.errors import UnknownModel
-from hcfss_jax.models import create_model, model_names
+from hcfss_jax.models import create_model, model_names, restore_model
 from hcfss_jax.parameters import parameter_shapes
 from tests.small_model import NAME, SMALL, photo, small_model, small_params
 
@@ -64,6 +65,19 @@ def test_an_unknown_name_and_an_unknown_field_are_refused_with_the_known_ones():
         create_model("hcfssnet-tiny", width=3)
     with pytest.raises(ValueError, match="bfloat16.*'float16'"):
         create_model("hcfssnet-tiny", dtype="float16")
+
+
+def test_a_package_is_of_the_model_that_it_was_made_with_whatever_its_name_means_today():
+    older = {"widths": [8, 8, 8], "slices": [4, 4]}  # from before there were bands
+    model = restore_model("hcfssnet-tiny", older)
+    assert not model.config.bands and model.config.slices == (4, 4)
+    assert create_model("hcfssnet-tiny").config.bands
+    today = create_model("hcfssnet-tiny").config
+    assert restore_model("hcfssnet-tiny", dataclasses.asdict(today)).config == today
+    with pytest.raises(UnknownModel, match=r"'hcfsnet'.*hcfssnet"):
+        restore_model("hcfsnet-tiny", older)
+    with pytest.raises(ValueError, match="'width'.*widths"):
+        restore_model("hcfssnet-tiny", {"width": 3})
 
 
 @functools.cache

@@ -81,8 +81,8 @@ def scale_by_soap(
     def init(params: Vectors) -> SoapState:
         zeros = jax.tree.map(jnp.zeros_like, params)
         shapes = [shape for batch in batches for _, shape in batch.bases]
-        eyes = [jnp.broadcast_to(jnp.eye(shape[1]), shape) for shape in shapes]
-        basis = jnp.concatenate([jnp.zeros(0), *map(jnp.ravel, eyes)])
+        eyes = [jnp.broadcast_to(jnp.eye(shape[1], dtype=jnp.float32), shape) for shape in shapes]
+        basis = _in_a_row(eyes)
         start = jnp.zeros((), jnp.int32), zeros, jax.tree.map(jnp.zeros_like, params)
         return SoapState(*start, jnp.zeros_like(basis), basis)
 
@@ -91,12 +91,13 @@ def scale_by_soap(
     ) -> tuple[Vectors, SoapState]:
         del params
         count = state.steps + 1
+        taken = count.astype(jnp.float32)
         covariances, bases = _parted(state.covariance, batches), _parted(state.basis, batches)
         covariances = _observe(packing, batches, covariances, gradient, b2)
         turned = _turn(packing, batches, bases, gradient)
         mean = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.mean, turned)
         square = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, state.square, turned)
-        scale = jnp.sqrt(1 - b2**count) / (1 - b1**count)
+        scale = jnp.sqrt(1 - b2**taken) / (1 - b1**taken)
         direction = jax.tree.map(lambda m, v: scale * m / (jnp.sqrt(v) + eps), mean, square)
         direction = _turn(packing, batches, bases, direction, back=True)
 
@@ -240,7 +241,11 @@ def _joined(parts: Sides, batches: list[Batch]) -> jax.Array:
     sides = [
         own[side] for own, batch in zip(parts, batches, strict=True) for side, _ in batch.bases
     ]
-    return jnp.concatenate([jnp.zeros(0), *map(jnp.ravel, sides)])
+    return _in_a_row(sides)
+
+
+def _in_a_row(arrays: list[jax.Array]) -> jax.Array:
+    return jnp.concatenate([jnp.zeros(0, jnp.float32), *map(jnp.ravel, arrays)])
 
 
 def _product(equation: str, *operands: jax.Array) -> jax.Array:

@@ -48,7 +48,7 @@ def _linear_starts(c: ModelConfig, start: Callable[[np.ndarray], Initializer]) -
 
 
 class Analysis(nn.Module):
-    """g_a: `[B, H, W, 3]` to `[B, H / 16, W / 16, M]`."""
+    """g_a: `[B, H, W, 3]` to `[B, H / 16, W / 16, M]`, whatever the level."""
 
     config: ModelConfig
     block: Block
@@ -69,7 +69,7 @@ class Analysis(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """g_s: `[B, H / 16, W / 16, M]` to `[B, H, W, 3]`, the mirror of g_a."""
+    """g_s: `[B, H / 16, W / 16, M]` to `[B, H, W, 3]`, the mirror of g_a, whatever the level."""
 
     config: ModelConfig
     block: Block

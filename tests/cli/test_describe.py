@@ -46,7 +46,7 @@ def test_a_file_cannot_make_the_decoder_open_other_files(file, capsys):
     header = Header("../elsewhere", b"\0\0\0\0", 8, 8, "rgb", 1.0)
     file.write_bytes(pack(header, b""))
     assert main(["decompress", str(file)]) == 1
-    assert "'../elsewhere', whose weights do not come with" in capsys.readouterr().err
+    assert "of '../elsewhere', which do not come with" in capsys.readouterr().err
 
 
 def test_weights_that_are_not_here_are_asked_for_with_the_option_to_give_them(tmp_path, capsys):
@@ -54,6 +54,6 @@ def test_weights_that_are_not_here_are_asked_for_with_the_option_to_give_them(tm
     (tmp_path / "a.hcf").write_bytes(pack(foreign, b""))
     assert main(["decompress", str(tmp_path / "a.hcf")]) == 1
     told = capsys.readouterr().err
-    assert "weights 00000001 of hcfssnet-tiny" in told and "--model FILE" in told
+    assert "weights 00000001 of 'hcfssnet-tiny'" in told and "--model FILE" in told
     assert main(["compress", "a.png", "--model", "hcfssnet-base"]) == 1
     assert "hcfssnet-base has no weights yet: train it" in capsys.readouterr().err

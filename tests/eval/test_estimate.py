@@ -15,7 +15,7 @@ from PIL import Image
 from eval.main import main
 from hcfss_jax.models.estimate import Estimate
 from hcfss_jax.weights import save_package
-from tests.small_model import photo, small_package
+from tests.small_model import NAME, photo, small_package
 
 # Three of one bucket, one of another, one grey.
 SIZES = {"a.png": (100, 200), "b.png": (161, 240), "c.png": (256, 256), "d.png": (70, 300)}
@@ -100,7 +100,7 @@ def test_a_picture_that_cannot_be_read_leaves_the_others(weights, photos, tmp_pa
     report = json.loads((out / "report.json").read_text())
     assert list(report["data"]["skipped"]) == ["b.png"]
     assert report["data"]["images"] == len(SIZES) - 1
-    assert {entry["images"] for entry in report["curves"]["hcfssnet-tiny"]} == {3}
+    assert {entry["images"] for entry in report["curves"][NAME]} == {3}
 
 
 def test_a_batch_that_does_not_fit_the_device_leaves_the_others(

@@ -11,7 +11,7 @@ from hcfss_jax.models.config import ModelConfig
 from hcfss_jax.models.transforms import Analysis, Synthesis
 from tests.small_model import photo
 
-KEY = jax.random.key(0)
+KEY, LEVEL = jax.random.key(0), jnp.zeros(1)
 X = jnp.asarray(photo(32, 48)[None] / 255.0, jnp.float32)
 
 
@@ -38,7 +38,7 @@ def test_a_packet_with_room_for_every_subband_loses_nothing():
 def test_a_network_of_block_transforms_starts_as_the_projection_onto_its_packet():
     config = ModelConfig(widths=(8, 12, 16), blocks=(0, 0, 0), slices=(24,), skip_kernels=(2, 1))
     g_a, g_s = Analysis(config, pytest.fail), Synthesis(config, pytest.fail)
-    y, variables = jax.jit(g_a.init_with_output)(KEY, X)
-    x_hat, _ = jax.jit(g_s.init_with_output)(KEY, y)
-    np.testing.assert_allclose(jax.jit(g_a.apply)(variables, x_hat), y, atol=1e-4)
+    y, variables = jax.jit(g_a.init_with_output)(KEY, X, LEVEL)
+    x_hat, _ = jax.jit(g_s.init_with_output)(KEY, y, LEVEL)
+    np.testing.assert_allclose(jax.jit(g_a.apply)(variables, x_hat, LEVEL), y, atol=1e-4)
     assert np.mean((x_hat - X) ** 2) < 0.25 * np.var(X)

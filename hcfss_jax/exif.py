@@ -23,6 +23,8 @@ _OF_THE_FILE = frozenset(tag for first, last in _RUNS for tag in range(first, la
 def upright(exif: bytes) -> bytes | None:
     """Without orientation and thumbnail, which are wrong once a picture is turned; all else stays where it is.
 
+    Of a picture that lay on its side, the resolutions across and down change places.
+
     None where nothing is left. Raises KeyError or struct.error for what is no TIFF structure.
     """
     exif = re.sub(rb"\A(?:Exif\0\0)+", b"", exif)
@@ -32,12 +34,28 @@ def upright(exif: bytes) -> bytes | None:
     (start,) = struct.unpack_from(order + "I", exif, 4)
     entries, end = _entries(exif, start, order)
     kept = [entry for tag, entry in entries if tag != ORIENTATION]
+    if any(_turns_sideways(entry, order) for tag, entry in entries if tag == ORIENTATION):
+        kept = [_across_for_down(entry, order) for entry in kept]
+        kept.sort(key=lambda entry: struct.unpack_from(order + "H", entry))
     following = exif[end : end + 4].ljust(4, b"\0")
     exif = _without_thumbnail(exif, struct.unpack(order + "I", following)[0], order)
     if not kept:
         return None
     directory = struct.pack(order + "H", len(kept)) + b"".join(kept) + bytes(4)
     return exif[:start] + directory.ljust(end + 4 - start, b"\0") + exif[end + 4 :]
+
+
+def _turns_sideways(entry: bytes, order: str) -> bool:
+    """Whether an entry of orientation says that rows are columns."""
+    return struct.unpack_from(order + "H", entry, 8)[0] in (5, 6, 7, 8)
+
+
+def _across_for_down(entry: bytes, order: str) -> bytes:
+    """An entry with the resolution of the other direction, where it has one."""
+    (tag,) = struct.unpack_from(order + "H", entry)
+    if tag in RESOLUTION:
+        tag = RESOLUTION[tag == RESOLUTION[0]]
+    return struct.pack(order + "H", tag) + entry[2:]
 
 
 def without_layout(told: Image.Exif) -> Image.Exif:

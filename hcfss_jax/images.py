@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import io
 import os
 import warnings
@@ -88,7 +89,10 @@ def bytes_of(source: Any) -> bytes | None:
     Raises OSError for a file that cannot be read.
     """
     if isinstance(source, str | os.PathLike):
-        return Path(source).read_bytes()
+        try:
+            return Path(source).read_bytes()
+        except ValueError as error:  # a zero byte in it
+            raise FileNotFoundError(errno.ENOENT, str(error), str(source)) from error
     if hasattr(source, "read"):
         seekable = getattr(source, "seekable", None)
         if seekable and seekable():

@@ -186,6 +186,8 @@ def shipped_with(model: str, fingerprint: bytes) -> str | None:
 def _find(name_or_path: str | os.PathLike[str]) -> Path:
     if isinstance(name_or_path, str) and name_or_path in shipped_names():
         return SHIPPED / f"{name_or_path}.safetensors"
+    if not isinstance(name_or_path, str | os.PathLike):
+        raise UnknownModel(f"{name_or_path!r} is neither a name nor a path of weights")
     path = Path(name_or_path)
     if path.is_file():
         return path

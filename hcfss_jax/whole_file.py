@@ -1,5 +1,6 @@
 """Write a file whole or not at all."""
 
+import errno
 import itertools
 import os
 import stat
@@ -20,6 +21,8 @@ def write_whole(path: Path, data: bytes) -> None:
             file.write(data)
         return
     place = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if place.is_symlink():  # a link that leads to itself stays what it is
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     place.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_beside(place)
     try:

@@ -110,6 +110,22 @@ def test_a_density_is_turned_with_its_picture():
         assert read_image(data).metadata.dpi == pytest.approx((150, 300), rel=1e-4)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("orientation", "wanted"), [(1, (300, 150)), (3, (300, 150)), (6, (150, 300))]
+)
+def test_resolutions_in_exif_turn_with_a_picture_that_lay_on_its_side(order, orientation, wanted):
+    exif = Image.Exif()
+    exif.endian = order
+    exif[ExifTags.Base.Orientation] = orientation
+    exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = 300, 150
+    data = file_bytes(Image.fromarray(pixels()), "JPEG", exif=exif.tobytes())
+    told = Image.Exif()
+    told.load(read_image(data).metadata.exif)
+    found = told[ExifTags.Base.XResolution], told[ExifTags.Base.YResolution]
+    assert tuple(map(float, found)) == wanted and ExifTags.Base.Orientation not in told
+
+
 def test_strip_leaves_out_all_but_what_the_pixels_need():
     planes = read_image(photo("JPEG"), strip=True)
     assert set(carried.from_planes(planes)) == {carried.Extra.ICC}

@@ -143,13 +143,15 @@ def _kept(job: Job, wishes: Wishes, tally: _Tally) -> str | None:
             return None
         raise HcfError(f"{target} exists: --force replaces it")
     made, wanted = target.stat().st_mtime_ns, source.stat().st_mtime_ns
-    older = made < wanted or (made == wanted and not wishes.preserve)
-    if not wishes.force and not older:
-        return f"{target}: exists and was kept: --force replaces it"
-    original = older and job.beside and target.suffix.lower() != ".hcf"
+    # With --preserve, what was made of a file is as old as the file, and so may be what the file was made of.
+    original = made <= wanted and job.beside and target.suffix.lower() != ".hcf"
     if wishes.force and not original:
         return None
     remedy = "name the output with -o" if original else "--force replaces it"
+    if not (made < wanted or (made == wanted and not wishes.preserve)):
+        if job.searched and not wishes.force:
+            return f"{target}: exists and was kept: --force replaces it"
+        raise HcfError(f"{target} exists, and may be of another file: {remedy}")
     raise HcfError(
         f"{target} exists and is older than {source}, so it was made of something else: {remedy}"
     )

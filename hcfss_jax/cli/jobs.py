@@ -24,14 +24,15 @@ class Job:
     """One file to make.
 
     source: None for standard input. target: None for standard output. named: whether the user gave this very output.
-    beside: whether it lies where the input lies because the user gave none. problem: why it cannot be made, where that
-    is known beforehand.
+    beside: whether it lies where the input lies because the user gave none. searched: whether the input was found in a
+    folder. problem: why it cannot be made, where that is known beforehand.
     """
 
     source: Path | None
     target: Path | None
     named: bool = False
     beside: bool = False
+    searched: bool = False
     problem: str | None = None
 
     @property
@@ -84,6 +85,7 @@ def plan(
     """
     if output is None and len(paths) > 1 and _is_output(paths[-1], direction):
         *paths, output = paths
+        _check_no_input_within(output, direction)
     inputs = _Inputs(paths, direction, recursive)
     if output is not None and not _is_folder(output):
         jobs = [_single(inputs, output, direction)]
@@ -132,10 +134,10 @@ class _Inputs:
                 name = source.stem
             name += ending
             if folder is None:
-                yield Job(source, source.with_name(name), beside=True)
+                yield Job(source, source.with_name(name), beside=True, searched=bool(root))
             else:
                 deeper = source.parent.relative_to(root) if root else ""
-                yield Job(source, folder / deeper / name)
+                yield Job(source, folder / deeper / name, searched=bool(root))
 
     def _search(self, folder: Path, direction: Direction, recursive: bool) -> None:
         self.searched = True
@@ -168,6 +170,17 @@ def _single(inputs: _Inputs, output: str, direction: Direction) -> Job:
         raise BadPaths(f"{output}: is the input itself: give the output another name")
     _check_ending(output, direction)
     return Job(source, target, named=True)
+
+
+def _check_no_input_within(output: str, direction: Direction) -> None:
+    """Raise BadPaths for a last path that may be meant as an input, too, such as a folder of photos at a glob's end."""
+    for folder, _, names in os.walk(output):
+        for name in names:
+            if not name.startswith(".") and Path(name).suffix.lower() in direction.endings:
+                raise BadPaths(
+                    f"{output}: would be the output, but holds {os.path.join(folder, name)}: "
+                    f"say -o {output} if it is, or name an output"
+                )
 
 
 def _check_ending(output: str, direction: Direction) -> None:

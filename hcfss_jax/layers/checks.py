@@ -26,6 +26,8 @@ def check_map(layer: Any, x: jax.Array, multiple: int = 1, field: str = "") -> N
             f"{name} takes maps [B, H, W, C], not an array {list(x.shape)}: add or merge axes"
         )
     check_float(layer, x)
+    if 0 in x.shape:
+        raise InvalidInput(f"{name} takes maps that hold something, not {list(x.shape)}")
     channels = x.shape[-1]
     if not channels or channels % multiple:
         because = f"{field}={multiple}" if field else f"{multiple}"

@@ -62,9 +62,10 @@ def test_the_last_of_several_photos_is_never_taken_for_an_output(codec, here):
 def test_an_existing_output_is_kept_unless_forced(codec, here, capsys):
     photo("a.png")
     Path("a.hcf").write_text("precious")
-    assert main(["compress", "a.png"]) == 0
+    assert main(["compress", "a.png"]) == 1
     assert Path("a.hcf").read_text() == "precious"
-    assert capsys.readouterr().err == "hcfss: a.hcf: exists and was kept: --force replaces it\n"
+    told = capsys.readouterr().err
+    assert told == "hcfss: a.png: a.hcf exists, and may be of another file: --force replaces it\n"
     assert main(["compress", "a.png", "--force"]) == 0
     assert Path("a.hcf").read_bytes().startswith(b"FAKE")
 

@@ -60,9 +60,47 @@ def test_what_was_decoded_before_is_kept_and_replaced_when_asked_for(codec, here
     main(["compress", "a.png"])
     os.utime("a.hcf", (1, 1))
     capsys.readouterr()
-    assert main(["decompress", "a.hcf", "--model", "fake"]) == 0
+    assert main(["decompress", ".", "--model", "fake"]) == 0
     assert "a.png: exists and was kept" in capsys.readouterr().err
     assert main(["decompress", "a.hcf", "--model", "fake", "--force"]) == 0
+
+
+def test_an_original_as_old_as_its_file_is_not_replaced_by_what_is_decoded(codec, here, capsys):
+    photo("a.png")
+    original = Path("a.png").read_bytes()
+    assert main(["compress", "a.png", "--preserve"]) == 0
+    options = ["--model", "fake", "--preserve", "--force"]
+    assert main(["decompress", "a.hcf", *options]) == 1
+    assert "name the output with -o" in capsys.readouterr().err
+    assert Path("a.png").read_bytes() == original
+
+
+def test_a_second_photo_of_one_name_is_an_error_in_a_command_of_its_own_too(codec, here, capsys):
+    photo("a.png")
+    photo("a.bmp", seed=1)
+    assert main(["compress", "a.bmp"]) == 0
+    first = Path("a.hcf").read_bytes()
+    assert main(["compress", "a.png", "--quiet"]) == 1
+    assert "a.hcf exists, and may be of another file" in capsys.readouterr().err
+    assert Path("a.hcf").read_bytes() == first
+
+
+def test_a_folder_of_photos_at_the_end_of_a_glob_is_not_taken_for_the_output(codec, here, capsys):
+    photo("a.png")
+    photo("sub/b.png")
+    assert main(["compress", "a.png", "sub"]) == 1
+    told = capsys.readouterr().err
+    assert "sub: would be the output, but holds sub/b.png: say -o sub" in told
+    assert not list(here.rglob("*.hcf"))
+    assert main(["compress", "a.png", "-o", "sub"]) == 0
+
+
+def test_a_link_that_leads_to_itself_stays_one(codec, here, capsys):
+    photo("a.png")
+    Path("loop.hcf").symlink_to("loop.hcf")
+    assert main(["compress", "a.png", "-o", "loop.hcf"]) == 1
+    assert "loop.hcf: cannot be written" in capsys.readouterr().err
+    assert Path("loop.hcf").is_symlink()
 
 
 def test_an_output_that_is_older_than_its_input_is_not_taken_for_its_own(codec, here, capsys):

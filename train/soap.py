@@ -103,9 +103,9 @@ def scale_by_soap(
 
         def refresh(moments: tuple[Vectors, Vectors]) -> tuple[Vectors, Vectors, jax.Array]:
             mean, square = moments
-            orders = _orders(batches, covariances, bases)
+            orders = _orders(covariances, bases)
             square = _reorder(packing, batches, orders, square)
-            newer = _iterate(batches, covariances, bases, orders)
+            newer = _iterate(covariances, bases, orders)
             mean = _turn(packing, batches, bases, mean, back=True)
             return _turn(packing, batches, newer, mean), square, _joined(newer, batches)
 
@@ -181,7 +181,7 @@ def _observe(
     return newer
 
 
-def _orders(batches: list[Batch], covariances: Sides, bases: Sides) -> Sides:
+def _orders(covariances: Sides, bases: Sides) -> Sides:
     """The columns of each basis by the variance that they see, the largest first."""
     return [
         {
@@ -194,7 +194,7 @@ def _orders(batches: list[Batch], covariances: Sides, bases: Sides) -> Sides:
     ]
 
 
-def _iterate(batches: list[Batch], covariances: Sides, bases: Sides, orders: Sides) -> Sides:
+def _iterate(covariances: Sides, bases: Sides, orders: Sides) -> Sides:
     """One round of orthogonal iteration."""
 
     def iterate(covariance: jax.Array, basis: jax.Array, order: jax.Array) -> jax.Array:

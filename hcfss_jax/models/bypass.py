@@ -38,58 +38,57 @@ def patches(x: jax.Array, side: int, features: int, name: str, dtype: str | None
     return layer(space_to_depth(x, side))
 
 
-class BypassAnalysis(nn.Module):
-    """g_a: `[B, H, W, 3]` and levels `[B]` to `[B, H / 16, W / 16, 768]`."""
+class _Stages(nn.Module):
+    """What g_a and g_s have in common: stages at strides that double, the last at 16."""
 
     config: ModelConfig
     block: Block
     widths: tuple[int, ...]
-    """Channels of the stages, the last at stride 16 and each before it at half the stride of the next."""
+    """Channels of the stages, the finest first."""
     blocks: tuple[int, ...]
     bands: Sequence[int]
     dtype: str = "float32"
+
+    def _stride(self, i: int) -> int:
+        """Pixels that a position of stage i stands for."""
+        return 16 // 2 ** (len(self.widths) - 1 - i)
+
+    def _stage(self, i: int, x: jax.Array, level: jax.Array) -> jax.Array:
+        """The gain of the rate, and the blocks; inside of the `nn.compact` method."""
+        x = x * RateGain(self.config.levels, self.widths[i], name=f"gain{i + 1}")(level)
+        name = f"stage{i + 1}_block"
+        return in_turn(blocks_of_stage(self.block, i, self.blocks[i], name, self.dtype), x)
+
+
+class BypassAnalysis(_Stages):
+    """g_a: `[B, H, W, 3]` and levels `[B]` to `[B, H / 16, W / 16, 768]`."""
 
     @nn.compact
     def __call__(self, x: jax.Array, level: jax.Array) -> jax.Array:
         x = x - GREY
-        y, count = to_bands(x, self.bands), len(self.widths)
-        side = 16 // 2 ** (count - 1)
-        for i, (width, blocks) in enumerate(zip(self.widths, self.blocks, strict=True)):
-            x = patches(x, 2 if i else side, width, f"down{i + 1}", self.dtype)
-            x = x * RateGain(self.config.levels, width, name=f"gain{i + 1}")(level)
-            x = in_turn(
-                blocks_of_stage(self.block, i, blocks, f"stage{i + 1}_block", self.dtype), x
-            )
+        y = to_bands(x, self.bands)
+        for i, width in enumerate(self.widths):
+            side = 2 if i else self._stride(0)
+            x = self._stage(i, patches(x, side, width, f"down{i + 1}", self.dtype), level)
         out = conv(y.shape[-1], 1, dtype=self.dtype, kernel_init=SILENT, name="out")
         return y + out(x)
 
 
-class BypassSynthesis(nn.Module):
+class BypassSynthesis(_Stages):
     """g_s: `[B, H / 16, W / 16, 768]` and levels `[B]` to `[B, H, W, 3]`, the mirror of g_a."""
-
-    config: ModelConfig
-    block: Block
-    widths: tuple[int, ...]
-    blocks: tuple[int, ...]
-    bands: Sequence[int]
-    dtype: str = "float32"
 
     @nn.compact
     def __call__(self, y: jax.Array, level: jax.Array) -> jax.Array:
-        linear, count = from_bands(y, self.bands), len(self.widths)
+        linear, last = from_bands(y, self.bands), len(self.widths) - 1
         x: jax.Array = conv(self.widths[-1], 1, dtype=self.dtype, kernel_init=LECUN, name="in")(y)
-        for i in reversed(range(count)):
-            width, side = self.widths[i], 16 // 2 ** (count - 1 - i)
-            if i < count - 1:
+        for i in range(last, -1, -1):
+            width = self.widths[i]
+            if i < last:
                 up = conv(4 * width, 1, dtype=self.dtype, kernel_init=ISOMETRY, name=f"up{i + 1}")
-                x = depth_to_space(up(x))
-                x = x + patches(linear, side, width, f"see{i + 1}", self.dtype)
-            x = x * RateGain(self.config.levels, width, name=f"gain{i + 1}")(level)
-            blocks = blocks_of_stage(
-                self.block, i, self.blocks[i], f"stage{i + 1}_block", self.dtype
-            )
-            x = in_turn(blocks, x)
-        side = 16 // 2 ** (count - 1)
+                seen = patches(linear, self._stride(i), width, f"see{i + 1}", self.dtype)
+                x = depth_to_space(up(x)) + seen
+            x = self._stage(i, x, level)
+        side = self._stride(0)
         out = conv(3 * side**2, 1, dtype=self.dtype, kernel_init=SILENT, name="out")(x)
         return linear + depth_to_space(out, side).astype(linear.dtype) + GREY
 

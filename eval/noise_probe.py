@@ -30,17 +30,17 @@ EDGES = 2.0 ** np.arange(-24, 1)
 
 
 class _Recording(PicturePasses):
-    """Passes that keep the positions of all steps, float32 `[n]` each."""
+    """Passes that keep the positions of all shifted steps, float32 `[n]` each."""
 
     def __init__(self, codec: Codec, height: int, width: int):
         super().__init__(codec.model, {"params": codec.params}, height, width)
         self.kept: list[np.ndarray] = []
 
-    def positions(self, prediction: Any) -> np.ndarray:
-        whole = super().positions(prediction)
-        rows, columns = -(-self.height // 16), -(-self.width // 16)
-        self.kept.append(whole[:, :rows, :columns].ravel())
-        return whole
+    def rows(self, step: int, prediction: Any) -> np.ndarray:
+        rows = super().rows(step, prediction)
+        if self.plan[step].distribution.shifted:
+            self.kept.append(rows)
+        return rows
 
 
 def main() -> int:
@@ -72,21 +72,23 @@ def main() -> int:
 def _write(codec: Codec, file: Path, quality: float, out: Path) -> None:
     rgb = read_image(file).rgb
     passes = _Recording(codec, *rgb.shape[:2])
-    room = margins(codec.meta.get("noise"), quality, codec.model.coding_steps)
+    room = margins(codec.meta.get("noise"), quality, codec.model.plan)
     written = write_picture(passes, codec.tables, rgb, quality, room)
     kept: dict[str, Any] = {f"step{i}": positions for i, positions in enumerate(passes.kept)}
     kept["stream"], kept["x_hat"] = np.frombuffer(written.stream, np.uint8), written.x_hat()
     kept["crc"], kept["quality"] = written.crc, quality
-    kept["plain"] = _plain_length(written, passes, codec)
+    kept["plain"] = _plain_length(written, passes)
     np.savez(out, **kept)
 
 
-def _plain_length(written: Written, passes: _Recording, codec: Codec) -> int:
+def _plain_length(written: Written, passes: _Recording) -> int:
     """Bytes of the same symbols by the plainly rounded tables, without shifts."""
-    z, *rest = written.parts
-    plain = [z]
-    for (q, _, _), positions in zip(rest[2::3], passes.kept, strict=True):
-        plain.append((q, np.floor(positions + 0.5).astype(np.int32), codec.tables["y"]))
+    plain, positions = [], iter(passes.kept)
+    for step, coded in zip(passes.plan, written.steps, strict=True):
+        symbols, rows, tables = coded[-1]
+        if step.distribution.shifted:
+            rows = np.floor(next(positions) + 0.5).astype(np.int32)
+        plain.append((symbols, rows, tables))
     return len(coding.encode(plain))
 
 

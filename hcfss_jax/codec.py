@@ -137,7 +137,7 @@ class Codec:
         def look(tile: Tile, written: Written) -> None:
             nonlocal bits
             canvas.lay(tile, written.x_hat())
-            bits += written.bits()
+            bits += written.bits
 
         data = self._write(planes, carried.from_planes(planes), quality, look)
         shown = to_pil(Planes(canvas.rgb, grey=planes.grey))
@@ -247,7 +247,7 @@ class Codec:
         return coding.pack(header, b"".join(streams), sections)
 
     def _margins(self, quality: float) -> list[float]:
-        return margins(self.meta.get("noise"), quality, self.model.coding_steps)
+        return margins(self.meta.get("noise"), quality, self.model.plan)
 
     def _read(
         self,

@@ -55,8 +55,8 @@ def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     `psnr` does, and for a side under 161 pixels. Compiles once for each of the few sizes that pictures are padded to.
     """
     _check_pair(a, b, smallest_side=MS_SSIM_SMALLEST_SIDE)
-    sides = a.shape[-3:-1]
-    size = bucket(*sides)
+    height, width = sides = a.shape[-3:-1]
+    size = bucket(height, width, 64)
     areas = np.broadcast_to(np.asarray(sides, np.int32), (*a.shape[:-3], 2))
     images = jax.device_put((_padded(a, size), _padded(b, size), areas))
     return jax.device_get(ms_ssim_within(*images))

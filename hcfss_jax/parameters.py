@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 Params = dict[str, Any]
 
 
@@ -37,7 +35,7 @@ def parameter_shapes(model: Any) -> dict[str, tuple[int, ...]]:
     """What a model of `hcfss_jax.models` has to learn: the shape of each, by name."""
     import jax
 
-    key = jax.random.key(0)
-    x, level = np.zeros((1, 64, 64, 3), np.float32), np.zeros((1,), np.float32)
-    params = jax.eval_shape(model.init, key, x, level, key[None])["params"]
+    from hcfss_jax.layers.area import example
+
+    params = jax.eval_shape(model.init, jax.random.key(0), *example(model))["params"]
     return {name: leaf.shape for name, leaf in flatten(params).items()}

@@ -1,7 +1,7 @@
 """A picture to a stream of symbols, and back: the passes of a model around the range coder.
 
-z comes first, then the parts of y, step by step. The decoder runs the very functions that the encoder ran, on the same
-shapes; it learns each step's symbols before it needs the next step's tables.
+Step by step, as the plan has them. The decoder runs the very functions that the encoder ran, on the same shapes; it
+learns each step's symbols before it needs the next step's tables.
 """
 
 import dataclasses
@@ -24,7 +24,6 @@ from hcfss_jax.entropy.shifted_index import (
 from hcfss_jax.entropy.steps import Prediction, Quantise, run_steps
 from hcfss_jax.errors import CorruptSection
 from hcfss_jax.models.passes import PicturePasses
-from hcfss_jax.models.skeleton import Y_STRIDE, Z_STRIDE
 
 Tables = Mapping[str, coding.Tables]
 Part = tuple[np.ndarray, np.ndarray, coding.Tables]
@@ -36,16 +35,16 @@ _SHIFT_TABLES = shift_tables()
 class Written:
     """A picture as symbols.
 
-    parts: symbols, the indices of their tables, and the tables, in coding order. stream: what the range coder wrote of
-    them. crc: CRC-32 of the symbols. x_hat: computes uint8 `[H, W, 3]`, what the decoder will make of them. bits:
-    computes what the model says they cost.
+    steps: for each step symbols, the indices of their tables, and the tables; before those of a step whose indices are
+    shifted the shifts. stream: what the range coder wrote of them. crc: CRC-32 of the symbols. bits: what the model
+    says they cost. x_hat: computes uint8 `[H, W, 3]`, what the decoder will make of them.
     """
 
-    parts: Sequence[Part]
+    steps: Sequence[Sequence[Part]]
     stream: bytes
     crc: int
+    bits: float
     x_hat: Callable[[], np.ndarray]
-    bits: Callable[[], float]
 
 
 def write_picture(
@@ -61,24 +60,15 @@ def write_picture(
     margins: of each step, for `choose_shifts`. crc: of the symbols before these, where there are some.
     """
     level = _level(quality)
-    y, z = passes.analyse(padded(rgb, passes.size), level)
-    sent = _cut(z, _area(passes, Z_STRIDE))
-    decoded, records = run_steps(
-        passes.steps,
-        passes.predict,
-        passes.refine,
-        _writing(passes, passes.split(y), _area(passes, Y_STRIDE), margins),
-        passes.hyper(_fill(sent, z.shape), level),
-    )
-    parts = [(sent.ravel(), _z_index(sent.shape), tables["z"])]
-    for shifts, q, index, _ in records:
-        parts += [*_shift_parts(shifts), (q, index, tables["y"])]
+    parts = passes.split(passes.analyse(padded(rgb, passes.size), level))
+    decoded, records = run_steps(passes, level, _writing(passes, parts, tables, margins))
+    steps = [step for step, _ in records]
     return Written(
-        parts,
-        coding.encode(parts),
-        _crc([part[0] for part in parts], crc),
+        steps,
+        coding.encode([*itertools.chain(*steps)]),
+        _crc([part[0] for part in itertools.chain(*steps)], crc),
+        sum(bits for _, bits in records),
         x_hat=lambda: passes.synthesise(decoded, level)[: passes.height, : passes.width],
-        bits=lambda: passes.bits_z(z, sent.shape[1:3]) + sum(record[-1] for record in records),
     )
 
 
@@ -91,58 +81,46 @@ def read_picture(
     """
     level = _level(quality)
     decoder = coding.RangeDecoder(stream)
-    shape = (1, *_area(passes, Z_STRIDE), passes.hyper_channels)
-    z = decoder.decode(_z_index(shape), tables["z"]).reshape(shape)
-    whole = (1, *(side // Z_STRIDE for side in passes.size), passes.hyper_channels)
-    decoded, symbols = run_steps(
-        passes.steps,
-        passes.predict,
-        passes.refine,
-        _reading(passes, decoder, tables["y"], _area(passes, Y_STRIDE)),
-        passes.hyper(_fill(z, whole), level),
-    )
+    decoded, symbols = run_steps(passes, level, _reading(passes, decoder, tables))
     decoder.finish()
     x_hat = passes.synthesise(decoded, level)[: passes.height, : passes.width]
-    return x_hat, _crc([z, *itertools.chain(*symbols)], crc)
+    return x_hat, _crc([*itertools.chain(*symbols)], crc)
 
 
 def _writing(
     passes: PicturePasses,
     parts: Sequence[jax.Array],
-    area: tuple[int, int],
+    tables: Tables,
     margins: Sequence[float],
 ) -> Quantise:
-    """The quantiser of encoding: rounds; records shifts, symbols, indices of their tables, and bits."""
+    """The quantiser of encoding: rounds; records what is coded, and bits."""
 
     def quantise(
         step: int, prediction: Prediction
-    ) -> tuple[jax.Array, tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
-        q, bits = passes.quantise(parts[step], prediction, area)
-        symbols = _cut(jax.device_get(q), area).ravel()
-        positions = _cut(passes.positions(prediction), area).ravel()
-        shifts = choose_shifts(positions, margins[step])
-        record = shifts, symbols, shifted_index(positions, shifts), bits
-        return passes.dequantise(q, prediction), record
+    ) -> tuple[jax.Array, tuple[Sequence[Part], float]]:
+        q, bits = passes.quantise(step, parts[step], prediction)
+        symbols, rows = passes.sent(step, q), passes.rows(step, prediction)
+        coded: list[Part] = []
+        if passes.plan[step].distribution.shifted:
+            shifts = choose_shifts(rows, margins[step])
+            coded, rows = _shift_parts(shifts), shifted_index(rows, shifts)
+        coded.append((symbols, rows, tables[passes.plan[step].latent]))
+        return passes.dequantise(step, q, prediction), (coded, bits)
 
     return quantise
 
 
-def _reading(
-    passes: PicturePasses,
-    decoder: coding.RangeDecoder,
-    tables: coding.Tables,
-    area: tuple[int, int],
-) -> Quantise:
+def _reading(passes: PicturePasses, decoder: coding.RangeDecoder, tables: Tables) -> Quantise:
     """The quantiser of decoding: reads shifts and symbols, and records them."""
 
-    def quantise(
-        step: int, prediction: Prediction
-    ) -> tuple[jax.Array, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        positions = _cut(passes.positions(prediction), area)
-        table, shifts = _read_shifts(decoder, positions.size)
-        symbols = decoder.decode(shifted_index(positions.ravel(), shifts), tables)
-        q = _fill(symbols.reshape(positions.shape), prediction.mean.shape)
-        return passes.dequantise(q, prediction), (table, shifts, symbols)
+    def quantise(step: int, prediction: Prediction) -> tuple[jax.Array, list[np.ndarray]]:
+        rows, read = passes.rows(step, prediction), []
+        if passes.plan[step].distribution.shifted:
+            read = [*_read_shifts(decoder, rows.size)]
+            rows = shifted_index(rows, read[-1])
+        symbols = decoder.decode(rows, tables[passes.plan[step].latent])
+        q = passes.unsent(step, symbols)
+        return passes.dequantise(step, q, prediction), [*read, symbols]
 
     return quantise
 
@@ -176,28 +154,6 @@ def padded(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A batch of one of height and width `size`; the border is repeated."""
     below, right = (whole - side for whole, side in zip(size, rgb.shape[:2], strict=True))
     return np.pad(rgb, ((0, below), (0, right), (0, 0)), "edge")[None]
-
-
-def _area(passes: PicturePasses, stride: int) -> tuple[int, int]:
-    """Rows and columns of a latent that the picture touches. What lies beyond is 0 on both sides, and never sent."""
-    return -(-passes.height // stride), -(-passes.width // stride)
-
-
-def _cut(latent: np.ndarray, area: tuple[int, int]) -> np.ndarray:
-    """`[1, h, w, c]` where the picture touches it."""
-    return latent[:, : area[0], : area[1]]
-
-
-def _fill(part: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The inverse: zeros beyond."""
-    whole = np.zeros(shape, part.dtype)
-    whole[:, : part.shape[1], : part.shape[2]] = part
-    return whole
-
-
-def _z_index(shape: tuple[int, ...]) -> np.ndarray:
-    """The table of each symbol of z: every channel has its own."""
-    return np.broadcast_to(np.arange(shape[-1], dtype=np.int32), shape).ravel()
 
 
 def _crc(symbols: Sequence[np.ndarray], crc: int) -> int:

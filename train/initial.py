@@ -4,9 +4,10 @@ import functools
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
+
+from hcfss_jax.layers.area import example
 
 
 def initial_shapes(model: Any) -> Any:
@@ -39,7 +40,7 @@ def _cpu() -> jax.Device | None:
 def _initialise(model: Any, seed: int) -> Any:
     # JAX's default generator takes three times as long to compile for a thousand parameters.
     key = jax.random.key(seed, impl="unsafe_rbg")
-    x, level = jnp.zeros((1, 64, 64, 3), jnp.float32), jnp.zeros((1,), jnp.float32)
+    x, level, _ = example(model)
     return model.init({"params": key}, x, level, jax.random.key(seed)[None])["params"]
 
 

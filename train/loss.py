@@ -27,15 +27,15 @@ class Loss:
     def __call__(
         self, out: Any, x: jax.Array, level: jax.Array
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
-        """The loss and its parts, means over the batch: bpp, bpp_z and psnr (dB,
-        unrounded), with ms_ssim_db where that is minimised.
+        """The loss and its parts, means over the batch: bpp, that of each latent as bpp_y and so on, and
+        psnr (dB, unrounded), with ms_ssim_db where that is minimised.
 
-        out: a model's output, `x_hat` `[B, H, W, 3]`, `bits_y` and `bits_z` `[B]`.
+        out: a model's `Output`.
         x: `[B, H, W, 3]` in [0, 1]. level: `[B]`, whole numbers.
         """
         pixels = x.shape[1] * x.shape[2]
         level = level.astype(jnp.int32)
-        bpp = (out.bits_y + out.bits_z) / pixels
+        bpp = out.total_bits / pixels
         distortion, quality = self.measure(out.x_hat, x)
         importance = level_importance(self.lambdas, self.balance)[level]
         weight = jnp.asarray(self.lambdas, jnp.float32)[level]
@@ -43,7 +43,7 @@ class Loss:
         return loss, {
             "loss": loss,
             "bpp": jnp.mean(bpp),
-            "bpp_z": jnp.mean(out.bits_z) / pixels,
+            **{f"bpp_{latent}": jnp.mean(bits) / pixels for latent, bits in out.bits.items()},
             **{name: jnp.mean(value) for name, value in quality.items()},
         }
 

@@ -39,7 +39,7 @@ def make_validation(
         out = model.apply(params, x, level, method="evaluate")
         shown = jnp.round(jnp.clip(out.x_hat, 0.0, 1.0) * 255.0) / 255.0
         distortion, quality = loss.measure(shown, x)
-        bpp = (out.bits_y + out.bits_z) / (x.shape[1] * x.shape[2])
+        bpp = out.total_bits / (x.shape[1] * x.shape[2])
         return {"bpp": bpp, "distortion": distortion, **quality}
 
     dealt = PartitionSpec(BATCH_AXES)

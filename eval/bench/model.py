@@ -19,11 +19,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from hcfss_jax.codec import Codec
+from hcfss_jax.entropy.steps import Decoded, rounding, run_steps
 from hcfss_jax.errors import HcfError
 from hcfss_jax.images import read_image
 from hcfss_jax.jax_settings import prepare_jax
+from hcfss_jax.layers.area import example
 from hcfss_jax.models import create_model
-from hcfss_jax.models.skeleton import Z_STRIDE
 from hcfss_jax.multiply_adds import multiply_adds
 from hcfss_jax.weights import DEFAULT_WEIGHTS, load_package, make_package, shipped_names
 
@@ -90,18 +91,23 @@ def _report(args: argparse.Namespace) -> int:
 
 def _work(model: Any, height: int, width: int) -> tuple[int, int]:
     """Multiply-adds of encoder and decoder, for sides rounded up to whole strides."""
-    sides = (-(-side // Z_STRIDE) * Z_STRIDE for side in (height, width))
+    sides = (-(-side // model.multiple) * model.multiple for side in (height, width))
     x = jax.ShapeDtypeStruct((1, *sides, 3), jnp.float32)
     level, variables = jax.ShapeDtypeStruct((1,), jnp.float32), _shapes(model)
 
-    def run(method: str) -> Callable[..., Any]:
+    def run(method: str | Callable[..., Any]) -> Callable[..., Any]:
         return lambda variables, *args: model.apply(variables, *args, method=method)
 
-    y, _ = jax.eval_shape(run("analyse"), variables, x, level)
+    decoded = jax.eval_shape(run(_decoded), variables, x, level)
     both = multiply_adds(run("evaluate"), variables, x, level)
     analysis = multiply_adds(run("analyse"), variables, x, level)
-    synthesis = multiply_adds(run("synthesise"), variables, (y,), level)
+    synthesis = multiply_adds(run("synthesise"), variables, decoded, level)
     return both - synthesis, both - analysis
+
+
+def _decoded(model: Any, x: jax.Array, level: jax.Array) -> Decoded:
+    """What all steps leave for `synthesise`."""
+    return run_steps(model, level, rounding(model.plan, model.analyse(x, level)))[0]
 
 
 def _codec(name: str, model: Any) -> tuple[Codec, str]:
@@ -112,9 +118,7 @@ def _codec(name: str, model: Any) -> tuple[Codec, str]:
 
 
 def _shapes(model: Any) -> Any:
-    x = jax.ShapeDtypeStruct((1, Z_STRIDE, Z_STRIDE, 3), jnp.float32)
-    key, level = jax.random.key(0), jax.ShapeDtypeStruct((1,), jnp.float32)
-    return jax.eval_shape(model.init, key, x, level, key[None])
+    return jax.eval_shape(model.init, jax.random.key(0), *example(model))
 
 
 def _draw(leaf: jax.ShapeDtypeStruct) -> np.ndarray:

@@ -1,6 +1,5 @@
 """The few sizes that pictures are padded to, so that few programs are compiled. A rule of the file format."""
 
-_STEP = 64  # pixels that a position of z stands for
 # Height and width in pixels, smallest first: squares and the two thirds of photographs.
 _SIZES = (
     (256, 256),
@@ -14,16 +13,18 @@ _SIZES = (
 )
 
 
-def whole_positions(height: int, width: int) -> tuple[int, int]:
-    """The least multiples of 64 that hold a picture: the area that a model computes on."""
-    return height + -height % _STEP, width + -width % _STEP
+def whole_positions(height: int, width: int, multiple: int) -> tuple[int, int]:
+    """The area that a model computes on: the least multiples that hold a picture, of what its sides have to be."""
+    return height + -height % multiple, width + -width % multiple
 
 
-def bucket(height: int, width: int) -> tuple[int, int]:
+def bucket(height: int, width: int, multiple: int) -> tuple[int, int]:
     """The height and width of the arrays that hold a picture, at their top left.
 
-    The first of eight sizes that is large enough; beyond them, where padding would cost more than compiling, the
-    least multiples of 64.
+    The first of eight sizes that is large enough, and a multiple of what the model's sides have to be; beyond them,
+    where padding would cost more than compiling, the least multiples.
     """
-    fitting = [size for size in _SIZES if height <= size[0] and width <= size[1]]
-    return fitting[0] if fitting else whole_positions(height, width)
+    for rows, columns in _SIZES:
+        if height <= rows and width <= columns and not (rows % multiple or columns % multiple):
+            return rows, columns
+    return whole_positions(height, width, multiple)

@@ -7,7 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from hcfss_jax.entropy.channel_slices import ChannelSlices
+from hcfss_jax.entropy.distributions import Gaussian
 from hcfss_jax.entropy.steps import Decoded, Prediction
+from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.convolution import LECUN, SILENT, conv
 
 
@@ -18,6 +20,8 @@ def by_magnitude(y: jax.Array) -> jax.Array:
 
 class DenseNet(nn.Module):
     """Two 1x1 convolutions with a GELU between, to `features` channels."""
+
+    beyond = Beyond.ANYTHING
 
     hidden: int
     features: int
@@ -49,14 +53,14 @@ class BandSlices(ChannelSlices):
         """A net for each slice, with as many outputs."""
         return [DenseNet(self.hidden[0], n) for n in self.slices]
 
-    def predict(self, step: int, hyper: jax.Array, decoded: Decoded) -> Prediction:
+    def predict(self, number: int, hyper: jax.Array, decoded: Decoded) -> Prediction:
         """See `ChannelSlices.predict`; hyper: a map `[B, h, w, .]`."""
         support = jnp.concatenate([hyper, *map(by_magnitude, decoded)], axis=-1)
-        features = self.attend[step](support)
-        mean, log_scale = jnp.split(self.head[step](features), 2, axis=-1)
-        return Prediction(mean, log_scale, features)
+        features = self.attend[number](support)
+        mean, log_scale = jnp.split(self.head[number](features), 2, axis=-1)
+        return Prediction(Gaussian(mean, log_scale), features)
 
-    def refine(self, step: int, features: jax.Array, quantised: jax.Array) -> jax.Array:
+    def refine(self, number: int, features: jax.Array, quantised: jax.Array) -> jax.Array:
         """See `ChannelSlices.refine`."""
         seen = jnp.concatenate([features, by_magnitude(quantised)], axis=-1)
-        return quantised + 0.5 * jnp.tanh(self.residual_net[step](seen))
+        return quantised + 0.5 * jnp.tanh(self.residual_net[number](seen))

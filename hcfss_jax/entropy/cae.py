@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from hcfss_jax.entropy.channel_slices import ChannelSlices
+from hcfss_jax.entropy.distributions import Gaussian
 from hcfss_jax.entropy.steps import Decoded, Prediction
 from hcfss_jax.layers.convolution import conv
 from hcfss_jax.layers.mlp import MLP
@@ -37,9 +38,9 @@ class CAE(ChannelSlices):
         self.ffn = [MLP(self.mlp_ratio * self.dim, numerics=PYTORCH) for _ in range(count)]
         self.head = [conv(2 * n, 1) for n in self.slices]
 
-    def predict(self, step: int, hyper: jax.Array, decoded: Decoded) -> Prediction:
+    def predict(self, number: int, hyper: jax.Array, decoded: Decoded) -> Prediction:
         """See `ChannelSlices.predict`; hyper: a map `[B, h, w, .]`."""
-        x = self.mix[step](self.squeeze[step](jnp.concatenate([hyper, *decoded], axis=-1)))
-        phi = x + self.ffn[step](self.norm[step](x))
-        mean, log_scale = jnp.split(self.head[step](phi), 2, axis=-1)
-        return Prediction(mean, log_scale, phi)
+        x = self.mix[number](self.squeeze[number](jnp.concatenate([hyper, *decoded], axis=-1)))
+        phi = x + self.ffn[number](self.norm[number](x))
+        mean, log_scale = jnp.split(self.head[number](phi), 2, axis=-1)
+        return Prediction(Gaussian(mean, log_scale), phi)

@@ -7,8 +7,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from hcfss_jax.entropy.distributions import Gaussian
 from hcfss_jax.entropy.gaussian import SCALE_MIN
 from hcfss_jax.entropy.steps import Decoded, Prediction
+from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.convolution import conv
 from hcfss_jax.layers.numerics import FLAX, Numerics
 from hcfss_jax.layers.one_loop import each
@@ -17,6 +19,8 @@ from hcfss_jax.ops import lower_bound
 
 class ParameterNet(nn.Module):
     """Three 3x3 convolutions with GELU between, to `features` channels."""
+
+    beyond = Beyond.ANYTHING
 
     hidden: tuple[int, int]
     features: int
@@ -48,18 +52,24 @@ class ChannelSlices(nn.Module):
         """A net of three convolutions for each slice, with as many outputs."""
         return [ParameterNet(self.hidden, n, self.numerics) for n in self.slices]
 
-    def split(self, y: jax.Array) -> list[jax.Array]:
-        """y `[B, h, w, M]` in its slices."""
-        borders = [sum(self.slices[: i + 1]) for i in range(len(self.slices) - 1)]
-        return jnp.split(y, borders, axis=-1)
+    def modules_of_slice(self, number: int) -> dict[str, nn.Module]:
+        """What belongs to one slice alone: of each attribute that holds one module a slice, that slice's."""
+        count = len(self.slices)
+        return {
+            name: value[number]
+            for name, value in vars(self).items()
+            if isinstance(value, list | tuple)
+            and len(value) == count
+            and all(isinstance(module, nn.Module) for module in value)
+        }
 
-    def predict(self, step: int, hyper: Any, decoded: Decoded) -> Prediction:
+    def predict(self, number: int, hyper: Any, decoded: Decoded) -> Prediction:
         """Mean and log scale of a slice, from what the hyperprior says and the slices before."""
         raise NotImplementedError
 
-    def refine(self, step: int, features: jax.Array, quantised: jax.Array) -> jax.Array:
+    def refine(self, number: int, features: jax.Array, quantised: jax.Array) -> jax.Array:
         """A quantised slice plus the predicted rest of its rounding error."""
-        rest = self.residual_net[step](jnp.concatenate([features, quantised], axis=-1))
+        rest = self.residual_net[number](jnp.concatenate([features, quantised], axis=-1))
         return quantised + 0.5 * jnp.tanh(rest)
 
 
@@ -85,11 +95,11 @@ class AttendedSlices(ChannelSlices):
         self.mean_net, self.scale_net = self.nets(), self.nets()
 
     def predict(
-        self, step: int, hyper: tuple[jax.Array, jax.Array], decoded: Decoded
+        self, number: int, hyper: tuple[jax.Array, jax.Array], decoded: Decoded
     ) -> Prediction:
         """See `ChannelSlices.predict`; hyper: maps for mean and scale, `[B, h, w, .]` each."""
         support = [jnp.concatenate([features, *decoded], axis=-1) for features in hyper]
-        support = each((self.mean_attention[step], self.scale_attention[step]), support)
-        mean, scale = each((self.mean_net[step], self.scale_net[step]), support)
+        support = each((self.mean_attention[number], self.scale_attention[number]), support)
+        mean, scale = each((self.mean_net[number], self.scale_net[number]), support)
         log_scale = scale if self.log_scale else jnp.log(lower_bound(scale, SCALE_MIN))
-        return Prediction(mean, log_scale, support[0])
+        return Prediction(Gaussian(mean, log_scale), support[0])

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from hcfss_jax.entropy.plan import Plan
+
 SAFETY = 8
 """A margin is so many times the largest difference that was measured."""
 
@@ -19,16 +21,22 @@ LARGEST = 0.02
 
 
 def noise_record(largest: Mapping[float, list[float]]) -> dict[str, Any]:
-    """What weights keep under "noise": the largest |delta p| of each step, by quality."""
+    """What weights keep under "noise": the largest |delta p| of each shifted step, by quality."""
     qualities = sorted(largest)
     return {"qualities": qualities, "largest": [largest[quality] for quality in qualities]}
 
 
-def margins(record: Mapping[str, Any] | None, quality: float, steps: int) -> list[float]:
-    """The margin of each coding step at a quality, between the nearest that were measured.
+def margins(record: Mapping[str, Any] | None, quality: float, plan: Plan) -> list[float]:
+    """The margin of each coding step at a quality, between the nearest that were measured; 0 where nothing is shifted.
 
-    Raises KeyError, TypeError or ValueError for what is no record of so many steps.
+    Raises KeyError, TypeError or ValueError for what is no record of so many shifted steps.
     """
+    shifted = [step.distribution.shifted for step in plan]
+    found = iter(_measured(record, quality, sum(shifted)))
+    return [next(found) if moves else 0.0 for moves in shifted]
+
+
+def _measured(record: Mapping[str, Any] | None, quality: float, steps: int) -> list[float]:
     if record is None:
         return [UNMEASURED] * steps
     columns = np.asarray(record["largest"], float).T

@@ -1,94 +1,125 @@
-"""The one driver over the coding steps of a latent, and the quantisers that tell its uses apart.
+"""The one driver over a model's coding steps, and the quantisers that tell its uses apart.
 
-Step t predicts the distribution of its part of y from the hyperprior and from what is decoded so far, quantises, and
-refines. Training, evaluation, encoding and decoding run these same lines; what differs is the quantiser:
+Step t predicts the distribution of its part of a latent from what the steps before it left, quantises, and refines.
+Training, evaluation, encoding and decoding run these same lines; what differs is the quantiser:
 
     noise_and_straight_through   training: noise for the rate, straight-through rounding for the rest
     rounding                     evaluation: rounding, bits by the model
+    rounding_within              the same of a picture in larger arrays
     (the codec's own two)        encoding collects symbols, decoding reads them
 
 `equal_steps` is the same for training where the model is to compile quickly.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 
-from hcfss_jax.entropy.gaussian import gaussian_bits
+from hcfss_jax.entropy.distributions import Distribution
+from hcfss_jax.entropy.plan import Plan, Step, only_on
 from hcfss_jax.ops import add_uniform_noise, round_straight_through
+
+in_full_precision = functools.partial(jax.default_matmul_precision, "highest")
+"""Float32 products in full precision inside: what reaches a table index must not depend on fast modes."""
 
 
 class Prediction(NamedTuple):
-    """What a step knows of its part of y before it is coded, each `[B, h, w, c]`."""
+    """What a step knows of its part before it is coded."""
 
-    mean: jax.Array
-    log_scale: jax.Array
-    features: jax.Array
+    distribution: Distribution
+    features: Any = None
     """What `refine` will want again."""
 
 
-Decoded = tuple[jax.Array, ...]
-Predict = Callable[[int, Any, Decoded], Prediction]
-Refine = Callable[[int, jax.Array, jax.Array], jax.Array]
+Decoded = tuple[Any, ...]
+"""What each step so far has left for those after it."""
+Latents = Mapping[str, jax.Array]
 Quantise = Callable[[int, Prediction], tuple[jax.Array, Any]]
 
 
-def run_steps(
-    steps: int, predict: Predict, refine: Refine, quantise: Quantise, hyper: Any
-) -> tuple[Decoded, list[Any]]:
+class Steps(Protocol):
+    """A model's, or those of its compiled passes. step: a number, into the plan."""
+
+    @property
+    def plan(self) -> Plan: ...
+
+    def predict(self, step: int, level: Any, decoded: Decoded) -> Prediction: ...
+
+    def refine(
+        self, step: int, level: Any, decoded: Decoded, features: Any, quantised: jax.Array
+    ) -> Any: ...
+
+
+def run_steps(steps: Steps, level: Any, quantise: Quantise) -> tuple[Decoded, list[Any]]:
     """Runs all steps in order.
 
     Args:
-      steps: how many there are.
-      predict: (step, hyper, decoded so far) to a `Prediction`.
-      refine: (step, features, quantised part) to the decoded part: latent residual prediction.
-      quantise: (step, prediction) to (quantised part of y, record).
-      hyper: what h_s made of z, handed on to `predict`.
+      steps: `predict` tells what a step knows; `refine`, what it leaves of its quantised part.
+      level: `[B]`.
+      quantise: (step, prediction) to (quantised part, record).
 
     Returns:
-      The decoded parts, and the quantiser's record of each step.
+      What each step left, and the quantiser's record of each.
     """
     decoded: Decoded = ()
     records = []
-    for step in range(steps):
-        prediction = predict(step, hyper, decoded)
+    for step in range(len(steps.plan)):
+        with in_full_precision():
+            prediction = steps.predict(step, level, decoded)
         quantised, record = quantise(step, prediction)
-        decoded = (*decoded, refine(step, prediction.features, quantised))
+        with in_full_precision():
+            left = steps.refine(step, level, decoded, prediction.features, quantised)
+        decoded = (*decoded, left)
         records.append(record)
     return decoded, records
 
 
-def noise_and_straight_through(keys: jax.Array, parts: Sequence[jax.Array]) -> Quantise:
+def noise_and_straight_through(keys: jax.Array, plan: Plan, latents: Latents) -> Quantise:
     """The quantiser of training (Minnen and Singh 2020, section 3.3); records bits `[B]`.
 
     keys: `[B]`, one for the noise of each image.
     """
 
     def quantise(step: int, prediction: Prediction) -> tuple[jax.Array, jax.Array]:
-        return noise_and_round(keys, step, parts[step], prediction)
+        part = plan[step].part(latents)
+        return noise_and_round(keys, step, plan[step], part, prediction.distribution)
 
     return quantise
 
 
 def noise_and_round(
-    keys: jax.Array, step: int | jax.Array, part: jax.Array, prediction: Prediction
+    keys: jax.Array, number: int | jax.Array, step: Step, part: jax.Array, given: Distribution
 ) -> tuple[jax.Array, jax.Array]:
-    """What training makes of one part of y: (its rounded values, bits `[B]` of a noisy copy)."""
-    mean, log_scale, _ = prediction
-    centred = part - mean
-    noisy = add_uniform_noise(jax.vmap(jax.random.fold_in, (0, None))(keys, step), centred)
-    bits = jnp.sum(gaussian_bits(noisy, log_scale), axis=(1, 2, 3))
-    return round_straight_through(centred) + mean, bits
+    """What training makes of one part: (its rounded values, bits `[B]` of a noisy copy). number: of the step."""
+    centred = given.centred(part)
+    noisy = add_uniform_noise(jax.vmap(jax.random.fold_in, (0, None))(keys, number), centred)
+    bits = jnp.sum(only_on(step.lattice, given.bits(noisy)), axis=(1, 2, 3))
+    return only_on(step.lattice, given.value(round_straight_through(centred))), bits
 
 
-def rounding(parts: Sequence[jax.Array]) -> Quantise:
+def rounding(plan: Plan, latents: Latents) -> Quantise:
     """The quantiser of evaluation; records bits `[B]`."""
+    return rounding_within(plan, latents, lambda step, part: None)
+
+
+def rounding_within(
+    plan: Plan, latents: Latents, sent: Callable[[Step, jax.Array], jax.Array | None]
+) -> Quantise:
+    """The same of a picture in arrays that are larger: beyond it a latent is what is predicted, and costs nothing.
+
+    sent: (step, its part) to bool `[1, h, w, 1]`, or None for all of it.
+    """
 
     def quantise(step: int, prediction: Prediction) -> tuple[jax.Array, jax.Array]:
-        mean, log_scale, _ = prediction
-        q = jnp.round(parts[step] - mean)
-        return q + mean, jnp.sum(gaussian_bits(q, log_scale), axis=(1, 2, 3))
+        part = plan[step].part(latents)
+        given, within = prediction.distribution, sent(plan[step], part)
+        q = jnp.round(given.centred(part))
+        q = q if within is None else jnp.where(within, q, 0)
+        bits = only_on(plan[step].lattice, given.bits(q))
+        bits = bits if within is None else jnp.where(within, bits, 0)
+        return only_on(plan[step].lattice, given.value(q)), jnp.sum(bits, axis=(1, 2, 3))
 
     return quantise

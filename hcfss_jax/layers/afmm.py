@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
 from hcfss_jax.ops import inverse_windowed_dct, windowed_dct
 from hcfss_jax.ops.windows import merge, pad_to_windows, partition
@@ -18,6 +19,8 @@ class AFMM(nn.Module):
     of 8x8; a weight for each frequency and group of channels; a small MLP on the logarithm of the group's mean
     magnitudes; weights in (0, 2). Its last layer starts at zero, so every weight starts at exactly 1.
     """
+
+    beyond = Beyond.BORDER
 
     window: int = 8
     groups: int = 2

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from hcfss_jax.errors import InvalidInput
+from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
 
 Initializer = Callable[..., jax.Array]
@@ -67,6 +68,8 @@ def space_to_depth(x: jax.Array, factor: int = 2) -> jax.Array:
 class SubPixelConv(nn.Module):
     """Doubles height and width: a convolution to 4 C channels, rearranged (Shi et al. 2016)."""
 
+    beyond = Beyond.ANYTHING
+
     features: int
     kernel: int = 3
     dtype: DTypeLike | None = None
@@ -91,6 +94,8 @@ class DepthwiseConv(nn.Module):
 
     On a CPU 24 times faster than the grouped convolution of the same meaning; the parameters have its shape.
     """
+
+    beyond = Beyond.ZEROS_AND_LEAVES_ZEROS
 
     dtype: DTypeLike | None = None
 

@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 from jax.typing import DTypeLike
 
+from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.convolution import DepthwiseConv
 
@@ -14,6 +15,8 @@ class DepthwiseBlock(nn.Module):
     What a ConvNeXt block (Liu et al. 2022) does, with a smaller kernel and no norm. On a CPU a dense layer takes less
     time than a 3x3 convolution of as many multiply-adds.
     """
+
+    beyond = Beyond.ANYTHING
 
     ratio: int = 2
     dtype: DTypeLike | None = None

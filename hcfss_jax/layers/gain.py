@@ -4,9 +4,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from hcfss_jax.layers.area import Beyond
+
 
 class NoGain(nn.Module):
     """The gain of a model with one rate: 1."""
+
+    beyond = Beyond.ANYTHING
 
     def __call__(self, level: jax.Array) -> jax.Array:
         """Levels `[B]` to `[1, 1, 1, 1]`."""
@@ -18,6 +22,8 @@ class RateGain(nn.Module):
 
     The first and last level start at the exponentials of `start`.
     """
+
+    beyond = Beyond.ANYTHING
 
     levels: int
     channels: int

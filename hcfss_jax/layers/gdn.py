@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
 from hcfss_jax.ops import lower_bound
 
@@ -15,6 +16,8 @@ class GDN(nn.Module):
 
     beta >= 1e-6 and gamma >= 0 are stored as square roots, as TFC and CompressAI do, which slows their updates near 0.
     """
+
+    beyond = Beyond.ANYTHING
 
     inverse: bool = False
 

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.convolution import SILENT, conv
 from hcfss_jax.layers.depthwise_block import DepthwiseBlock
@@ -17,6 +18,8 @@ class HybridBlock(nn.Module):
     The shape is TCM's (Liu et al. 2023, section 3.2) with any module as the second path; HCFSSNet puts VFSS there (our
     reading of its "CNN branch and VFSS branch"). `[B, H, W, C]` to the same; C is even.
     """
+
+    beyond = Beyond.ANYTHING
 
     global_path: nn.Module
     dtype: DTypeLike | None = None

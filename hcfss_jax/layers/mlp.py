@@ -4,12 +4,15 @@ import flax.linen as nn
 import jax
 from jax.typing import DTypeLike
 
+from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_float
 from hcfss_jax.layers.numerics import FLAX, Numerics
 
 
 class MLP(nn.Module):
     """Dense to `hidden`, GELU, dense back to C. `[..., C]` to the same."""
+
+    beyond = Beyond.ANYTHING
 
     hidden: int
     dtype: DTypeLike | None = None

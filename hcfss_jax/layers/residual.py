@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 from jax.typing import DTypeLike
 
+from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_even_sides, check_map, check_width
 from hcfss_jax.layers.convolution import ISOMETRY, SILENT, Initializer, SubPixelConv, conv
 from hcfss_jax.layers.gdn import GDN
@@ -13,6 +14,8 @@ from hcfss_jax.layers.gdn import GDN
 
 class ResidualBlock(nn.Module):
     """x + two 3x3 convolutions, each followed by a leaky ReLU. `[B, H, W, C]` to the same."""
+
+    beyond = Beyond.ANYTHING
 
     dtype: DTypeLike | None = None
 
@@ -33,6 +36,8 @@ class ResidualBlockWithStride(nn.Module):
     pass them all on, so that the network starts as a linear block transform and learns from there (the shortcut of
     DC-AE, Chen et al. 2024, with weights).
     """
+
+    beyond = Beyond.ANYTHING
 
     features: int
     skip_kernel: int = 1
@@ -67,6 +72,8 @@ class ResidualBlockUpsample(nn.Module):
     `[B, H, W, C]` to `[B, 2 H, 2 W, features]`. CompressAI's skip has a 3x3 kernel; 1x1 saves a third of the block.
     """
 
+    beyond = Beyond.ANYTHING
+
     features: int
     skip_kernel: int = 3
     dtype: DTypeLike | None = None
@@ -94,6 +101,8 @@ class ResidualUnit(nn.Module):
 
     `[B, H, W, C]` to the same.
     """
+
+    beyond = Beyond.ANYTHING
 
     activation: Callable[[jax.Array], jax.Array] = nn.gelu
     dtype: DTypeLike | None = None

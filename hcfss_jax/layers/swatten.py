@@ -5,6 +5,7 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 
+from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.convolution import conv
 from hcfss_jax.layers.numerics import PYTORCH, Numerics
@@ -21,6 +22,8 @@ class SWAtten(nn.Module):
 
     Used where coding decides, so everything is float32.
     """
+
+    beyond = Beyond.ANYTHING
 
     dim: int
     features: int | None = None

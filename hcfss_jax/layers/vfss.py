@@ -5,6 +5,7 @@ import jax
 from jax.typing import DTypeLike
 
 from hcfss_jax.layers.afmm import AFMM
+from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.mlp import MLP
 from hcfss_jax.layers.vonss import VONSS
@@ -17,6 +18,8 @@ class VFSS(nn.Module):
     That the block is VONSS and AFMM is the abstract's; where AFMM stands is our reading, after FTIC (ICLR 2024), which
     modulates frequencies behind the feed-forward network. `[B, H, W, C]` to the same.
     """
+
+    beyond = Beyond.ANYTHING
 
     state_size: int = 16
     directions: int = 8

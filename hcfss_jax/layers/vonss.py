@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.convolution import DepthwiseConv, Initializer
 from hcfss_jax.layers.numerics import FLAX, Numerics
@@ -45,6 +46,11 @@ class VONSS(nn.Module):
     expand: float = 2.0
     dtype: DTypeLike | None = None
     numerics: Numerics = FLAX
+
+    @property
+    def beyond(self) -> Beyond | None:
+        """A raster scan would meet the padding between two rows."""
+        return Beyond.ANYTHING if self.scan_lines == "neighborhood" else None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:

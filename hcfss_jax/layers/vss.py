@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 from jax.typing import DTypeLike
 
+from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.numerics import PYTORCH, Numerics
 from hcfss_jax.layers.vonss import VONSS
@@ -14,6 +15,8 @@ class VSS(nn.Module):
 
     SS2D scans the whole map as one sequence, along its rows and along its columns, both ways.
     """
+
+    beyond = Beyond.ANYTHING
 
     state_size: int = 16
     expand: float = 2.0

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
+from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.mlp import MLP
 from hcfss_jax.layers.numerics import FLAX, Numerics
@@ -20,6 +21,8 @@ class WindowAttention(nn.Module):
     With `shifted` the windows lie half a window further (SW-MSA). Maps of any size: what is added to fill the last
     windows is never attended to.
     """
+
+    beyond = Beyond.TOLD
 
     head_dim: int = 16
     window: int = 8
@@ -73,6 +76,8 @@ class WindowAttention(nn.Module):
 
 class SwinBlock(nn.Module):
     """x + attention(LN x), then x + MLP(LN x). `[B, H, W, C]` to the same."""
+
+    beyond = Beyond.ANYTHING
 
     head_dim: int = 16
     window: int = 8

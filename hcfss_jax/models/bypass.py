@@ -15,6 +15,7 @@ import flax.linen as nn
 import jax
 
 from hcfss_jax.entropy.band_slices import by_magnitude
+from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.convolution import (
     ISOMETRY,
     LECUN,
@@ -63,6 +64,8 @@ class _Stages(nn.Module):
 class BypassAnalysis(_Stages):
     """g_a: `[B, H, W, 3]` and levels `[B]` to `[B, H / 16, W / 16, 768]`."""
 
+    beyond = Beyond.ANYTHING
+
     @nn.compact
     def __call__(self, x: jax.Array, level: jax.Array) -> jax.Array:
         x = x - GREY
@@ -76,6 +79,8 @@ class BypassAnalysis(_Stages):
 
 class BypassSynthesis(_Stages):
     """g_s: `[B, H / 16, W / 16, 768]` and levels `[B]` to `[B, H, W, 3]`, the mirror of g_a."""
+
+    beyond = Beyond.ANYTHING
 
     @nn.compact
     def __call__(self, y: jax.Array, level: jax.Array) -> jax.Array:
@@ -96,6 +101,8 @@ class BypassSynthesis(_Stages):
 class BypassHyperAnalysis(nn.Module):
     """h_a: y `[B, h, w, M]` to `[B, h / 4, w / 4, C_z]`, float32."""
 
+    beyond = Beyond.ANYTHING
+
     config: ModelConfig
     block: Block
 
@@ -110,6 +117,8 @@ class BypassHyperAnalysis(nn.Module):
 
 class BypassHyperSynthesis(nn.Module):
     """h_s: z `[B, h / 4, w / 4, C_z]` to features `[B, h, w, hyper_width]`, float32."""
+
+    beyond = Beyond.ANYTHING
 
     config: ModelConfig
     block: Block

@@ -19,7 +19,7 @@ from hcfss_jax.layers.ca_ssm import CASSM, Fusion
 from hcfss_jax.layers.numerics import PYTORCH
 from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.models.config import TINY, ModelConfig
-from hcfss_jax.models.skeleton import CompressionModel
+from hcfss_jax.models.hyperprior import HyperpriorModel
 from hcfss_jax.models.transforms import Analysis, HyperAnalysis, HyperUpsampling, Synthesis
 
 
@@ -58,8 +58,8 @@ VARIANTS = {
 }
 
 
-class CMamba(CompressionModel):
-    """The model; see the module's drawing for its data flow and `CompressionModel` for its methods."""
+class CMamba(HyperpriorModel):
+    """The model; see the module's drawing for its data flow and `HyperpriorModel` for its methods."""
 
     config: CMambaConfig
 

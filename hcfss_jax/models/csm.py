@@ -52,7 +52,7 @@ VARIANTS = {
 
 
 class CSM(TCM):
-    """The model; see the module's drawing for its data flow and `CompressionModel` for its methods."""
+    """The model; see the module's drawing for its data flow and `HyperpriorModel` for its methods."""
 
     config: CSMConfig
 

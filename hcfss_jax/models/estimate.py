@@ -4,22 +4,22 @@ The figures are those of whole files but for the file's own bytes, the range cod
 """
 
 import contextlib
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from hcfss_jax.coding.buckets import whole_positions
-from hcfss_jax.entropy.gaussian import gaussian_bits
-from hcfss_jax.entropy.steps import Prediction, run_steps
+from hcfss_jax.entropy.plan import Step
+from hcfss_jax.entropy.steps import rounding_within, run_steps
 from hcfss_jax.layers.area import inside, only_within
 from hcfss_jax.layers.checks import check_areas, check_levels, check_pixels
-from hcfss_jax.models.skeleton import Y_STRIDE, Z_STRIDE, CompressionModel
+from hcfss_jax.models.skeleton import CompressionModel
+from hcfss_jax.pixels import to_floats, to_pixels
 
 
 class Estimate(NamedTuple):
-    """x_hat: uint8 `[B, H, W, 3]`. bits: of z and y, float32 `[B]`."""
+    """x_hat: uint8 `[B, H, W, 3]`. bits: of all latents, float32 `[B]`."""
 
     x_hat: jax.Array
     bits: jax.Array
@@ -31,23 +31,24 @@ def estimate(
     """Pictures of several sizes in arrays of one size. To be called within a compiled function.
 
     Args:
-      model: one that is `paddable`; of others, pictures that fill their arrays but for less than 64 pixels a side.
+      model: one that is `paddable`; of others, pictures that fill their arrays but for less than `multiple` pixels.
       variables: of the model.
-      rgb: uint8 `[B, H, W, 3]`, H and W multiples of 64, pictures at the top left, their borders repeated beyond.
+      rgb: uint8 `[B, H, W, 3]`, sides as the model takes them, pictures at the top left, their borders repeated beyond.
       areas: int `[B, 2]`, height and width of each picture.
       levels: float `[B]`, quality - 1 of each.
 
     Raises InvalidInput for arrays of other types or shapes.
     """
-    check_pixels(model, rgb, Z_STRIDE)
+    check_pixels(model, rgb, model.multiple)
     check_areas(model, areas, len(rgb))
     check_levels(model, levels, len(rgb), model.config.levels)
     height, width = rgb.shape[1:3]
 
     def of_one(rgb: jax.Array, area: jax.Array, level: jax.Array) -> Estimate:
-        seen = jnp.stack(whole_positions(*area))
+        height_seen, width_seen = area
+        seen = jnp.stack(whole_positions(height_seen, width_seen, model.multiple))
         with only_within(seen, (height, width)) if model.paddable else contextlib.nullcontext():
-            x = rgb[None].astype(jnp.float32) / 255
+            x = to_floats(rgb[None])
             return Estimate(*model.apply(variables, x, level[None], area, method=_pass))
 
     return jax.vmap(of_one)(rgb, areas, levels)
@@ -56,25 +57,12 @@ def estimate(
 def _pass(
     model: CompressionModel, x: jax.Array, level: jax.Array, area: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """One picture, a batch of one. Beyond it the latents are what is predicted, and cost nothing."""
-    y, z = model.analyse(x, level)
-    sent = inside(z, -(-area // Z_STRIDE))
-    z_hat = jnp.where(sent, jnp.round(z), 0)
-    bits_z = jnp.sum(jnp.where(sent, model.prior_bits(z_hat), 0))
-    quantise = _rounding_within(model.split(y), -(-area // Y_STRIDE))
-    hyper = model.hyper(z_hat, level)
-    decoded, bits_y = run_steps(model.coding_steps, model.predict, model.refine, quantise, hyper)
-    pixels = jnp.round(255 * jnp.clip(model.synthesise(decoded, level)[0], 0, 1))
-    return pixels.astype(jnp.uint8), sum(bits_y, start=bits_z)
+    """One picture, a batch of one."""
 
+    def sent(step: Step, part: jax.Array) -> jax.Array:
+        return inside(part, jnp.stack(step.area(*area)))
 
-def _rounding_within(
-    parts: list[jax.Array], area: jax.Array
-) -> Callable[[int, Prediction], tuple[jax.Array, jax.Array]]:
-    def quantise(step: int, prediction: Prediction) -> tuple[jax.Array, jax.Array]:
-        within = inside(parts[step], area)
-        q = jnp.where(within, jnp.round(parts[step] - prediction.mean), 0)
-        bits = jnp.where(within, gaussian_bits(q, prediction.log_scale), 0)
-        return q + prediction.mean, jnp.sum(bits)
-
-    return quantise
+    latents = model.analyse(x, level)
+    decoded, bits = run_steps(model, level, rounding_within(model.plan, latents, sent))
+    pixels = to_pixels(model.synthesise(decoded, level)[0])
+    return pixels, sum(bits[1:], start=bits[0])[0]

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 
 from hcfss_jax.entropy.band_slices import BandSlices
 from hcfss_jax.entropy.channel_slices import AttendedSlices
+from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.convolution import conv
 from hcfss_jax.layers.depthwise_block import DepthwiseBlock
 from hcfss_jax.layers.fstam import FSTAM
@@ -31,7 +32,7 @@ from hcfss_jax.models.bypass import (
     BypassSynthesis,
 )
 from hcfss_jax.models.config import ModelConfig
-from hcfss_jax.models.skeleton import CompressionModel
+from hcfss_jax.models.hyperprior import HyperpriorModel
 from hcfss_jax.models.transforms import (
     Analysis,
     Block,
@@ -116,8 +117,8 @@ VARIANTS = {
 }
 
 
-class HCFSSNet(CompressionModel):
-    """The model; see the module's drawing for its data flow and `CompressionModel` for its methods."""
+class HCFSSNet(HyperpriorModel):
+    """The model; see the module's drawing for its data flow and `HyperpriorModel` for its methods."""
 
     config: HCFSSNetConfig
 
@@ -196,6 +197,8 @@ class SharedHyperSynthesis(nn.Module):
 
     One trunk for both (TCM has two): our reading, and a third of the parameters.
     """
+
+    beyond = Beyond.ANYTHING
 
     config: HCFSSNetConfig
     block: Block

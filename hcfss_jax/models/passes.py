@@ -5,7 +5,7 @@ What is coded depends on floats only through these; each is compiled once a shap
 
 import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -14,17 +14,19 @@ import numpy as np
 
 from hcfss_jax import programs
 from hcfss_jax.coding.buckets import bucket, whole_positions
-from hcfss_jax.entropy.gaussian import gaussian_bits, scale_position
-from hcfss_jax.entropy.steps import Decoded, Prediction
+from hcfss_jax.entropy.distributions import Distribution
+from hcfss_jax.entropy.plan import Lattice, Plan, on_lattice, only_on
+from hcfss_jax.entropy.steps import Decoded, Latents, Prediction, in_full_precision
 from hcfss_jax.layers.area import inside, only_within
 from hcfss_jax.models.skeleton import CompressionModel
+from hcfss_jax.pixels import to_floats, to_pixels
 
 LARGEST_SYMBOL = 2**20  # beyond what any trained model makes; keeps broken ones inside int32
 
 
 def arrays_of(model: CompressionModel, height: int, width: int) -> tuple[int, int]:
     """Height and width of the arrays that hold a picture of so many pixels."""
-    return (bucket if model.paddable else whole_positions)(height, width)
+    return (bucket if model.paddable else whole_positions)(height, width, model.multiple)
 
 
 class CodingPasses:
@@ -44,76 +46,93 @@ class PicturePasses:
     A model that can sees only the picture in them (`layers.area`); for others the arrays are as small as can be.
 
     Attributes:
-      steps: coding steps of y.
-      hyper_channels: channels of z.
+      plan: of the model.
       height, width: of the picture, pixels.
       size: height and width of the arrays, pixels.
     """
 
     def __init__(self, model: CompressionModel, variables: Any, height: int, width: int):
         self._model, self._variables = model, variables
-        self.steps, self.hyper_channels = model.coding_steps, model.hyper_channels
+        self.plan = model.plan
         self.height, self.width = height, width
         self.size = arrays_of(model, height, width)
-        self._area = jax.device_put(np.asarray(whole_positions(height, width), np.int32))
+        whole = whole_positions(height, width, model.multiple)
+        self._area = jax.device_put(np.asarray(whole, np.int32))
 
-    def analyse(self, rgb: np.ndarray, level: np.ndarray) -> tuple[jax.Array, np.ndarray]:
-        """uint8 `[1, H, W, 3]` to y, float, and z, int32."""
-        y, z = self._run("analyse", rgb.astype(np.float32) / 255, level)
-        return y, jax.device_get(_call(_to_symbols, z))
+    def analyse(
+        self, rgb: np.ndarray, level: np.ndarray, given: Mapping[str, np.ndarray] = {}
+    ) -> Latents:
+        """uint8 `[1, H, W, 3]` to the latents, not quantised. given: see `CompressionModel.analyse`."""
+        return self._run("analyse", to_floats(rgb), level, given)
 
-    def hyper(self, z: np.ndarray, level: np.ndarray) -> Any:
-        """z, int32, to what the steps predict from."""
-        return self._run("hyper", z.astype(np.float32), level)
+    def split(self, latents: Latents) -> tuple[jax.Array, ...]:
+        """The parts of the steps."""
+        return _call(_split, latents, static=(self.plan,))
 
-    def split(self, y: jax.Array) -> list[jax.Array]:
-        """y in the parts of the steps."""
-        return self._run("split", y)
-
-    def predict(self, step: int, hyper: Any, decoded: Decoded) -> Prediction:
+    def predict(self, step: int, level: np.ndarray, decoded: Decoded) -> Prediction:
         """See `CompressionModel.predict`."""
-        return self._run("predict", hyper, decoded, step=step)
+        return self._run("predict", level, decoded, step=step)
 
-    def refine(self, step: int, features: jax.Array, quantised: jax.Array) -> jax.Array:
+    def refine(
+        self, step: int, level: np.ndarray, decoded: Decoded, features: Any, quantised: jax.Array
+    ) -> Any:
         """See `CompressionModel.refine`."""
-        return self._run("refine", features, quantised, step=step)
+        return self._run("refine", level, decoded, features, quantised, step=step)
 
-    def positions(self, prediction: Prediction) -> np.ndarray:
-        """Where each symbol's scale lies in the table, float32 `[1, h, w, c]` in [0, 63]."""
-        return jax.device_get(_call(_positions, prediction.log_scale))
+    def rows(self, step: int, prediction: Prediction) -> np.ndarray:
+        """`Distribution.row` of each symbol that is sent, `[n]`."""
+        given, shape = prediction.distribution, self._shape_of(step)
+        return self.sent(step, _call(_rows, given) if given.shifted else given.row(shape))
 
     def quantise(
-        self, part: jax.Array, prediction: Prediction, area: tuple[int, int]
+        self, step: int, part: jax.Array, prediction: Prediction
     ) -> tuple[jax.Array, float]:
-        """Symbols, int32 `[1, h, w, c]`, 0 outside the first rows and columns of `area`; and their bits."""
-        mean, log_scale, _ = prediction
-        q, bits = _call(_quantise, part, mean, log_scale, np.asarray(area))
+        """Symbols, int32 `[1, h, w, c]`, 0 where none is sent; and their bits."""
+        here = self.plan[step]
+        area = np.asarray(here.area(self.height, self.width), np.int32)
+        q, bits = _call(_quantise, part, prediction.distribution, area, static=(here.lattice,))
         return q, float(jax.device_get(bits))
 
-    def dequantise(self, q: jax.Array | np.ndarray, prediction: Prediction) -> jax.Array:
-        """Symbols to values of y."""
-        return _call(_dequantise, q, prediction.mean)
+    def dequantise(self, step: int, q: jax.Array | np.ndarray, prediction: Prediction) -> jax.Array:
+        """Symbols to values of the latent."""
+        return _call(_dequantise, q, prediction.distribution, static=(self.plan[step].lattice,))
 
     def synthesise(self, decoded: Decoded, level: np.ndarray) -> np.ndarray:
-        """The decoded parts of y to uint8 `[H, W, 3]`."""
+        """What all steps left to uint8 `[H, W, 3]`."""
         x_hat = self._run("synthesise", decoded, level)
         return jax.device_get(_call(_to_pixels, x_hat))[0]
 
-    def bits_z(self, z: np.ndarray, area: tuple[int, int]) -> float:
-        """What the model says z costs, in bits, in the first rows and columns of `area`."""
-        bits = jax.device_get(self._run("prior_bits", z.astype(np.float32)))
-        return float(np.sum(bits[:, : area[0], : area[1]]))
+    def sent(self, step: int, symbols: jax.Array | np.ndarray) -> np.ndarray:
+        """Of a map `[1, h, w, c]` what is sent, `[n]`: row by row, the channels of a position together."""
+        taken = self._taken(step)
+        return jax.device_get(symbols)[0, : taken.shape[0], : taken.shape[1]][taken].ravel()
+
+    def unsent(self, step: int, symbols: np.ndarray) -> np.ndarray:
+        """The inverse: the map, 0 where nothing was sent."""
+        taken = self._taken(step)
+        whole = np.zeros(self._shape_of(step), symbols.dtype)
+        within = whole[0, : taken.shape[0], : taken.shape[1]]
+        within[taken] = symbols.reshape(-1, self.plan[step].channels)
+        return whole
+
+    def _taken(self, step: int) -> np.ndarray:
+        """bool: of the positions that the picture touches those that are sent."""
+        here = self.plan[step]
+        return on_lattice(here.lattice, *here.area(self.height, self.width))
+
+    def _shape_of(self, step: int) -> tuple[int, int, int, int]:
+        here = self.plan[step]
+        return (1, *here.area(*self.size), here.channels)
 
     def _run(self, method: str, *args: Any, step: int | None = None) -> Any:
         size = self.size if self._model.paddable else None
         static = self._model, method, step, size
-        inputs = self._variables, self._area, *jax.device_put(args)
-        return programs.run(_run, *static, *inputs, static=len(static))
+        return _call(_run, self._variables, self._area, *args, static=static)
 
 
-def _call(function: Callable[..., Any], *args: Any) -> Any:
+def _call(function: Callable[..., Any], *args: Any, static: tuple[Any, ...] = ()) -> Any:
     """A compiled function of arrays, sent to the device by name: `jax.transfer_guard` lets no other pass."""
-    return programs.run(function, *jax.device_put(args))
+    return programs.run(function, *static, *jax.device_put(args), static=len(static))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
@@ -127,35 +146,35 @@ def _run(
     *args: Any,
 ) -> Any:
     leading = () if step is None else (step,)
-    with only_within(area, size) if size else contextlib.nullcontext():
+    exact = contextlib.nullcontext() if step is None else in_full_precision()
+    with exact, only_within(area, size) if size else contextlib.nullcontext():
         return model.apply(variables, *leading, *args, method=method)
 
 
-@jax.jit
-def _to_symbols(x: jax.Array) -> jax.Array:
-    bounded = jnp.clip(jnp.nan_to_num(jnp.round(x)), -LARGEST_SYMBOL, LARGEST_SYMBOL)
-    return bounded.astype(jnp.int32)
+@functools.partial(jax.jit, static_argnums=0)
+def _split(plan: Plan, latents: Latents) -> tuple[jax.Array, ...]:
+    return tuple(step.part(latents) for step in plan)
 
 
 @jax.jit
+def _rows(given: Distribution) -> jax.Array:
+    return given.row(())
+
+
+@functools.partial(jax.jit, static_argnums=0)
 def _quantise(
-    part: jax.Array, mean: jax.Array, log_scale: jax.Array, area: jax.Array
+    lattice: Lattice, part: jax.Array, given: Distribution, area: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    within = inside(part, area)
-    q = jnp.where(within, _to_symbols(part - mean), 0)
-    return q, jnp.sum(jnp.where(within, gaussian_bits(q.astype(jnp.float32), log_scale), 0))
+    rounded = jnp.nan_to_num(jnp.round(given.centred(part)))
+    q = jnp.clip(rounded, -LARGEST_SYMBOL, LARGEST_SYMBOL)
+    q = jnp.where(inside(part, area), only_on(lattice, q), 0)
+    bits = jnp.where(inside(part, area), only_on(lattice, given.bits(q)), 0)
+    return q.astype(jnp.int32), jnp.sum(bits)
 
 
-@jax.jit
-def _dequantise(q: jax.Array, mean: jax.Array) -> jax.Array:
-    return q.astype(mean.dtype) + mean
+@functools.partial(jax.jit, static_argnums=0)
+def _dequantise(lattice: Lattice, q: jax.Array, given: Distribution) -> jax.Array:
+    return only_on(lattice, given.value(q))
 
 
-@jax.jit
-def _positions(log_scale: jax.Array) -> jax.Array:
-    return jnp.nan_to_num(scale_position(log_scale))
-
-
-@jax.jit
-def _to_pixels(x: jax.Array) -> jax.Array:
-    return jnp.round(255 * jnp.clip(x, 0, 1)).astype(jnp.uint8)
+_to_pixels = jax.jit(to_pixels)

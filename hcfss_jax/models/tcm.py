@@ -19,7 +19,7 @@ from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.swatten import SWAtten
 from hcfss_jax.layers.window_attention import SwinBlock
 from hcfss_jax.models.config import PORTED, TINY, ModelConfig
-from hcfss_jax.models.skeleton import CompressionModel
+from hcfss_jax.models.hyperprior import HyperpriorModel
 from hcfss_jax.models.transforms import Analysis, Block, HyperAnalysis, HyperSynthesis, Synthesis
 
 
@@ -47,10 +47,15 @@ VARIANTS = {
 }
 
 
-class TCM(CompressionModel):
-    """The model; see the module's drawing for its data flow and `CompressionModel` for its methods."""
+class TCM(HyperpriorModel):
+    """The model; see the module's drawing for its data flow and `HyperpriorModel` for its methods."""
 
     config: TCMConfig
+
+    @property
+    def paddable(self) -> bool:
+        """Convolutions and windows can do without what lies beyond a picture."""
+        return True
 
     def setup(self) -> None:
         super().setup()

@@ -15,6 +15,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 
+from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.convolution import ISOMETRY, Initializer, SubPixelConv, conv
 from hcfss_jax.layers.one_loop import in_turn
 from hcfss_jax.layers.remat import remat_if
@@ -50,6 +51,8 @@ def _linear_starts(c: ModelConfig, start: Callable[[np.ndarray], Initializer]) -
 class Analysis(nn.Module):
     """g_a: `[B, H, W, 3]` to `[B, H / 16, W / 16, M]`, whatever the level."""
 
+    beyond = Beyond.ANYTHING
+
     config: ModelConfig
     block: Block
     dtype: str = "float32"
@@ -70,6 +73,8 @@ class Analysis(nn.Module):
 
 class Synthesis(nn.Module):
     """g_s: `[B, H / 16, W / 16, M]` to `[B, H, W, 3]`, the mirror of g_a, whatever the level."""
+
+    beyond = Beyond.ANYTHING
 
     config: ModelConfig
     block: Block
@@ -92,6 +97,8 @@ class Synthesis(nn.Module):
 class HyperAnalysis(nn.Module):
     """h_a: y `[B, h, w, M]` to `[B, h / 4, w / 4, C_z]`, float32."""
 
+    beyond = Beyond.ANYTHING
+
     config: ModelConfig
     block: Block
     remat: bool = False
@@ -107,6 +114,8 @@ class HyperAnalysis(nn.Module):
 
 class HyperUpsampling(nn.Module):
     """z `[B, h / 4, w / 4, C_z]` to a map `[B, h, w, features]`, float32."""
+
+    beyond = Beyond.ANYTHING
 
     config: ModelConfig
     block: Block
@@ -124,6 +133,8 @@ class HyperUpsampling(nn.Module):
 
 class HyperSynthesis(nn.Module):
     """h_s: z to a map for mean and one for scale, `[B, h, w, M]` each, float32, with nothing in common."""
+
+    beyond = Beyond.ANYTHING
 
     config: ModelConfig
     block: Block

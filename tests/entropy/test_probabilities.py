@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hcfss_jax.coding import symbol_bits, tables_from_pmfs
+from hcfss_jax.coding import symbol_bits
 from hcfss_jax.entropy import FactorisedPrior, gaussian_bits, scale_position, scale_table
-from hcfss_jax.entropy.factorised import cut_tails
+from hcfss_jax.entropy.distributions import Factorised
 from hcfss_jax.entropy.gaussian import LOG_STEP
 
 KEY = jax.random.key(0)
@@ -48,8 +48,8 @@ def test_a_scale_has_its_position_in_the_table_and_is_clipped_at_both_ends():
 def prior():
     layer = FactorisedPrior(5)
     rng = np.random.default_rng(0)
-    initial = jax.jit(lambda key: layer.init(key, jnp.zeros((1, 5)), method="bits"))(KEY)
-    return layer.bind(jax.tree.map(lambda x: x + 0.5 * rng.normal(size=x.shape), initial))
+    initial = jax.jit(layer.init)(KEY)
+    return layer.apply(jax.tree.map(lambda x: x + 0.5 * rng.normal(size=x.shape), initial))
 
 
 def test_the_prior_is_a_distribution_over_the_integers(prior):
@@ -59,9 +59,8 @@ def test_the_prior_is_a_distribution_over_the_integers(prior):
 
 
 def test_tables_of_the_prior_cost_what_it_promises(prior):
-    pmf, logits = prior.pmfs()
-    kept, offsets = cut_tails(np.asarray(pmf), np.asarray(logits))
-    tables = tables_from_pmfs(kept, np.asarray(offsets))
+    pmf, _ = prior.pmfs()
+    tables = Factorised.tables(lambda: prior)
     rng = np.random.default_rng(0)
     draws = np.stack([rng.choice(pmf.shape[0], 2000, p=p / p.sum()) for p in np.float64(pmf).T], 1)
     z = (draws - pmf.shape[0] // 2).astype(np.int32)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hcfss_jax.coding import RangeDecoder, encode
+from hcfss_jax.entropy import Factorised, Step, in_slices
 from hcfss_jax.entropy.margins import LARGEST, UNMEASURED, margins, noise_record
 from hcfss_jax.entropy.shifted_index import (
     BLOCK,
@@ -99,9 +100,12 @@ def test_the_tables_are_those_of_the_format():
     assert np.diff(tables.row(10))[:4].tolist() == [508, 504, 500, 496]
 
 
-def test_margins_follow_what_was_measured():
+def test_margins_follow_what_was_measured_and_are_none_where_nothing_is_shifted():
+    plan = (Step("z", 0, 1, 64, distribution=Factorised), *in_slices("y", (1, 1), 16))
     record = noise_record({8.0: [4e-5, 8e-5], 1.0: [2e-5, 1.0]})
-    assert margins(record, 1, 2) == pytest.approx([8 * 2e-5, LARGEST])
-    assert margins(record, 4.5, 2) == pytest.approx([8 * 3e-5, LARGEST])
-    assert margins(record, 9, 2)[1] == pytest.approx(8 * 8e-5)
-    assert margins(None, 4, 3) == [UNMEASURED] * 3
+    assert margins(record, 1, plan) == pytest.approx([0, 8 * 2e-5, LARGEST])
+    assert margins(record, 4.5, plan) == pytest.approx([0, 8 * 3e-5, LARGEST])
+    assert margins(record, 9, plan)[2] == pytest.approx(8 * 8e-5)
+    assert margins(None, 4, plan) == [0, UNMEASURED, UNMEASURED]
+    with pytest.raises(ValueError, match="2 steps on record, and the model has 1"):
+        margins(record, 1, plan[:2])

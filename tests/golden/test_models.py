@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hcfss_jax.entropy import gaussian_bits, run_steps
+from hcfss_jax.entropy import run_steps
 from hcfss_jax.models import create_model
 from hcfss_jax.pytorch import from_state_dict, to_state_dict
 from hcfss_jax.pytorch.buffers import is_buffer
@@ -48,37 +48,35 @@ def package(data: str):
     return from_state_dict(state(data), MODELS[data].partition("-")[0], {})
 
 
-def teacher_forced(model, x, y_symbols, z_symbols):
-    """The pass with symbols that are given, as the recorded one was made."""
-    y, z = model.analyse(x, LEVEL)
+def teacher_forced(model, x, **symbols):
+    """The pass with symbols that are given, by latent, as the recorded one was made."""
+    latents = model.analyse(x, LEVEL)
 
     def quantise(step, prediction):
-        q = model.split(y_symbols)[step]
-        bits = gaussian_bits(q, prediction.log_scale)
-        return q + prediction.mean, (bits, prediction.mean, jnp.exp(prediction.log_scale))
+        given = prediction.distribution
+        q = model.plan[step].part(symbols)
+        return given.value(q), (given.bits(q), given)
 
-    hyper = model.hyper(z_symbols, LEVEL)
-    y_hat, records = run_steps(model.coding_steps, model.predict, model.refine, quantise, hyper)
-    bits, means, scales = zip(*records, strict=True)
+    decoded, records = run_steps(model, LEVEL, quantise)
+    bits, (z, *slices) = zip(*records, strict=True)
     return {
-        "y": y,
-        "z": model.prior.restore(z),
-        "z_hat": model.prior.restore(z_symbols),
-        "means": jnp.concatenate(means, axis=-1),
-        "scales": jnp.concatenate(scales, axis=-1),
-        "y_hat": jnp.concatenate(y_hat, axis=-1),
-        "x_hat": model.synthesise(y_hat, LEVEL),
-        "bits_y": jnp.stack(bits),
-        "bits_z": model.prior_bits(z_symbols),
+        **latents,
+        "z_hat": z.value(symbols["z"]),
+        "means": jnp.concatenate([given.mean for given in slices], axis=-1),
+        "scales": jnp.exp(jnp.concatenate([given.log_scale for given in slices], axis=-1)),
+        "y_hat": jnp.concatenate(decoded[1:], axis=-1),
+        "x_hat": model.synthesise(decoded, LEVEL),
+        "bits_y": jnp.stack(bits[1:]),
+        "bits_z": bits[0],
     }
 
 
 @functools.lru_cache(maxsize=1)
 def outputs(data: str) -> dict[str, np.ndarray]:
     weights, model = package(data), create_model(MODELS[data])
-    symbols = (golden(data)[name].astype(np.float32) for name in ("y_sym", "z_sym"))
+    symbols = {latent: golden(data)[f"{latent}_sym"].astype(np.float32) for latent in ("y", "z")}
     run = jax.jit(functools.partial(model.apply, method=teacher_forced))
-    return jax.tree.map(np.asarray, run({"params": weights.params}, image(), *symbols))
+    return jax.tree.map(np.asarray, run({"params": weights.params}, image(), **symbols))
 
 
 def test_its_parameters_are_as_many_as_the_authors(data):

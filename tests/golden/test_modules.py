@@ -110,17 +110,16 @@ def test_the_factorised_prior_is_that_of_the_original():
     x, x_hat, likelihood = (
         DATA[f"entropy_bottleneck/{n}"].transpose(0, 2, 3, 1) for n in ("x", "x_hat", "likelihood")
     )
-    init = functools.partial(prior.init, method="bits")
-    shapes = jax.eval_shape(init, jax.random.key(0), x)["params"]
+    shapes = jax.eval_shape(prior.init, jax.random.key(0))["params"]
     record = RECORD["entropy_bottleneck"]["parameters"]
     made = weights(record)
     params = {}
     for leaf, array in shapes.items():
         layout = layout_of("prior", leaf, array.shape)
         params[leaf] = layout.here(made[f"entropy_bottleneck.{layout.leaf}"], array.shape)
-    bound = prior.bind({"params": params})
-    q = jnp.round(bound.centre(x))
-    np.testing.assert_allclose(bound.restore(q), x_hat, atol=1e-6)
+    bound = prior.apply({"params": params})
+    q = jnp.round(bound.centred(x))
+    np.testing.assert_allclose(bound.value(q), x_hat, atol=1e-6)
     np.testing.assert_allclose(2.0 ** -bound.bits(q), likelihood, rtol=1e-4, atol=1e-6)
     grid = np.broadcast_to(DATA["entropy_bottleneck/grid"][:, None], (81, 8))
     np.testing.assert_allclose(

@@ -1,13 +1,17 @@
 """Padding that no layer sees."""
 
+import contextlib
+
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hcfss_jax.layers.area import only_within
+from hcfss_jax.layers.area import Beyond, beyond_of, only_within
 from hcfss_jax.layers.depthwise_block import DepthwiseBlock
 from hcfss_jax.layers.fstam import FSTAM
+from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
 from hcfss_jax.layers.vfss import VFSS
 
@@ -45,3 +49,47 @@ def test_within_its_area_a_layer_computes_what_it_would_without_padding(layer, s
     np.testing.assert_allclose(found[:, :rows, :columns], wanted, rtol=1e-4, atol=1e-4)
     unaware = layer.apply(variables, padded)[:, :rows, :columns]
     assert np.abs(unaware - wanted).max() > 0.01
+
+
+class Blur(nn.Module):
+    """A layer that nobody has thought about."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return x + jnp.roll(x, 1, axis=1)
+
+
+class Said(Blur):
+    """The same, thought about (and wrongly)."""
+
+    beyond = Beyond.ZEROS
+
+
+class Anew(Said):
+    """What its parent says is not said of its own `__call__`."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return jnp.cumsum(x, axis=2)
+
+
+class Around(nn.Module):
+    """Holds one."""
+
+    inner: nn.Module
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.inner(x)
+
+
+@pytest.mark.parametrize("layer, says", [(Blur(), False), (Said(), True), (Anew(), False)])
+def test_a_layer_that_does_not_say_what_it_has_to_find_is_not_padded(layer, says):
+    assert (beyond_of(layer) is not None) == says
+    x, area = jnp.ones((1, 8, 8, 1)), jnp.asarray((4, 4))
+    refused = pytest.raises(TypeError, match=type(layer).__name__)
+    with contextlib.nullcontext() if says else refused, only_within(area, (8, 8)):
+        Around(layer).apply({}, x)
+
+
+def test_a_rematerialised_layer_says_what_it_says_otherwise():
+    assert beyond_of(remat_if(True, DepthwiseBlock)()) is Beyond.ANYTHING

@@ -21,8 +21,8 @@ def test_before_training_what_is_analysed_is_synthesised_again_whatever_it_shows
 
     @jax.jit
     def there_and_back(x):
-        y, _ = model.apply(variables, x, level, method="analyse")
-        return model.apply(variables, (y,), level, method="synthesise"), y
+        y = model.apply(variables, x, level, method="analyse")["y"]
+        return model.apply(variables, (None, y), level, method="synthesise"), y
 
     x_hat, y = there_and_back(PICTURES)
     assert y.shape == (2, 4, 4, 768)

@@ -11,6 +11,7 @@ import pytest
 
 from hcfss_jax.entropy import rounding, run_steps
 from hcfss_jax.errors import UnknownModel
+from hcfss_jax.layers.area import silent_layers
 from hcfss_jax.models import create_model, model_names, restore_model
 from hcfss_jax.parameters import parameter_shapes
 from tests.small_model import NAME, SMALL, photo, small_model, small_params
@@ -88,9 +89,10 @@ def evaluated(name):
 
 def test_a_pass_keeps_the_picture_s_shape_and_counts_bits_of_each_image(name):
     out = evaluated(name)
-    assert out.x_hat.shape == BATCH.shape and out.bits_y.shape == out.bits_z.shape == (2,)
-    assert np.all(out.bits_y > 0) and np.all(out.bits_z > 0)
-    assert out.bits_y[1] > out.bits_y[0]  # a higher level, the same kind of picture
+    assert out.x_hat.shape == BATCH.shape
+    assert out.bits.keys() == {step.latent for step in small_model(name).plan}
+    assert all(bits.shape == (2,) and np.all(bits > 0) for bits in out.bits.values())
+    assert out.total_bits[1] > out.total_bits[0]  # a higher level, the same kind of picture
 
 
 @functools.cache
@@ -106,9 +108,9 @@ def test_training_rounds_the_same_latent_but_counts_the_rate_of_a_noisy_one(name
     trained = run(params, BATCH, LEVELS, first)
     out = evaluated(name)
     np.testing.assert_allclose(trained.x_hat, out.x_hat, atol=2e-3)
-    assert np.all(np.abs(trained.bits_y / out.bits_y - 1) < 0.2)
+    assert np.all(np.abs(trained.total_bits / out.total_bits - 1) < 0.2)
     again = run(params, BATCH, LEVELS, second)
-    assert np.all(trained.bits_y != again.bits_y)
+    assert np.all(trained.total_bits != again.total_bits)
 
 
 def test_what_training_makes_of_an_image_depends_on_its_own_key_and_not_on_its_batch(name):
@@ -120,7 +122,9 @@ def test_what_training_makes_of_an_image_depends_on_its_own_key_and_not_on_its_b
     alone = [run(params, images[i : i + 1], levels[i : i + 1], keys[i : i + 1]) for i in range(4)]
     order = jnp.asarray([2, 0, 3, 1])
     permuted = run(params, images[order], levels[order], keys[order])
-    for whole, mixed, *parts in zip(together, permuted, *alone, strict=True):
+    for whole, mixed, *parts in zip(
+        *map(jax.tree.leaves, (together, permuted, *alone)), strict=True
+    ):
         # Sums of floats in another order; other noise would move the bits by percents.
         np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-4, atol=1e-4)
         np.testing.assert_allclose(mixed, whole[order], rtol=1e-4, atol=1e-4)
@@ -133,7 +137,7 @@ def gradient_program(name: str, remat: bool):
 
     def loss(params, keys):
         out = model.apply({"params": params}, BATCH, LEVELS, keys)
-        return jnp.mean((out.x_hat - BATCH) ** 2) * 1e4 + jnp.mean(out.bits_y + out.bits_z)
+        return jnp.mean((out.x_hat - BATCH) ** 2) * 1e4 + jnp.mean(out.total_bits)
 
     program = jax.jit(jax.value_and_grad(loss)).lower(small_params(0, name), KEYS)
     return program.compile(compiler_options=KEEP_REMAT)
@@ -178,8 +182,8 @@ def test_loops_compute_what_blocks_and_steps_one_by_one_do(name):
     wanted, found = (
         program.compile()(variables, BATCH, LEVELS, KEYS) for program in (plain, looped)
     )
-    for ours, theirs in zip(found, wanted, strict=True):  # but for sums of floats in another order
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+    for ours, theirs in zip(*map(jax.tree.leaves, (found, wanted)), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)  # sums in another order
     assert looped.as_text().count("convolution(") < 0.8 * plain.as_text().count("convolution(")
 
 
@@ -188,24 +192,32 @@ def test_rematerialised_blocks_keep_their_names(name):
     assert next(shapes) == next(shapes)
 
 
-def test_a_slice_is_predicted_from_those_before_it_and_from_no_other(name):
-    """What makes a file decodable: changing a part of y must not change what predicts it."""
+def test_a_step_is_predicted_from_those_before_it_and_from_no_other(name):
+    """What makes a file decodable: changing a part of a latent must not change what predicts it."""
     model = small_model(name).bind({"params": small_params(0, name)})
-    y, z = model.analyse(BATCH, LEVELS)
-    hyper = model.hyper(jnp.round(z), LEVELS)
-    seen: list[jax.Array] = []
+    latents = model.analyse(BATCH, LEVELS)
+    plan = model.plan
+    *_, before, last = range(len(plan))
 
-    def predict(step, hyper, decoded):
-        prediction = model.predict(step, hyper, decoded)
-        seen.append(prediction.mean)
-        return prediction
+    def predictions(changed: int | None):
+        found = []
+        quantise = rounding(plan, latents)
 
-    for change in (0, 5.0):
-        parts = model.split(y)
-        parts = [parts[0], parts[1] + change]
-        run_steps(model.coding_steps, predict, model.refine, rounding(parts), hyper)
-    np.testing.assert_array_equal(seen[0], seen[2])
-    np.testing.assert_array_equal(seen[1], seen[3])
-    parts = [model.split(y)[0] + 5.0, model.split(y)[1]]
-    run_steps(model.coding_steps, predict, model.refine, rounding(parts), hyper)
-    assert np.any(seen[5] != seen[1])
+        def quantise_changed(step, prediction):
+            found.append(prediction.distribution)
+            quantised, record = quantise(step, prediction)
+            return (quantised + 5.0 if step == changed else quantised), record
+
+        run_steps(model, LEVELS, quantise_changed)
+        return found
+
+    plain = predictions(None)
+    jax.tree.map(np.testing.assert_array_equal, plain, predictions(last))
+    moved = predictions(before)
+    jax.tree.map(np.testing.assert_array_equal, plain[:last], moved[:last])
+    assert np.any(moved[last].mean != plain[last].mean)
+
+
+def test_a_model_is_paddable_where_all_of_its_layers_say_what_they_have_to_find(name):
+    model = small_model(name)
+    assert model.paddable == (not silent_layers(model))

@@ -1,7 +1,7 @@
 """A model of two convolutions with the interface of a real one: quick to compile, able to learn."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hcfss_jax.coding import Tables, tables_from_pmfs
+from hcfss_jax.models.skeleton import Output
 
 NAME = "stand-in"
 
@@ -21,19 +22,12 @@ class StandInConfig:
     levels: int = 8
 
 
-class Output(NamedTuple):
-    """As the models of hcfss_jax give it."""
-
-    x_hat: jax.Array
-    bits_y: jax.Array
-    bits_z: jax.Array
-
-
 class StandIn(nn.Module):
     """A learned transform of 8x8 blocks with a Gaussian of unit scale on its coefficients."""
 
     config: StandInConfig
     remat: bool = False
+    multiple = 8
 
     def setup(self) -> None:
         self.analysis = nn.Conv(self.config.width, (8, 8), (8, 8))
@@ -59,7 +53,7 @@ class StandIn(nn.Module):
         gain = self.gain[level.astype(jnp.int32)][:, None, None, None]
         y = quantise(self.analysis(x) * gain)
         bits = jnp.sum(jnp.square(y) + 1.0, axis=(1, 2, 3))
-        return Output(self.synthesis(y / gain), bits, 0.1 * bits)
+        return Output(self.synthesis(y / gain), {"y": bits, "z": 0.1 * bits})
 
 
 def create_stand_in(

@@ -1,19 +1,12 @@
 """The rate-distortion loss."""
 
-from typing import NamedTuple
-
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from hcfss_jax.metrics import ms_ssim
+from hcfss_jax.models.skeleton import Output
 from train.loss import Loss, level_importance, psnr
-
-
-class _Output(NamedTuple):
-    x_hat: jnp.ndarray
-    bits_y: jnp.ndarray
-    bits_z: jnp.ndarray
 
 
 def test_the_loss_is_bpp_plus_lambda_times_the_squared_error_of_8_bit_pixels() -> None:
@@ -25,7 +18,8 @@ def test_the_loss_is_bpp_plus_lambda_times_the_squared_error_of_8_bit_pixels() -
         (bits_y + bits_z) / 32
         + lambdas[level] * np.mean((255 * x - 255 * x_hat) ** 2, axis=(1, 2, 3))
     )
-    out = _Output(*(jnp.asarray(v, jnp.float32) for v in (x_hat, bits_y, bits_z)))
+    x_of_model, *bits = (jnp.asarray(v, jnp.float32) for v in (x_hat, bits_y, bits_z))
+    out = Output(x_of_model, dict(zip("yz", bits, strict=True)))
     loss, parts = Loss(lambdas.tolist())(
         out, jnp.asarray(x, jnp.float32), jnp.asarray(level, jnp.float32)
     )
@@ -40,7 +34,7 @@ def test_ms_ssim_is_minimised_as_its_distance_from_1() -> None:
     x = jnp.asarray(rng.uniform(size=(2, 192, 192, 3)), jnp.float32)
     x_hat = x.at[1].multiply(0.5)
     zero = jnp.zeros(2)
-    loss, parts = Loss((8.0,), "ms-ssim")(_Output(x_hat, zero, zero), x, zero)
+    loss, parts = Loss((8.0,), "ms-ssim")(Output(x_hat, {"y": zero}), x, zero)
     wanted = 1 - ms_ssim(np.uint8(np.round(255 * x)), np.uint8(np.round(255 * x_hat)))
     assert wanted[0] == pytest.approx(0, abs=1e-6) and wanted[1] > 0.1
     # Pixels rounded to 8 bits on one side, not on the other.

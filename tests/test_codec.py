@@ -373,14 +373,16 @@ def test_weights_that_do_not_fit_their_model_are_named_when_used():
 
 def elsewhere(monkeypatch, distance: float) -> None:
     """From here on, a machine whose floats lie up to `distance` steps of the table away from this one's."""
-    here, rng = PicturePasses.positions, np.random.default_rng(5)
+    here, rng = PicturePasses.rows, np.random.default_rng(5)
 
-    def positions(self, prediction):
-        found = here(self, prediction)
+    def rows(self, step, prediction):
+        found = here(self, step, prediction)
+        if not self.plan[step].distribution.shifted:
+            return found
         noise = rng.uniform(-distance, distance, found.shape)
         return np.clip(found + noise, 0, 63).astype(np.float32)
 
-    monkeypatch.setattr(PicturePasses, "positions", positions)
+    monkeypatch.setattr(PicturePasses, "rows", rows)
 
 
 def test_a_machine_whose_floats_differ_a_little_decodes_to_the_bit(monkeypatch):

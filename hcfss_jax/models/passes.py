@@ -104,21 +104,22 @@ class PicturePasses:
 
     def sent(self, step: int, symbols: jax.Array | np.ndarray) -> np.ndarray:
         """Of a map `[1, h, w, c]` what is sent, `[n]`: row by row, the channels of a position together."""
-        taken = self._taken(step)
-        return jax.device_get(symbols)[0, : taken.shape[0], : taken.shape[1]][taken].ravel()
+        within, taken = self._within(step, jax.device_get(symbols))
+        return within[taken].ravel()
 
     def unsent(self, step: int, symbols: np.ndarray) -> np.ndarray:
         """The inverse: the map, 0 where nothing was sent."""
-        taken = self._taken(step)
         whole = np.zeros(self._shape_of(step), symbols.dtype)
-        within = whole[0, : taken.shape[0], : taken.shape[1]]
-        within[taken] = symbols.reshape(-1, self.plan[step].channels)
+        within, taken = self._within(step, whole)
+        within[taken] = symbols.reshape(within[taken].shape)
         return whole
 
-    def _taken(self, step: int) -> np.ndarray:
-        """bool: of the positions that the picture touches those that are sent."""
+    def _within(self, step: int, whole: np.ndarray) -> tuple[np.ndarray, Any]:
+        """(a view of the positions that the picture touches, an index of those that are sent)."""
         here = self.plan[step]
-        return on_lattice(here.lattice, *here.area(self.height, self.width))
+        rows, columns = here.area(self.height, self.width)
+        taken = ... if here.lattice == "whole" else on_lattice(here.lattice, rows, columns)
+        return whole[0, :rows, :columns], taken
 
     def _shape_of(self, step: int) -> tuple[int, int, int, int]:
         here = self.plan[step]
@@ -127,7 +128,8 @@ class PicturePasses:
     def _run(self, method: str, *args: Any, step: int | None = None) -> Any:
         size = self.size if self._model.paddable else None
         static = self._model, method, step, size
-        return _call(_run, self._variables, self._area, *args, static=static)
+        inputs = self._variables, self._area, *jax.device_put(args)
+        return programs.run(_run, *static, *inputs, static=len(static))
 
 
 def _call(function: Callable[..., Any], *args: Any, static: tuple[Any, ...] = ()) -> Any:

@@ -27,17 +27,10 @@ from tqdm import tqdm
 from eval.sweep import find_images
 from hcfss_jax.entropy.margins import noise_record
 from hcfss_jax.errors import HcfError
+from hcfss_jax.float_settings import FLOAT_SETTINGS
 from hcfss_jax.weights import DEFAULT_WEIGHTS, WeightPackage, load_package, save_package
 from hcfss_jax.whole_file import write_whole
 
-# Each changes the order or the kind of float operations. The instruction sets stand for older machines.
-SETTINGS: dict[str, str] = {
-    "as it is": "",
-    "one thread": "--xla_cpu_multi_thread_eigen=false",
-    "SSE4.2": "--xla_cpu_max_isa=SSE4_2",
-    "no optimisation": "--xla_backend_optimization_level=0",
-    "fast maths": "--xla_cpu_enable_fast_math=true",
-}
 Results = dict[str, dict[str, list[dict[str, Any]]]]  # by reader, by writer
 
 
@@ -63,7 +56,7 @@ def _pictures(args: argparse.Namespace) -> list[Path]:
 
 def _measure(args: argparse.Namespace, pictures: Sequence[Path]) -> Results:
     """Everything written, and then everything read, in each setting."""
-    settings = {name: (sys.executable, {"XLA_FLAGS": flags}) for name, flags in SETTINGS.items()}
+    settings = {n: (sys.executable, {"XLA_FLAGS": flags}) for n, flags in FLOAT_SETTINGS.items()}
     settings |= {str(python): (str(python), {}) for python in args.python}
     folders = {name: args.out / name.replace("/", "_") for name in settings}
     task = ["--weights", args.weights]

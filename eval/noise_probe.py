@@ -18,7 +18,7 @@ import numpy as np
 from hcfss_jax import coding
 from hcfss_jax.codec import Codec, load
 from hcfss_jax.entropy.margins import margins
-from hcfss_jax.errors import CorruptSection
+from hcfss_jax.errors import DecodeMismatch
 from hcfss_jax.images import read_image
 from hcfss_jax.jax_settings import prepare_jax
 from hcfss_jax.models.passes import PicturePasses
@@ -76,7 +76,7 @@ def _write(codec: Codec, file: Path, quality: float, out: Path) -> None:
     written = write_picture(passes, codec.tables, rgb, quality, room)
     kept: dict[str, Any] = {f"step{i}": positions for i, positions in enumerate(passes.kept)}
     kept["stream"], kept["x_hat"] = np.frombuffer(written.stream, np.uint8), written.x_hat()
-    kept["crc"], kept["quality"] = written.crc, quality
+    kept["crc"], kept["quality"] = written.checks[-1], quality
     kept["plain"] = _plain_length(written, passes)
     np.savez(out, **kept)
 
@@ -102,12 +102,12 @@ def _read(codec: Codec, name: str, theirs: dict[str, np.ndarray]) -> dict[str, A
     """How this process reads a stream, and how far its positions lie from the writer's."""
     expected = theirs["x_hat"]
     passes = _Recording(codec, *expected.shape[:2])
+    stream, quality = theirs["stream"].tobytes(), float(theirs["quality"])
+    same = True
     try:
-        x_hat, crc = read_picture(
-            passes, codec.tables, theirs["stream"].tobytes(), float(theirs["quality"])
-        )
-    except CorruptSection:
-        x_hat, crc = np.zeros_like(expected), -1
+        x_hat = read_picture(passes, codec.tables, stream, quality, [int(theirs["crc"])])
+    except DecodeMismatch:
+        x_hat, same = np.zeros_like(expected), False
     counts, largest, flips = np.zeros(EDGES.size + 1, np.int64), [], 0
     for i, ours in enumerate(passes.kept):
         writers = theirs[f"step{i}"]
@@ -119,8 +119,8 @@ def _read(codec: Codec, name: str, theirs: dict[str, np.ndarray]) -> dict[str, A
     difference = np.abs(x_hat.astype(int) - expected)
     return {
         "file": name,
-        "quality": float(theirs["quality"]),
-        "same_symbols": crc == int(theirs["crc"]),
+        "quality": quality,
+        "same_symbols": same,
         "pixels_off_by_1": int(np.sum(difference == 1)),
         "pixels_off_by_more": int(np.sum(difference > 1)),
         "values": int(difference.size),

@@ -20,7 +20,6 @@ from hcfss_jax import carried, coding
 from hcfss_jax.entropy.margins import margins
 from hcfss_jax.errors import (
     CorruptSection,
-    DecodeMismatch,
     ImageTooLarge,
     InvalidQuality,
     LeftOut,
@@ -107,6 +106,7 @@ class Codec:
         quality: float | None = None,
         progress: Progress = iter,
         strip: bool = False,
+        step_checks: bool = False,
     ) -> bytes:
         """An image to the bytes of an `.hcf` file.
 
@@ -116,6 +116,8 @@ class Codec:
           quality: 1 to `levels`, fractions allowed; higher is better and larger. None for `default_quality`.
           progress: what the list of tiles is walked through; `tqdm` shows a bar.
           strip: leave out EXIF, XMP and the density in dots an inch. The colour profile stays: pixels need it.
+          step_checks: write a checksum for each coding step, 4 bytes: a machine that cannot read the file can say where
+            its symbols begin to differ.
 
         Warns:
           LeftOut: of what the image carries and the file does not.
@@ -127,7 +129,8 @@ class Codec:
           ForkedProcess: in a process forked from one that had a codec.
         """
         planes = _planes(image, strip)
-        return self._write(planes, carried.from_planes(planes), quality, progress=progress)
+        sections = carried.from_planes(planes)
+        return self._write(planes, sections, quality, progress=progress, step_checks=step_checks)
 
     def encode(self, image: ImageSource, quality: float | None = None) -> Encoded:
         """`compress`, with the picture that the decoder will make and the model's estimate."""
@@ -226,23 +229,27 @@ class Codec:
         quality: float | None,
         look: Callable[[Tile, Written], None] | None = None,
         progress: Progress = iter,
+        step_checks: bool = False,
     ) -> bytes:
         """The file of an image and its extra sections. look: is shown each tile, as it has been written."""
         header = self._header(planes, self.default_quality if quality is None else quality)
         room = self._margins(header.quality)
-        streams, checks = [], [0]
+        streams, checks, of_steps = [], [0], np.zeros(0, "<u4")
         with self._fitting():
             for tile in progress(layout(header.height, header.width, self._tile)):
                 passes = self._passes.of(tile.height, tile.width)
                 rgb = tile.of(planes.rgb)
                 written = write_picture(passes, self.tables, rgb, header.quality, room, checks[-1])
                 streams.append(written.stream)
-                checks.append(written.crc)
+                checks.append(written.checks[-1])
+                of_steps = np.append(of_steps, np.array(written.checks, "<u4"))
                 if look:
                     look(tile, written)
         if len(streams) > 1:
             table = coding.TileTable(self._tile, list(map(len, streams)), checks[1:])
             sections = {**sections, coding.Extra.TILES: table.pack()}
+        if step_checks:
+            sections = {**sections, coding.Extra.STEP_CHECKS: of_steps.tobytes()}
         header = dataclasses.replace(header, symbols_crc=checks[-1])
         return coding.pack(header, b"".join(streams), sections)
 
@@ -259,23 +266,31 @@ class Codec:
     ) -> np.ndarray:
         """uint8 `[H, W, 3]`; DecodeMismatch where the symbols are not those that were written."""
         tiles, streams, checks = self._tiles_of(header, stream, sections, max_pixels)
+        of_steps = self._step_checks(sections, checks)
         canvas, crc = Canvas(header.height, header.width), 0
         with self._fitting():
-            for tile, part, check in zip(progress(tiles), streams, checks, strict=True):
+            for tile, part, check in zip(progress(tiles), streams, of_steps, strict=True):
                 passes = self._passes.of(tile.height, tile.width)
-                cause = None
-                try:
-                    rgb, crc = read_picture(passes, self.tables, part, header.quality, crc)
-                except CorruptSection as error:
-                    # The file's checksum held: these are the bytes that were written, read with other tables.
-                    crc, cause = -1, error
-                if crc != check:
-                    raise DecodeMismatch(
-                        "the decoded symbols are not those that were written: this machine "
-                        "computes differently from the one that wrote the file; decode it there"
-                    ) from cause
+                rgb = read_picture(passes, self.tables, part, header.quality, check, crc)
                 canvas.lay(tile, rgb)
+                crc = check[-1]
         return canvas.rgb
+
+    def _step_checks(
+        self, sections: Mapping[int, bytes], checks: Sequence[int]
+    ) -> Sequence[Sequence[int]]:
+        """For each tile the checks that `read_picture` takes. Raises CorruptSection where they contradict others."""
+        if (section := sections.get(coding.Extra.STEP_CHECKS)) is None:
+            return [[check] for check in checks]
+        shape = len(checks), len(self.model.plan)
+        if len(section) != 4 * shape[0] * shape[1]:
+            raise CorruptSection(
+                f"{len(section)} bytes of checks for {shape[1]} steps of {shape[0]} tiles"
+            )
+        found = np.frombuffer(section, "<u4").reshape(shape).tolist()
+        if [steps[-1] for steps in found] != list(checks):
+            raise CorruptSection("the checks of the steps are not those of the picture")
+        return found
 
     def _tiles_of(
         self,

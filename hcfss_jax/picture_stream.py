@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from hcfss_jax import coding
+from hcfss_jax.entropy.plan import Plan
 from hcfss_jax.entropy.shifted_index import (
     SHIFTS,
     best_table,
@@ -22,7 +23,7 @@ from hcfss_jax.entropy.shifted_index import (
     shifted_index,
 )
 from hcfss_jax.entropy.steps import Prediction, Quantise, run_steps
-from hcfss_jax.errors import CorruptSection
+from hcfss_jax.errors import CorruptSection, DecodeMismatch
 from hcfss_jax.models.passes import PicturePasses
 
 Tables = Mapping[str, coding.Tables]
@@ -36,13 +37,13 @@ class Written:
     """A picture as symbols.
 
     steps: for each step symbols, the indices of their tables, and the tables; before those of a step whose indices are
-    shifted the shifts. stream: what the range coder wrote of them. crc: CRC-32 of the symbols. bits: what the model
-    says they cost. x_hat: computes uint8 `[H, W, 3]`, what the decoder will make of them.
+    shifted the shifts. stream: what the range coder wrote of them. checks: CRC-32 of all up to the end of each step.
+    bits: what the model says they cost. x_hat: computes uint8 `[H, W, 3]`, what the decoder will make of them.
     """
 
     steps: Sequence[Sequence[Part]]
     stream: bytes
-    crc: int
+    checks: Sequence[int]
     bits: float
     x_hat: Callable[[], np.ndarray]
 
@@ -63,28 +64,72 @@ def write_picture(
     parts = passes.split(passes.analyse(padded(rgb, passes.size), level))
     decoded, records = run_steps(passes, level, _writing(passes, parts, tables, margins))
     steps = [step for step, _ in records]
+    checks = itertools.accumulate(
+        ([part[0] for part in step] for step in steps), _crc_after, initial=crc
+    )
     return Written(
         steps,
         coding.encode([*itertools.chain(*steps)]),
-        _crc([part[0] for part in itertools.chain(*steps)], crc),
+        [*checks][1:],
         sum(bits for _, bits in records),
         x_hat=lambda: passes.synthesise(decoded, level)[: passes.height, : passes.width],
     )
 
 
 def read_picture(
-    passes: PicturePasses, tables: Tables, stream: bytes, quality: float, crc: int = 0
-) -> tuple[np.ndarray, int]:
-    """Symbols to (uint8 `[H, W, 3]`, CRC-32 of the symbols found, after those whose CRC is given).
+    passes: PicturePasses,
+    tables: Tables,
+    stream: bytes,
+    quality: float,
+    checks: Sequence[int],
+    crc: int = 0,
+) -> np.ndarray:
+    """Symbols to uint8 `[H, W, 3]`.
 
-    Raises CorruptSection where the stream is none.
+    checks: CRC-32 of all symbols up to the end of each step, or only that of the last. crc: of those before.
+    Raises DecodeMismatch where the symbols are not those that were written; CorruptSection where the stream is none,
+    and there are no checks.
     """
     level = _level(quality)
     decoder = coding.RangeDecoder(stream)
-    decoded, symbols = run_steps(passes, level, _reading(passes, decoder, tables))
-    decoder.finish()
-    x_hat = passes.synthesise(decoded, level)[: passes.height, : passes.width]
-    return x_hat, _crc([*itertools.chain(*symbols)], crc)
+    found = Check(passes.plan, checks, crc)
+    try:
+        decoded, _ = run_steps(passes, level, _reading(passes, decoder, tables, found))
+        decoder.finish()
+    except CorruptSection as error:
+        # The file's checksum held: these are the bytes that were written, read with other tables.
+        raise found.mismatch() from error
+    return passes.synthesise(decoded, level)[: passes.height, : passes.width]
+
+
+class Check:
+    """Whether symbols that are read are those that were written, as far as a file tells."""
+
+    def __init__(self, plan: Plan, wanted: Sequence[int], crc: int):
+        """wanted: see `read_picture`. crc: of the symbols before."""
+        self._plan, self._crc, self._step = plan, crc, 0
+        self._wanted = dict(zip(range(len(plan))[-len(wanted) :], wanted, strict=True))
+
+    def step(self, symbols: Sequence[np.ndarray]) -> None:
+        """Those of the next step. Raises DecodeMismatch where they are others."""
+        self._crc = _crc_after(self._crc, symbols)
+        if self._crc != self._wanted.get(self._step, self._crc):
+            raise self.mismatch()
+        self._step += 1
+
+    def mismatch(self) -> DecodeMismatch:
+        """The error, with what is known of where."""
+        where = ""
+        if len(self._wanted) > 1 and self._step < len(self._plan):
+            step = self._plan[self._step]
+            where = (
+                f" from step {self._step + 1} of {len(self._plan)} on, {step.latent} from channel {step.first} to "
+                f"{step.first + step.channels - 1},"
+            )
+        return DecodeMismatch(
+            f"the decoded symbols{where} are not those that were written: this machine computes differently from the "
+            "one that wrote the file. `hcfss diagnose FILE` looks for a way to compute that reads it"
+        )
 
 
 def _writing(
@@ -110,17 +155,19 @@ def _writing(
     return quantise
 
 
-def _reading(passes: PicturePasses, decoder: coding.RangeDecoder, tables: Tables) -> Quantise:
-    """The quantiser of decoding: reads shifts and symbols, and records them."""
+def _reading(
+    passes: PicturePasses, decoder: coding.RangeDecoder, tables: Tables, check: Check
+) -> Quantise:
+    """The quantiser of decoding: reads shifts and symbols; it has nothing to record."""
 
-    def quantise(step: int, prediction: Prediction) -> tuple[jax.Array, list[np.ndarray]]:
+    def quantise(step: int, prediction: Prediction) -> tuple[jax.Array, None]:
         rows, read = passes.rows(step, prediction), []
         if passes.plan[step].distribution.shifted:
             read = [*_read_shifts(decoder, rows.size)]
             rows = shifted_index(rows, read[-1])
         symbols = decoder.decode(rows, tables[passes.plan[step].latent])
-        q = passes.unsent(step, symbols)
-        return passes.dequantise(step, q, prediction), [*read, symbols]
+        check.step([*read, symbols])
+        return passes.dequantise(step, passes.unsent(step, symbols), prediction), None
 
     return quantise
 
@@ -156,7 +203,7 @@ def padded(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.pad(rgb, ((0, below), (0, right), (0, 0)), "edge")[None]
 
 
-def _crc(symbols: Sequence[np.ndarray], crc: int) -> int:
+def _crc_after(crc: int, symbols: Sequence[np.ndarray]) -> int:
     for part in symbols:
         crc = zlib.crc32(np.ascontiguousarray(part, "<i4").tobytes(), crc)
     return crc

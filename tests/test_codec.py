@@ -391,11 +391,41 @@ def test_a_machine_whose_floats_differ_a_little_decodes_to_the_bit(monkeypatch):
     np.testing.assert_array_equal(codec().decompress(encoded.data), encoded.x_hat)
 
 
-def test_a_machine_whose_floats_differ_a_lot_says_so(monkeypatch):
+def test_a_machine_whose_floats_differ_a_lot_says_so_and_which_command_finds_out_more(monkeypatch):
     data = codec().compress(photo(300, 451), 6.0)
     elsewhere(monkeypatch, 0.5)
-    with pytest.raises(DecodeMismatch):
+    with pytest.raises(DecodeMismatch, match="symbols are not those.*hcfss diagnose FILE"):
         codec().decompress(data)
+
+
+@pytest.mark.parametrize("wrong", [1, 2])
+def test_a_file_with_checks_of_its_steps_says_which_is_the_first_that_is_read_wrongly(
+    monkeypatch, wrong
+):
+    picture = photo(60, 80)
+    plain, data = (codec().compress(picture, 6.0, step_checks=checks) for checks in (False, True))
+    steps = codec().model.plan
+    assert len(data) == len(plain) + 4 * len(steps) + 3  # a section's type and length, and how many
+    np.testing.assert_array_equal(codec().decompress(data), codec().decompress(plain))
+    here = PicturePasses.rows
+
+    def rows(self, step, prediction):
+        found = here(self, step, prediction)
+        return np.clip(found + 3, 0, 63) if step == wrong else found
+
+    monkeypatch.setattr(PicturePasses, "rows", rows)
+    with pytest.raises(
+        DecodeMismatch, match=f"step {wrong + 1} of 3 on, y from channel {4 * wrong - 4} "
+    ):
+        codec().decompress(data)
+
+
+def test_checks_of_steps_that_contradict_the_picture_are_named():
+    header, stream, sections = coding.unpack(codec().compress(photo(8, 8), step_checks=True))
+    checks = sections[coding.Extra.STEP_CHECKS]
+    for other in (checks[:-4], checks[:-1] + bytes([checks[-1] ^ 1])):
+        with pytest.raises(CorruptSection, match="steps"):
+            codec().decompress(coding.pack(header, stream, {coding.Extra.STEP_CHECKS: other}))
 
 
 @pytest.mark.parametrize("record", [{}, 7, {"qualities": [1], "largest": [[1e-5]]}])

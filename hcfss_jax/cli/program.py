@@ -109,6 +109,11 @@ def parser() -> argparse.ArgumentParser:
     compress.add_argument(
         "--strip", action="store_true", help="leave out EXIF, XMP and density (dpi)"
     )
+    compress.add_argument(
+        "--step-checks",
+        action="store_true",
+        help="let a machine that cannot read the file say where its symbols begin to differ",
+    )
     _set_command(compress, "transcode", "compress")
 
     decompress = commands.add_parser("decompress", help=".hcf files to pictures (PNG)")
@@ -124,6 +129,16 @@ def parser() -> argparse.ArgumentParser:
     info.add_argument("paths", nargs="+", metavar="FILE", help=".hcf files; - is a pipe")
     info.add_argument("--json", action="store_true", help="as a list for programs")
     _set_command(info, "describe", "info")
+
+    diagnose = commands.add_parser(
+        "diagnose", help="why a .hcf file cannot be read, and how it can"
+    )
+    diagnose.add_argument("file", metavar="FILE", help=".hcf file")
+    diagnose.add_argument(
+        "-o", "--output", metavar="OUT", help="picture to write, if a way is found"
+    )
+    diagnose.add_argument("--model", metavar="NAME|FILE", help="a model or a file of weights")
+    _set_command(diagnose, "diagnose", "diagnose")
 
     models = commands.add_parser("models", help="the models, and which have weights here")
     _set_command(models, "describe", "models")

@@ -41,6 +41,10 @@ _WORTH_TELLING = 8  # blocks of 16x16 pixels: less is a detail, as a photo may h
 
 def compress(args: argparse.Namespace) -> int:
     """Photos to `.hcf` files; the exit code."""
+    if args.step_checks and args.target_bpp is not None:
+        args.usage.error(
+            "--step-checks goes with --quality: they would come on top of --target-bpp"
+        )
     wishes = _wishes(args)
     todo = _plan(args, _to_hcf())
     codec = runtime.load_codec(args.model)
@@ -54,7 +58,9 @@ def compress(args: argparse.Namespace) -> int:
             wishes.note(f"{job.origin}: {note}")
         image, found = to_pil(planes), quality
         if args.target_bpp is None:
-            data = codec.compress(image, quality=quality, progress=wishes.tiles)
+            data = codec.compress(
+                image, quality, progress=wishes.tiles, step_checks=args.step_checks
+            )
         else:
             data, found = codec.target_bpp(image, args.target_bpp, progress=wishes.tiles)
         bpp = 8 * len(data) / (image.width * image.height)

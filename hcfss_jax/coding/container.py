@@ -41,6 +41,7 @@ class Extra(IntEnum):
     EXIF = 129
     XMP = 130
     DENSITY = 131
+    STEP_CHECKS = 132
 
 
 @dataclass(frozen=True)

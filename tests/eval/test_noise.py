@@ -14,8 +14,8 @@ def test_files_pass_between_settings_and_the_distances_are_kept(tmp_path, monkey
     (tmp_path / "pictures").mkdir()
     Image.fromarray(photo(100, 90)).save(tmp_path / "pictures" / "a.png")
     save_package(tmp_path / "small.safetensors", small_package(), "float32")
-    settings = {"here": "", "slow": noise.SETTINGS["no optimisation"]}
-    monkeypatch.setattr(noise, "SETTINGS", settings)
+    settings = {"here": "", "slow": noise.FLOAT_SETTINGS["no optimisation"]}
+    monkeypatch.setattr(noise, "FLOAT_SETTINGS", settings)
     args = ["--data", str(tmp_path / "pictures"), "--out", str(tmp_path / "out")]
     args += ["--weights", str(tmp_path / "small.safetensors"), "--qualities", "3"]
     assert noise.main([*args, "--record", str(tmp_path / "known.safetensors")]) == 0
@@ -32,7 +32,7 @@ def test_files_pass_between_settings_and_the_distances_are_kept(tmp_path, monkey
 
 @pytest.mark.parametrize("option", [(), ("--python", "/no/such/python")])
 def test_what_cannot_be_measured_is_one_line(tmp_path, monkeypatch, capsys, option):
-    monkeypatch.setattr(noise, "SETTINGS", {})
+    monkeypatch.setattr(noise, "FLOAT_SETTINGS", {})
     if option:
         Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     assert noise.main(["--data", str(tmp_path), "--out", str(tmp_path / "out"), *option]) == 1

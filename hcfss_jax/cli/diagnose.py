@@ -1,0 +1,67 @@
+"""`hcfss diagnose`: why a file cannot be read here, and whether there is a way to compute that reads it."""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from hcfss_jax.cli.messages import complain, explain
+from hcfss_jax.coding import Extra, unpack
+from hcfss_jax.float_settings import FLOAT_SETTINGS, environment
+from hcfss_jax.picture_files import printable
+
+
+def diagnose(args: argparse.Namespace) -> int:
+    """Check the bytes, then read them in each setting, each in a process of its own. The exit code, 0 if one does."""
+    if args.output and os.path.lexists(args.output):
+        complain(f"{args.output} exists: choose another output")
+        return 1
+    file = Path(args.file)
+    try:
+        header, _, sections = unpack(file.read_bytes())
+    except Exception as error:
+        complain(f"{args.file}: {explain(error, args.file)}")
+        return 1
+    print(
+        f"{printable(args.file)}: whole, by its checksum; written by {header.model}, weights {header.fingerprint.hex()}"
+    )
+    if Extra.STEP_CHECKS not in sections:
+        print(
+            "it has no checks of its steps (hcfss compress --step-checks), so none is named below"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / f"out{Path(args.output or '.png').suffix or '.png'}"
+        for name, flags in FLOAT_SETTINGS.items():
+            told = _read(file, picture, args.model, flags)
+            print(f"{name:<16} {told or 'reads it'}", flush=True)
+            if told is None:
+                _tell_how(args, picture, flags)
+                return 0
+    print(
+        "no setting of this machine reads it: decode it on the machine that wrote it, or with the version of "
+        "jaxlib that was there (pip install jaxlib==...)"
+    )
+    return 1
+
+
+def _read(file: Path, picture: Path, model: str | None, flags: str) -> str | None:
+    """What speaks against reading a file so; None where it could be read."""
+    command = [sys.executable, "-m", "hcfss_jax.cli", "decompress", str(file), "-o", str(picture)]
+    command += ["--quiet", "--force", *(("--model", model) if model else ())]
+    done = subprocess.run(
+        command, env={**os.environ, **environment(flags)}, capture_output=True, text=True
+    )
+    lines = done.stderr.strip().splitlines()
+    return None if done.returncode == 0 else lines[-1] if lines else f"exit {done.returncode}"
+
+
+def _tell_how(args: argparse.Namespace, picture: Path, flags: str) -> None:
+    if args.output:
+        Path(args.output).write_bytes(picture.read_bytes())
+        print(f"written: {printable(args.output)}")
+    elif flags:
+        print(
+            f"read it with JAX_PLATFORMS=cpu XLA_FLAGS={flags!r} hcfss decompress ..., or -o here"
+        )

@@ -21,7 +21,7 @@ import numpy as np
 
 from eval.bench.scan import interleaved, temporary_bytes
 from hcfss_jax.jax_settings import prepare_jax
-from hcfss_jax.layers import VONSS
+from hcfss_jax.layers import SS2D, VONSS
 from hcfss_jax.ops import line_scans
 from hcfss_jax.parameters import flatten
 
@@ -79,7 +79,7 @@ def _one_after_the_other(
     return sum(map(scan, each, from_end, from_right), start=jnp.zeros_like(steps))
 
 
-def _compiled(layer: VONSS, variables: Any, x: jax.Array) -> Any:
+def _compiled(layer: SS2D, variables: Any, x: jax.Array) -> Any:
     """Value and gradients of a layer, for its weights and its map."""
 
     def loss(variables: Any, x: jax.Array) -> jax.Array:
@@ -90,7 +90,7 @@ def _compiled(layer: VONSS, variables: Any, x: jax.Array) -> Any:
 
 
 def _beside_torch(x: jax.Array, states: int, runs: int) -> None:
-    layer = VONSS(states, 4, "raster")
+    layer = SS2D(states, expand=2.0)
     variables = jax.jit(layer.init)(jax.random.key(1), x)
     ours = _compiled(layer, variables, x)
     theirs = _torch_layer(variables["params"], np.asarray(x))

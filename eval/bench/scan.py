@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from hcfss_jax.jax_settings import prepare_jax
-from hcfss_jax.ops.scan_lines import unfold
+from hcfss_jax.ops.scan_lines import lines_of
 from hcfss_jax.ops.selective_scan import selective_scan
 
 Scan = Callable[..., jax.Array]
@@ -91,10 +91,11 @@ def ways(shape: tuple[int, int, int, int]) -> dict[str, Scan]:
 
 def over(scan_lines: Any, implementation: Any, shift: int = 0, chunk: int | None = None) -> Scan:
     """A scan of maps, top to bottom."""
-    layout: Any = "rows" if scan_lines == "raster" else "columns"
+    rows, columns, *_ = lines_of(scan_lines, 8)
+    layout = (rows if scan_lines == "raster" else columns).layout
 
     def scan(u: jax.Array, dt: jax.Array, a: jax.Array, b: jax.Array, c: jax.Array) -> jax.Array:
-        u, dt, b, c = (unfold(x, layout, scan_lines) for x in (u, dt, b, c))
+        u, dt, b, c = (layout.unfold(x) for x in (u, dt, b, c))
         return selective_scan(
             u, dt, a, b, c, shift=shift, implementation=implementation, chunk=chunk
         )

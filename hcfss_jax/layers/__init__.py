@@ -21,6 +21,7 @@ from hcfss_jax.layers.residual import (
     ResidualBlockWithStride,
     ResidualUnit,
 )
+from hcfss_jax.layers.ss2d import SS2D
 from hcfss_jax.layers.swatten import SWAtten
 from hcfss_jax.layers.vfss import VFSS
 from hcfss_jax.layers.vonss import VONSS
@@ -34,6 +35,7 @@ __all__ = [
     "FSTAM",
     "GDN",
     "MLP",
+    "SS2D",
     "VFSS",
     "VONSS",
     "VSS",

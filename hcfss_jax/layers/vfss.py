@@ -9,7 +9,6 @@ from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.mlp import MLP
 from hcfss_jax.layers.vonss import VONSS
-from hcfss_jax.ops.scan_lines import ScanLines
 
 
 class VFSS(nn.Module):
@@ -23,7 +22,7 @@ class VFSS(nn.Module):
 
     state_size: int = 16
     directions: int = 8
-    scan_lines: ScanLines = "neighborhood"
+    scan_lines: str = "neighborhood"
     expand: float = 2.0
     mlp_ratio: int = 4
     afmm_groups: int = 2

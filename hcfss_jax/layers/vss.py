@@ -7,7 +7,7 @@ from jax.typing import DTypeLike
 from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.numerics import PYTORCH, Numerics
-from hcfss_jax.layers.vonss import VONSS
+from hcfss_jax.layers.ss2d import SS2D
 
 
 class VSS(nn.Module):
@@ -26,7 +26,11 @@ class VSS(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         check_map(self, x)
-        ss2d = VONSS(
-            self.state_size, 4, "raster", self.expand, self.dtype, self.numerics, name="ss2d"
+        ss2d = SS2D(
+            self.state_size,
+            expand=self.expand,
+            dtype=self.dtype,
+            numerics=self.numerics,
+            name="ss2d",
         )
         return x + ss2d(self.numerics.layer_norm("norm", self.dtype)(x))

@@ -41,7 +41,6 @@ from hcfss_jax.models.transforms import (
     Synthesis,
 )
 from hcfss_jax.ops.frequency_bands import band_channels
-from hcfss_jax.ops.scan_lines import ScanLines
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +49,7 @@ class HCFSSNetConfig(ModelConfig):
 
     state_size: int = 16
     directions: int = 8
-    scan_lines: ScanLines = "neighborhood"
+    scan_lines: str = "neighborhood"
     expand: float = 2.0
     mlp_ratio: int = 4
     afmm_groups: int = 4

@@ -4,19 +4,17 @@ from hcfss_jax.ops.bounds import lower_bound
 from hcfss_jax.ops.dct import inverse_windowed_dct, windowed_dct
 from hcfss_jax.ops.linear_recurrence import linear_recurrence
 from hcfss_jax.ops.quantise import add_uniform_noise, round_straight_through
-from hcfss_jax.ops.scan_lines import Line, fold, lines_of, unfold
+from hcfss_jax.ops.scan_lines import Line, lines_of
 from hcfss_jax.ops.selective_scan import selective_scan
 
 __all__ = [
     "Line",
     "add_uniform_noise",
-    "fold",
     "inverse_windowed_dct",
     "linear_recurrence",
     "lines_of",
     "lower_bound",
     "round_straight_through",
     "selective_scan",
-    "unfold",
     "windowed_dct",
 ]

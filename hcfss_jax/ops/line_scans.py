@@ -7,59 +7,51 @@ from the map.
 """
 
 from collections.abc import Mapping
-from typing import get_args
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from hcfss_jax.errors import InvalidInput
-from hcfss_jax.ops.scan_lines import ScanLines, fold, lines_of, unfold
+from hcfss_jax.ops.scan_lines import lines_of
 from hcfss_jax.ops.selective_scan import selective_scan
 
 Weights = Mapping[str, jax.Array]
 
 
-def scan_all_lines(u: jax.Array, weights: Weights, scan_lines: ScanLines) -> jax.Array:
+def scan_all_lines(u: jax.Array, weights: Weights, scan_lines: str) -> jax.Array:
     """The sum over K lines of u `[B, H, W, C]` scanned along each, in u's dtype.
 
     Args:
       u: the map.
-      weights: those of the lines, in the order of `lines_of(K)`, with N states and a step size of rank R:
+      weights: those of the lines, in the order of `lines_of(scan_lines, K)`, with N states and a step size of rank R:
         "x_proj" `[K, C, R + 2 N]`, from u to step size, B and C of the scan; "dt_proj" `[K, R, C]`; "dt_bias"
         `[K, C]`; "a_log" `[K, N, C]`, the logarithm of -A; "d" `[K, C]`.
-      scan_lines: see `hcfss_jax.ops.scan_lines`.
+      scan_lines: one of `hcfss_jax.ops.scan_lines.ORDERS`.
 
-    Raises InvalidInput for a K or a kind of lines that there is not.
+    Raises InvalidInput for an order that there is not, or one that has fewer lines.
     """
-    if scan_lines not in get_args(ScanLines):
-        raise InvalidInput(f"scan_lines={scan_lines!r}: choose one of {get_args(ScanLines)}")
-    lines = lines_of(len(weights["d"]))
-    shifts = [line.shift(scan_lines) for line in lines]
-    bodies = [
-        (line.layout(scan_lines), abs(shift)) for line, shift in zip(lines, shifts, strict=True)
-    ]
+    lines = lines_of(scan_lines, len(weights["d"]))
+    bodies = [(line.layout, abs(line.shift)) for line in lines]
     total = jnp.zeros_like(u)
     for layout, shift in dict.fromkeys(bodies):
         own = [i for i, body in enumerate(bodies) if body == (layout, shift)]
-        total += fold(
-            _sum_of_scans(
-                unfold(u, layout, scan_lines),
-                {name: _every(w, own) for name, w in weights.items()},
-                jnp.asarray([lines[i].reverse for i in own]),
-                jnp.asarray([shifts[i] < 0 for i in own]),
-                shift,
-            ),
-            layout,
-            scan_lines,
-            *u.shape[1:3],
+        summed = _sum_of_scans(
+            layout.unfold(u),
+            {name: _every(w, own) for name, w in weights.items()},
+            jnp.asarray([lines[i].reverse for i in own]),
+            jnp.asarray([lines[i].shift < 0 for i in own]),
+            shift,
         )
+        total += layout.fold(summed, *u.shape[1:3])
     return total
 
 
 def _every(w: jax.Array, rows: list[int]) -> jax.Array:
-    """Rows at equal distances: as a slice, whose gradient is no scatter."""
-    return lax.slice_in_dim(w, rows[0], rows[-1] + 1, rows[1] - rows[0])
+    """Rows; those at equal distances as a slice, whose gradient is no scatter."""
+    distance = rows[1] - rows[0] if len(rows) > 1 else 1
+    if rows == list(range(rows[0], rows[-1] + 1, distance)):
+        return lax.slice_in_dim(w, rows[0], rows[-1] + 1, distance)
+    return jnp.stack([w[row] for row in rows])
 
 
 def _sum_of_scans(

@@ -12,7 +12,7 @@ from hcfss_jax import layers, ops
 from hcfss_jax.entropy import FactorisedPrior, gaussian_bits, scale_position, scale_table
 from hcfss_jax.layers.numerics import PYTORCH
 from hcfss_jax.models.csm import SwinHybrid, VSSHybrid
-from hcfss_jax.ops.scan_lines import CROSS, unfold
+from hcfss_jax.ops.scan_lines import lines_of
 from hcfss_jax.parameters import flatten, nest
 from hcfss_jax.pytorch import names
 from hcfss_jax.pytorch.layouts import layout_of
@@ -25,7 +25,7 @@ swin = functools.partial(layers.SwinBlock, numerics=PYTORCH)
 hybrid = functools.partial(layers.HybridBlock, local_skip=True)
 # The layer, and what its modules are called there.
 CASES = {
-    "ss2d_d32": (layers.VONSS(16, 4, "raster", numerics=PYTORCH), names.SS2D),
+    "ss2d_d32": (layers.SS2D(numerics=PYTORCH), names.SS2D),
     "vss_d32": (layers.VSS(), names.VSS),
     "vss_d40_b2": (layers.VSS(), names.VSS),
     "wmsa_sw8": (layers.WindowAttention(8, 8, True), names.MSA),
@@ -84,8 +84,8 @@ def _parameters(layer, x, name, table, made):
 
 def test_the_four_sequences_are_those_of_the_original():
     image = jnp.arange(35.0).reshape(1, 5, 7, 1)
-    for line, wanted in zip(CROSS, DATA["cross_scan/order"], strict=True):
-        steps = unfold(image, line.layout("raster"), "raster").ravel()
+    for line, wanted in zip(lines_of("raster", 4), DATA["cross_scan/order"], strict=True):
+        steps = line.layout.unfold(image).ravel()
         np.testing.assert_array_equal(steps[::-1] if line.reverse else steps, wanted)
 
 

@@ -20,6 +20,7 @@ LAYERS = {
     "GDN": layers.GDN(),
     "MLP": layers.MLP(8),
     "VFSS": layers.VFSS(),
+    "SS2D": layers.SS2D(),
     "VONSS": layers.VONSS(),
     "VSS": layers.VSS(),
     "DepthwiseBlock": layers.DepthwiseBlock(),
@@ -74,7 +75,7 @@ def test_a_map_without_its_batch_is_refused_by_every_layer(name):
         (layers.CASSM(reduction=16), 8, "CASSM takes at least reduction=16 channels, not 8"),
         (layers.ACP(), 1, "ACP takes at least 2 channels, not 1"),
         (layers.ResidualUnit(), 1, "ResidualUnit takes at least 2 channels, not 1"),
-        (layers.VONSS(directions=5), 8, r"directions=5: choose 4 .* or 8"),
+        (layers.VONSS(directions=9), 8, r"directions=9: choose up to 8; 4 are"),
         (layers.VONSS(scan_lines="zigzag"), 8, "scan_lines='zigzag': choose one of"),
     ],
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hcfss_jax.layers import AFMM, FSTAM, VFSS, VONSS, HybridBlock
-from hcfss_jax.ops import fold, lines_of, reference, unfold
+from hcfss_jax.ops import lines_of, reference
 from hcfss_jax.ops.line_scans import scan_all_lines
 
 KEY = jax.random.key(0)
@@ -90,16 +90,16 @@ def test_the_scan_of_all_lines_is_the_sum_of_a_plain_scan_along_each(scan_lines)
     rng = np.random.default_rng(3)
     weights = {name: np.float32(rng.normal(size=(8, *shape))) for name, shape in shapes.items()}
     wanted = np.zeros(u.shape)
-    for i, line in enumerate(lines_of(8)):
-        w, layout = {name: of[i] for name, of in weights.items()}, line.layout(scan_lines)
-        steps = np.asarray(unfold(u, layout, scan_lines))
+    for i, line in enumerate(lines_of(scan_lines, 8)):
+        w = {name: of[i] for name, of in weights.items()}
+        steps = np.asarray(line.layout.unfold(u))
         dt, b, c = np.split(steps @ w["x_proj"], (rank, rank + n), axis=-1)
         dt = np.logaddexp(0, dt @ w["dt_proj"] + w["dt_bias"])
         scanned = reference.selective_scan(
             steps, dt, -np.exp(w["a_log"]), b, c, w["d"],
-            shift=line.shift(scan_lines), reverse=line.reverse,
+            shift=line.shift, reverse=line.reverse,
         )  # fmt: skip
-        wanted += fold(jnp.asarray(scanned), layout, scan_lines, 5, 4)
+        wanted += line.layout.fold(jnp.asarray(scanned), 5, 4)
     found = jax.jit(scan_all_lines, static_argnums=2)(u, weights, scan_lines)
     assert np.max(np.abs(found - wanted)) < 1e-5 * np.max(np.abs(wanted))
 

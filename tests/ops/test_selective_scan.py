@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from hcfss_jax.layers import SS2D
 from hcfss_jax.ops import reference, selective_scan
-from hcfss_jax.ops.scan_lines import Line, fold, lines_of, unfold
+from hcfss_jax.ops.scan_lines import ORDERS, Line, Walk, lines_of
 
 SHAPE = {"steps": 13, "groups": 2, "lines": 6, "channels": 3, "states": 4}
 
@@ -156,31 +157,29 @@ def test_an_unknown_implementation_is_refused_by_name():
 
 
 @pytest.mark.parametrize("height, width", [(5, 7), (6, 4), (1, 3)])
-@pytest.mark.parametrize("scan_lines", ["neighborhood", "raster"])
+@pytest.mark.parametrize("scan_lines", ORDERS)
 def test_unfolding_an_image_along_any_line_can_be_undone(height, width, scan_lines):
     x = np.arange(2 * height * width * 3, dtype=np.float32).reshape(2, height, width, 3)
-    for line in lines_of(8):
-        layout = line.layout(scan_lines)
-        back = fold(unfold(x, layout, scan_lines), layout, scan_lines, height, width)
+    for line in ORDERS[scan_lines]:
+        back = line.layout.fold(line.layout.unfold(x), height, width)
         np.testing.assert_array_equal(back, x)
 
 
-def impulse_response(line: Line, scan_lines: str, height=5, width=6, at=(2, 3)) -> np.ndarray:
+def impulse_response(line: Line, height=5, width=6, at=(2, 3)) -> np.ndarray:
     """Which pixels a pixel reaches through a scan that forgets nothing: boolean `[H, W]`."""
     x = np.zeros((1, height, width, 1), np.float32)
     x[0, at[0], at[1]] = 1
-    layout = line.layout(scan_lines)
-    u = unfold(x, layout, scan_lines)
+    u = line.layout.unfold(x)
     one = jnp.ones_like(u)
     y = selective_scan(u, one, jnp.full((1, 1), -1e-9), one, one,
-                       shift=line.shift(scan_lines), reverse=line.reverse)  # fmt: skip
-    return np.asarray(fold(y, layout, scan_lines, height, width))[0, :, :, 0] > 0.5
+                       shift=line.shift, reverse=line.reverse)  # fmt: skip
+    return np.asarray(line.layout.fold(y, height, width))[0, :, :, 0] > 0.5
 
 
 STEPS = {"rows": (0, 1), "columns": (1, 0), "diagonals": (1, 1), "antidiagonals": (1, -1)}
 
 
-@pytest.mark.parametrize("line", lines_of(8), ids=str)
+@pytest.mark.parametrize("line", ORDERS["neighborhood"], ids=str)
 def test_in_a_neighbourhood_scan_a_pixel_reaches_the_rest_of_its_own_line(line):
     down, right = (-n if line.reverse else n for n in STEPS[line.axis])
     expected = np.zeros((5, 6), bool)
@@ -188,37 +187,58 @@ def test_in_a_neighbourhood_scan_a_pixel_reaches_the_rest_of_its_own_line(line):
     while 0 <= i < 5 and 0 <= j < 6:
         expected[i, j] = True
         i, j = i + down, j + right
-    np.testing.assert_array_equal(impulse_response(line, "neighborhood"), expected)
+    np.testing.assert_array_equal(impulse_response(line), expected)
 
 
-@pytest.mark.parametrize("line", lines_of(4), ids=str)
-def test_in_a_raster_scan_a_pixel_reaches_all_that_comes_after_it(line):
-    order = np.arange(30).reshape(5, 6) if line.axis == "rows" else np.arange(30).reshape(6, 5).T
-    after = order <= order[2, 3] if line.reverse else order >= order[2, 3]
-    np.testing.assert_array_equal(impulse_response(line, "raster"), after)
+@pytest.mark.parametrize("number", range(4))
+def test_in_a_raster_scan_a_pixel_reaches_all_that_comes_after_it(number):
+    line = ORDERS["raster"][number]
+    order = np.arange(30).reshape(6, 5).T if number % 2 else np.arange(30).reshape(5, 6)
+    after = order <= order[2, 3] if number > 1 else order >= order[2, 3]
+    np.testing.assert_array_equal(impulse_response(line), after)
 
 
 def test_the_eight_lines_of_a_pixel_touch_exactly_its_neighbours():
-    reached = sum(impulse_response(line, "neighborhood").astype(int) for line in lines_of(8))
+    reached = sum(impulse_response(line).astype(int) for line in ORDERS["neighborhood"])
     np.testing.assert_array_equal(reached[1:4, 2:5] > 0, True)
     assert reached[2, 3] == 8
 
 
 def test_raster_diagonals_wrap_around_as_in_rs_mamba():
     positions = np.arange(12, dtype=np.float32).reshape(1, 3, 4, 1)
-    walked = np.asarray(unfold(positions, "diagonals", "raster")).ravel()
+    walked = np.asarray(ORDERS["raster"][4].layout.unfold(positions)).ravel()
     np.testing.assert_array_equal(walked[:6], [0, 5, 10, 1, 6, 11])
 
 
-def test_another_number_of_directions_is_refused():
-    with pytest.raises(ValueError, match="directions=6"):
-        lines_of(6)
+def test_an_order_has_as_many_directions_as_lines():
+    assert len(lines_of("neighborhood", 3)) == 3
+    for directions in (0, 9):
+        with pytest.raises(ValueError, match=f"directions={directions}"):
+            lines_of("neighborhood", directions)
 
 
-@pytest.mark.parametrize("layout", ["columns", "diagonals", "antidiagonals"])
-def test_gradients_through_a_raster_order_are_those_of_a_permutation(layout):
+@pytest.mark.parametrize("number", [1, 4, 6])
+def test_gradients_through_a_raster_order_are_those_of_a_permutation(number):
+    layout = ORDERS["raster"][number].layout
     weight = jnp.arange(24.0).reshape(12, 1, 1, 2)
-    gradient = jax.grad(lambda x: jnp.sum(unfold(x, layout, "raster") * weight))(
-        jnp.zeros((1, 3, 4, 2))
-    )
-    np.testing.assert_array_equal(gradient, fold(weight, layout, "raster", 3, 4))
+    gradient = jax.grad(lambda x: jnp.sum(layout.unfold(x) * weight))(jnp.zeros((1, 3, 4, 2)))
+    np.testing.assert_array_equal(gradient, layout.fold(weight, 3, 4))
+
+
+def snake(height, width):
+    """Row by row, every other one backwards: an order that nobody has built in, walked one way."""
+    rows = np.arange(height * width).reshape(height, width)
+    rows[1::2] = rows[1::2, ::-1]
+    return rows.ravel()
+
+
+def test_an_order_of_one_s_own_is_one_entry(monkeypatch):
+    monkeypatch.setitem(ORDERS, "snake", (Walk(snake),))
+    layer, x = SS2D(2, 1, "snake"), np.random.default_rng(0).normal(size=(1, 4, 4, 8))
+    x = jnp.asarray(x, jnp.float32)
+    variables = layer.init(jax.random.key(0), x)
+    assert variables["params"]["a_log"].shape[0] == 1
+    changed = layer.apply(variables, x.at[0, 1, 3].add(1.0)) - layer.apply(variables, x)
+    touched = np.any(changed[0] != 0, axis=-1)
+    # What the depthwise 3x3 sees, and all that the walk meets after the first of it.
+    np.testing.assert_array_equal(touched, [[0, 0, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1]])

@@ -4,12 +4,16 @@ One run learns all rates (8 levels, lambda .0018 to .05). `base,lambda=0.013` le
 .0025, .0035, .0067, .013, .025 and .05. `metric=ms-ssim` minimises 1 - MS-SSIM instead of the squared error; its
 lambdas are CompressAI's, 2.4 to 60.5. Every field can be overridden: `--config.batch_size=64 --config.mesh.fsdp=4`;
 those of the model's own config, such as `base,state_size=1`, belong to the variant.
+
+`tiny,phase=rounded` is a last phase, from the weights of a run before it: `--config.init_from=tiny.safetensors`.
+
+What says "or package.module:name" below takes a function of your own, too: docs/extending.md.
 """
 
 import ast
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import ml_collections
@@ -19,6 +23,10 @@ _LEVELS = 8
 _LAMBDAS = {"mse": (0.0018, 0.05), "ms-ssim": (2.4, 60.5)}
 # An MS-SSIM lambda of about the same rate is so many times one of the squared error (CompressAI's two lists).
 _MS_SSIM_SCALE = 1300.0
+
+
+# What an encoder is made of: what the last phase leaves as it is.
+_ENCODER = r"^(g_a|h_a|gain_y|gain_z)\."
 
 
 class Size(NamedTuple):
@@ -53,7 +61,7 @@ def experiment(family: str, sizes: Mapping[str, Size], variant: str) -> ml_colle
 
     sizes: what suits each of its variants. Raises ValueError, which says what there is, for one that does not exist.
     """
-    size, weight, metric, fields = _parse(family, sizes, variant)
+    size, weight, metric, phase, fields = _parse(family, sizes, variant)
     suits = sizes[size]
     crop, steps = suits.crop, suits.steps
     if metric == "ms-ssim":
@@ -63,8 +71,14 @@ def experiment(family: str, sizes: Mapping[str, Size], variant: str) -> ml_colle
     config.model = ml_collections.ConfigDict()
     config.model.name = f"{family}-{size}"
     config.model.overrides = ml_collections.ConfigDict(fields)  # of the model's own config
+    config.model.factory = ""  # what makes it: ours, or package.module:name
     config.init_from = ""  # weights to start from: a name that comes with the library, or a file
+    config.init_partial = False  # take what fits of them, and say what does not
+    config.frozen = ()  # regular expressions of parameters that are not trained, as r"^g_a\."
+    config.quantisation = "noise"  # of the rate in training; "rounded": as in files
 
+    config.objective = "rate-distortion"  # what is minimised, or package.module:name
+    config.rate_weights = ()  # (latent, what a bit of it counts); 1 for the others
     config.metric = metric  # the distortion: "mse" or "ms-ssim"
     # Weight of the distortion for each rate level; an image draws one level, uniformly.
     config.lambdas = _lambdas(metric, suits.levels)
@@ -77,7 +91,10 @@ def experiment(family: str, sizes: Mapping[str, Size], variant: str) -> ml_colle
         config.model.overrides.update({"gains": True, "levels": _LEVELS} | fields)
 
     config.data = ml_collections.ConfigDict()
+    config.data.source = "files"  # where images come from, or package.module:name
     config.data.path = ""  # a directory of images (searched recursively), a tar, or ArrayRecord
+    config.data.recipe = "crops"  # from an image to an example, or package.module:name
+    config.data.given = ()  # what an example holds beside: ("mask", 1), ("text", its numbers)
     config.data.held_out = 14  # images kept for validation, spread evenly over the names
     config.data.half_size_probability = 0.25  # of a crop twice as large, averaged 2x2
     config.data.drawn = 0.08  # share of crops that are drawn: text, screens, dither; 0 for none
@@ -100,7 +117,7 @@ def experiment(family: str, sizes: Mapping[str, Size], variant: str) -> ml_colle
     config.remat = suits.remat  # compute each block again on the way back: less memory
     config.loops = suits.loops  # compile equal blocks once: starts sooner; half as fast on CPUs
 
-    config.optimiser = suits.optimiser  # "adam", "soap" or "muon"
+    config.optimiser = suits.optimiser  # "adam", "soap" or "muon", or package.module:name
     config.learning_rate = suits.peak
     config.warmup_steps = min(1_000, steps // 45)
     config.schedule = "wsd"  # constant, then linear to 1 % over the last part; or "cosine"
@@ -115,25 +132,47 @@ def experiment(family: str, sizes: Mapping[str, Size], variant: str) -> ml_colle
     config.eval_crop = 256  # pixels, a multiple of 64
     config.eval_levels = (0, *range(3, len(config.lambdas), 4))
     config.eval_files = 2  # held-out images that are also coded to real files, and shown
+    config.evaluators = ("files",)  # more that is measured then; each may be package.module:name
+    config.writers = ("jsonl", "tensorboard", "pictures")  # each may be package.module:name
     config.checkpoint_minutes = 10.0
     config.keep = 2  # newest checkpoints; the best by validation is kept beside them
+    return _PHASES[phase](config)
+
+
+def _rounded(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
+    """A last phase for what decodes: the encoder stays, latents are rounded as in files (arXiv 2506.08662).
+
+    A tenth of the steps, from a fifth of the learning rate on, which only falls: our choice.
+    """
+    config.frozen, config.quantisation = (_ENCODER,), "rounded"
+    config.steps, config.learning_rate = config.steps // 10, config.learning_rate / 5
+    config.warmup_steps, config.cooldown_fraction = min(100, config.steps // 45), 1.0
     return config
+
+
+_PHASES: dict[str, Callable[[ml_collections.ConfigDict], ml_collections.ConfigDict]] = {
+    "first": lambda config: config,
+    "rounded": _rounded,
+}
 
 
 def _parse(
     family: str, sizes: Mapping[str, Size], variant: str
-) -> tuple[str, float | None, str, dict[str, Any]]:
-    """(size, lambda, metric, other fields)."""
+) -> tuple[str, float | None, str, str, dict[str, Any]]:
+    """(size, lambda, metric, phase, other fields)."""
     size, *options = re.split(r",(?=\w+=)", variant)
     fields = {name: _value(text) for name, _, text in (o.partition("=") for o in options)}
     if size not in sizes:
         raise ValueError(f"{family} has no variant {size!r}: use one of {', '.join(sizes)}")
     metric, weight = fields.pop("metric", "mse"), fields.pop("lambda", None)
+    phase = fields.pop("phase", "first")
+    if phase not in _PHASES:
+        raise ValueError(f"phase={phase}: use one of {', '.join(_PHASES)}")
     if metric not in _LAMBDAS:
         raise ValueError(f"metric={metric}: use one of {', '.join(_LAMBDAS)}")
     if weight is not None and not (isinstance(weight, int | float) and 0 < weight < math.inf):
         raise ValueError(f"lambda={weight} is not a positive number")
-    return size, weight, metric, fields
+    return size, weight, metric, phase, fields
 
 
 def _value(text: str) -> Any:

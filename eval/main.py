@@ -3,7 +3,8 @@
     python -m eval.main --weights NAME --data kodak --out results
 
 Prints a table and BD-rates, and writes report.json, points.csv, plots and a page, index.html, into a folder. Weights of
-one rate each make one curve together: `--weights A B C`. With --estimate no file is written and nothing but the model
+one rate each make one curve together: `--weights A B C`. Those of a model of your own want `--model-factory
+package.module:name`, the function that makes it. With --estimate no file is written and nothing but the model
 measured, in batches and on all devices: rates are what the model says then, and there are no seconds.
 
 Ends with 1 if a picture was skipped or a decoder made any other picture than its encoder promised, and with 130 after
@@ -27,6 +28,7 @@ from eval.sweep import Setting, find_images, sweep
 from hcfss_jax.codec import Codec, load
 from hcfss_jax.errors import HcfError, InvalidQuality
 from hcfss_jax.jax_settings import prepare_jax
+from hcfss_jax.models.contracts import factory_by_name
 from hcfss_jax.picture_files import counted, printable
 from hcfss_jax.weights import DEFAULT_WEIGHTS
 
@@ -52,7 +54,8 @@ def _run(args: argparse.Namespace) -> int:
     # What cannot work is found out before the hours that it would cost.
     if args.out:
         _check_writable(args.out)
-    codecs = [load(name) for name in args.weights]
+    factory = factory_by_name(args.model_factory) if args.model_factory else None
+    codecs = [load(name, factory) for name in args.weights]
     settings = _settings(codecs, args.qualities)
     pictures = find_images(args.data, args.recursive).first(args.limit)
     if pictures.passed_over:
@@ -124,6 +127,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--weights", nargs="+", default=[DEFAULT_WEIGHTS], help="a model's name, or files"
+    )
+    parser.add_argument(
+        "--model-factory", metavar="MODULE:NAME", help="what makes a model that is not ours"
     )
     parser.add_argument("--data", type=Path, required=True, help="a folder of pictures")
     parser.add_argument(

@@ -86,10 +86,8 @@ def test_a_run_trains_under_each_setting(
 def test_a_run_trains_validates_and_codes_under_all_at_once(
     config: ConfigDict,  # noqa: F811
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("train.experiment.create_model", create_model)
-    config.model.name, config.model.overrides = NAME, ConfigDict(WITHOUT_SCANS)
+    config.model = {"name": NAME, "factory": "", "overrides": WITHOUT_SCANS}
     config.steps = config.log_every = config.eval_every = config.eval_files = 1
     config.eval_levels = (7,)
     with all_at_once():
@@ -119,7 +117,7 @@ def test_the_training_step_of_each_family_is_traced_under_all_at_once(
         packing = packing_of(model, experiment)  # which takes float32 parameters only
         state = state_like(packing, make_optimiser(experiment, packing), mesh)
         step = build_step(experiment, model, packing, mesh)
-        after, metrics = jax.eval_shape(step, state, batch_like(experiment, mesh))
+        after, metrics = jax.eval_shape(step, state, batch_like(experiment, mesh), {})
     assert (
         after.params["fsdp"].dtype == after.ema["fsdp"].dtype == metrics["loss"].dtype == "float32"
     )

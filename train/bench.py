@@ -13,17 +13,26 @@ from contextlib import contextmanager
 from typing import Any
 
 import jax
-import numpy as np
 from absl import app, flags
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from train.checks import check_config
 from train.errors import TrainingError
-from train.experiment import batch_like, build_model, build_step, fresh_state, packing_of
+from train.example import random_batch
+from train.experiment import (
+    batch_like,
+    build_model,
+    build_step,
+    fresh_state,
+    frozen_like,
+    packing_of,
+    place_frozen,
+)
 from train.flags import CONFIG, parse_flags
 from train.interrupt import exit_code_of_ctrl_c
 from train.mesh import make_mesh, place_batch
+from train.objective import build_objective
 from train.optimiser import make_optimiser
 from train.state import state_like
 from train.utilisation import flops_per_image, peak_flops
@@ -56,13 +65,13 @@ def measure(
 ) -> None:
     """Print what the experiment's step costs; see the flags. Raises BadConfig."""
     model = build_model(config)
-    check_config(config, model.config, mesh)
+    check_config(config, model, mesh)
     with _timed("lay out parameters"):
         packing = packing_of(model, config)
     step = build_step(config, model, packing, mesh)
     state_shapes = state_like(packing, make_optimiser(config, packing), mesh)
     with _timed("trace the step"):
-        traced = step.trace(state_shapes, batch_like(config, mesh))
+        traced = step.trace(state_shapes, batch_like(config, mesh), frozen_like(config, mesh))
     with _timed("lower it"):
         lowered = traced.lower()
     with _timed("compile it"):
@@ -78,8 +87,9 @@ def measure(
         return
     with _timed("draw parameters"):
         state = jax.block_until_ready(fresh_state(config, model, packing, mesh))
-    batch = place_batch(_random_batch(config), mesh)
-    seconds = statistics.median(_run(compiled, state, batch, steps))
+    batch = place_batch(random_batch(config, config.batch_size // jax.process_count()), mesh)
+    frozen = place_frozen(build_objective(config), config, mesh)
+    seconds = statistics.median(_run(compiled, state, batch, frozen, steps))
     kind = mesh.devices.flat[0].device_kind
     print(f"{'step':24}{1e3 * seconds:10,.1f} ms, the median of {steps}, on {mesh.size} {kind}")
     print(f"{'images a second':24}{config.batch_size / seconds:10,.1f}")
@@ -91,24 +101,12 @@ def measure(
         print(f"{'share of bandwidth':24}{share:10.1%}, of {bandwidth} TB/s")
 
 
-def _random_batch(config: ConfigDict) -> dict[str, np.ndarray]:
-    """Images of noise, at the rates and with the seeds that training would draw."""
-    rng = np.random.default_rng(0)
-    size, side = config.batch_size // jax.process_count(), config.crop
-    return {
-        "image": rng.integers(0, 256, (size, side, side, 3), np.uint8),
-        "level": rng.integers(0, len(config.lambdas), size).astype(np.float32),
-        "noise": rng.integers(0, 2**32, size, np.uint32),
-        "request": np.zeros(size, np.int32),
-    }
-
-
-def _run(step: Any, state: Any, batch: Any, steps: int) -> list[float]:
+def _run(step: Any, state: Any, batch: Any, frozen: Any, steps: int) -> list[float]:
     """Seconds of each of so many steps, after one that warms up."""
     seconds = []
     for _ in range(steps + 1):
         start = time.perf_counter()
-        state, metrics = step(state, dict(batch))
+        state, metrics = step(state, dict(batch), frozen)
         jax.block_until_ready((state, metrics))
         seconds.append(time.perf_counter() - start)
     return seconds[1:]

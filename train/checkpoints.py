@@ -74,6 +74,17 @@ class Checkpoints:
         parts = ocp.args.Composite(data=ocp.args.JsonRestore())
         return self._manager.restore(step, args=parts)["data"]
 
+    def read_state(self) -> Any:
+        """The newest state in nested dicts of NumPy arrays, by what the checkpoint itself says of their shapes.
+
+        Raises WrongCheckpoint where there is none.
+        """
+        step = self.latest_step()
+        if step is None:
+            raise WrongCheckpoint(f"there is no checkpoint in {self._directory}: train first")
+        parts = ocp.args.Composite(state=ocp.args.PyTreeRestore())
+        return self._manager.restore(step, args=parts)["state"]
+
     def restore(self, like: Any) -> tuple[Any, dict[str, Any]]:
         """(state, what goes with it) of the newest checkpoint, as saved, to the bit.
 

@@ -13,13 +13,18 @@ FEW = 500
 """Images below which a run says that they are few."""
 
 
-def check_config(config: ConfigDict, model_config: Any, mesh: Mesh) -> None:
+def check_config(config: ConfigDict, model: Any, mesh: Mesh) -> None:
     """Raise BadConfig, which names the field, for values that would fail later."""
-    devices, levels = mesh.size, model_config.levels
+    devices, levels, multiple = mesh.size, model.config.levels, model.multiple
     deal = devices * max(1, config.accumulate)
-    multiple_of_64 = "must be a positive multiple of 64"
+    of_multiple = f"must be a positive multiple of {multiple}"
+    coded = {step.latent for step in model.plan} if hasattr(model, "plan") else None
+    weighed = dict(config.rate_weights)
     checks = {
-        "data.path": (bool(config.data.path), "must be a directory, a tar or ArrayRecord files"),
+        "data.path": (
+            bool(config.data.path) or config.data.source != "files",
+            "must be a directory, a tar or ArrayRecord files",
+        ),
         "data.drawn": (0.0 <= config.data.drawn <= 1.0, "must lie in [0, 1]"),
         "data.workers": (config.data.workers >= 0, "must not be negative"),
         "data.threads": (config.data.threads > 0, "must be positive"),
@@ -28,8 +33,8 @@ def check_config(config: ConfigDict, model_config: Any, mesh: Mesh) -> None:
             config.data.held_out > 0 or not config.eval_every,
             "leaves nothing to validate on: hold some images out, or set eval_every=0",
         ),
-        "crop": (config.crop > 0 and config.crop % 64 == 0, multiple_of_64),
-        "eval_crop": (config.eval_crop > 0 and config.eval_crop % 64 == 0, multiple_of_64),
+        "crop": (config.crop > 0 and config.crop % multiple == 0, of_multiple),
+        "eval_crop": (config.eval_crop > 0 and config.eval_crop % multiple == 0, of_multiple),
         "metric": (config.metric in ("mse", "ms-ssim"), "must be 'mse' or 'ms-ssim'"),
         "accumulate": (config.accumulate > 0, "must be positive"),
         "batch_size": (
@@ -43,9 +48,21 @@ def check_config(config: ConfigDict, model_config: Any, mesh: Mesh) -> None:
             len(config.lambdas) == levels and all(weight > 0 for weight in config.lambdas),
             f"must hold one positive value for each of the model's {levels} levels",
         ),
+        "rate_weights": (
+            coded is None or weighed.keys() <= coded,
+            f"must be (latent, weight) of what the model codes: {', '.join(sorted(coded or ()))}",
+        ),
+        "init_partial": (
+            bool(config.init_from) or not config.init_partial,
+            "takes what fits of config.init_from, which is not given",
+        ),
         "eval_levels": (
             all(0 <= level < levels for level in config.eval_levels),
             f"must lie in 0..{levels - 1}",
+        ),
+        "quantisation": (
+            config.quantisation in ("noise", "rounded"),
+            "must be 'noise' or 'rounded'",
         ),
         "schedule": (config.schedule in ("cosine", "wsd"), "must be 'cosine' or 'wsd'"),
         "log_every": (config.log_every > 0, "must be positive"),

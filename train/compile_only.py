@@ -20,7 +20,7 @@ from ml_collections import ConfigDict
 from train.checks import check_config
 from train.collectives import collectives
 from train.errors import BadConfig, TrainingError
-from train.experiment import batch_like, build_model, build_step, packing_of
+from train.experiment import batch_like, build_model, build_step, frozen_like, packing_of
 from train.flags import CONFIG, parse_flags
 from train.interrupt import exit_code_of_ctrl_c
 from train.mesh import make_mesh
@@ -57,12 +57,13 @@ def compile_step(config: ConfigDict, mesh: Mesh) -> Compiled:
     Raises BadConfig, and what XLA raises where it does not fit.
     """
     model = build_model(config)
-    check_config(config, model.config, mesh)
+    check_config(config, model, mesh)
     packing = packing_of(model, config)
     state = state_like(packing, make_optimiser(config, packing), mesh)
     start = time.monotonic()
     step = build_step(config, model, packing, mesh)
-    compiled: Any = step.lower(state, batch_like(config, mesh)).compile()
+    like = batch_like(config, mesh), frozen_like(config, mesh)
+    compiled: Any = step.lower(state, *like).compile()
     seconds = time.monotonic() - start
     memory, cost = compiled.memory_analysis(), compiled.cost_analysis() or {}
     return Compiled(

@@ -2,6 +2,7 @@
 
 import io
 
+import numpy as np
 from PIL import Image
 
 from train.errors import BadConfig
@@ -37,7 +38,9 @@ def check_crop(source: Source, crop: int, sample: int = 256) -> str | None:
     return None
 
 
-def _shorter_side(data: bytes) -> int | None:
+def _shorter_side(data: bytes | np.ndarray) -> int | None:
+    if isinstance(data, np.ndarray):
+        return min(data.shape[:2])
     try:
         with Image.open(io.BytesIO(data)) as image:
             return min(image.size)

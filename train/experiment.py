@@ -1,24 +1,27 @@
 """From the fields of an experiment to the objects of a run."""
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from hcfss_jax.errors import HcfError
 from hcfss_jax.models import create_model
-from hcfss_jax.weights import load_package
-from train.errors import BadConfig, WrongCheckpoint
+from hcfss_jax.models.contracts import Codable, ModelFactory, Trainable, made_by, missing
+from train.errors import BadConfig
+from train.example import fields_of
 from train.gradient import make_gradient
-from train.initial import initial_params, initial_shapes
-from train.loss import Loss
+from train.initial import initial_shapes
 from train.mesh import batch_sharding, place
+from train.named import choose
+from train.objective import Objective, build_objective
 from train.optimiser import make_optimiser
-from train.packing import Packing
+from train.packing import Packing, Vectors
+from train.start_from import starting_params
 from train.state import TrainState, init_state, state_shardings
 from train.step import StepFn, make_step
 
@@ -27,56 +30,107 @@ def build_model(config: ConfigDict) -> Any:
     """The model that the experiment names, to be trained as it says. Raises BadConfig."""
     fields = config.model.overrides.to_dict()
     how = {"dtype": config.dtype, "remat": config.remat, "loops": config.loops}
-    return create(config.model.name, {**fields, **how})
+    model = create(config.model.name, {**fields, **how}, factory_of(config.model.factory))
+    _check_model(model, config)
+    return model
 
 
-def create(name: str, fields: Mapping[str, Any]) -> Any:
+def factory_of(name: str) -> ModelFactory:
+    """What makes the model: `create_model`, or the function "package.module:name". Raises BadConfig."""
+    return choose("model.factory", name, {"": create_model})
+
+
+def create(name: str, fields: Mapping[str, Any], factory: ModelFactory = create_model) -> Any:
     """The model called `name` with fields of its configuration changed. Raises BadConfig."""
     try:
-        return create_model(name, **fields)
+        return made_by(factory, name, fields)
     except (HcfError, TypeError, ValueError) as error:
         raise BadConfig(f"model {name!r} with {dict(fields)}: {error}") from error
 
 
+def _check_model(model: Any, config: ConfigDict) -> None:
+    """Raise BadConfig, which names what is missing, for a model that the experiment cannot use."""
+    for contract, why in ((Trainable, "to be trained"), (Codable, "for config.eval_files")):
+        if (contract is Trainable or config.eval_files) and (lacks := missing(model, contract)):
+            raise BadConfig(
+                f"model {config.model.name!r} ({type(model).__name__}) lacks {', '.join(lacks)} {why}: "
+                "see hcfss_jax/models/contracts.py"
+            )
+    takes = inspect.signature(type(model).__call__).parameters
+    asked = {"given": bool(config.data.given), "quantisation": config.quantisation != "noise"}
+    for name, is_asked in asked.items():
+        if is_asked and name not in takes:
+            raise BadConfig(
+                f"model {config.model.name!r}: its pass of training takes no {name!r}, which this experiment needs"
+            )
+
+
 def packing_of(model: Any, config: ConfigDict) -> Packing:
     """Where each of the model's parameters lies in the vectors; nothing is computed."""
-    return Packing.of(initial_shapes(model), config.sharding)
+    return Packing.of(initial_shapes(model), config.sharding, config.get("frozen", ()))
 
 
-def build_loss(config: ConfigDict) -> Loss:
-    """What the experiment minimises."""
-    return Loss(tuple(config.lambdas), config.metric, config.balance)
+def frozen_packing(objective: Objective, config: ConfigDict) -> Packing:
+    """The same of what the objective holds and no step changes. Raises BadConfig."""
+    try:
+        return Packing.of(objective.frozen, (*config.sharding, (".*", "fsdp")))
+    except (AttributeError, TypeError) as error:
+        raise BadConfig(
+            f"config.objective: what is frozen is no nested dict of float32 arrays: {error}"
+        ) from error
 
 
-def build_step(config: ConfigDict, model: Any, packing: Packing, mesh: Mesh) -> StepFn:
-    """The compiled training step of the experiment on `mesh`."""
-    gradient = make_gradient(model, packing, build_loss(config), mesh, config.accumulate)
-    return make_step(gradient, packing, make_optimiser(config, packing), config.ema_decay, mesh)
+def place_frozen(objective: Objective, config: ConfigDict, mesh: Mesh) -> Vectors:
+    """What the objective holds, over the devices of all hosts."""
+    packing = frozen_packing(objective, config)
+    vectors = jax.device_get(jax.jit(packing.pack)(jax.device_put(dict(objective.frozen))))
+    return place(vectors, packing.shardings(mesh))
+
+
+def build_step(
+    config: ConfigDict, model: Any, packing: Packing, mesh: Mesh, objective: Objective | None = None
+) -> StepFn:
+    """The compiled training step of the experiment on `mesh`. objective: where it is made already."""
+    objective = objective or build_objective(config)
+    frozen = frozen_packing(objective, config)
+    gradient = make_gradient(
+        model, packing, objective, mesh, config.accumulate, config.quantisation, frozen
+    )
+    optimiser = make_optimiser(config, packing)
+    return make_step(gradient, packing, optimiser, config.ema_decay, mesh, frozen)
 
 
 def batch_like(config: ConfigDict, mesh: Mesh) -> dict[str, jax.ShapeDtypeStruct]:
     """The shapes of a batch; nothing is loaded."""
-    size, side = config.batch_size, config.crop
-    shapes = {
-        "image": ((size, side, side, 3), jnp.uint8),
-        "level": ((size,), jnp.float32),
-        "noise": ((size,), jnp.uint32),
-        "request": ((size,), jnp.int32),
-    }
-    sharding = batch_sharding(mesh)
+    size, sharding = config.batch_size, batch_sharding(mesh)
     return {
-        name: jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
-        for name, (shape, dtype) in shapes.items()
+        name: jax.ShapeDtypeStruct((size, *field.shape), field.dtype, sharding=sharding)
+        for name, field in fields_of(config).items()
     }
 
 
-def fresh_state(config: ConfigDict, model: Any, packing: Packing, mesh: Mesh) -> TrainState:
+def frozen_like(config: ConfigDict, mesh: Mesh) -> dict[str, jax.ShapeDtypeStruct]:
+    """The shapes of what the objective holds."""
+    packing = frozen_packing(build_objective(config), config)
+    return {
+        group: jax.ShapeDtypeStruct((packing.lengths[group],), np.float32, sharding=sharding)
+        for group, sharding in packing.shardings(mesh).items()
+    }
+
+
+def fresh_state(
+    config: ConfigDict,
+    model: Any,
+    packing: Packing,
+    mesh: Mesh,
+    tell: Callable[[str], None] = lambda line: None,
+) -> TrainState:
     """The state of a run before its first step, over the devices of all hosts.
 
-    Raises WrongCheckpoint where the weights that it shall start from are those of another model.
+    tell: is told what was taken of the weights that it starts from. Raises BadConfig or WrongCheckpoint where it cannot
+    start from them.
     """
-    given = config.init_from and _loaded_params(config.init_from, packing)
-    params = given or initial_params(model, config.seed)
+    params = starting_params(config, model, packing, tell)
     vectors = jax.device_get(jax.jit(packing.pack)(jax.device_put(params)))
     optimiser = make_optimiser(config, packing)
     placed = place(vectors, packing.shardings(mesh))
@@ -90,22 +144,3 @@ def parameters(vectors: Any, packing: Packing, mesh: Mesh) -> Any:
     gathered = jax.jit(lambda v: v, out_shardings=whole)(vectors)
     with jax.transfer_guard("allow"):  # not compiled, and done once a validation
         return jax.tree.map(np.asarray, packing.unpack(jax.device_get(gathered)))
-
-
-def _loaded_params(name_or_path: str, packing: Packing) -> Any:
-    try:
-        package = load_package(name_or_path)
-    except (HcfError, OSError) as error:
-        raise BadConfig(f"config.init_from={name_or_path!r}: {error}") from error
-    given = Packing.of(package.params)
-    here = dict(zip(packing.names, packing.shapes, strict=True))
-    there = dict(zip(given.names, given.shapes, strict=True))
-    if here != there:
-        odd = sorted(
-            name for name in here.keys() | there.keys() if here.get(name) != there.get(name)
-        )
-        raise WrongCheckpoint(
-            f"config.init_from={name_or_path!r} holds {package.name}, which differs from this model in "
-            f"{len(odd)} parameters, such as {odd[0]}: {there.get(odd[0])} there, {here.get(odd[0])} here"
-        )
-    return package.params

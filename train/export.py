@@ -1,4 +1,8 @@
-"""Make a weight package of a run: `python -m train.export runs/tiny tiny.safetensors`."""
+"""Make a weight package of a run: `python -m train.export runs/tiny tiny.safetensors`.
+
+A run whose model is not one of ours wants `--model-factory package.module:name`, the one that trained it: what a file
+names is never imported.
+"""
 
 import argparse
 import sys
@@ -11,23 +15,28 @@ from ml_collections import ConfigDict
 from hcfss_jax.weights import WeightPackage, make_package, save_package
 from train.checkpoints import Checkpoints
 from train.errors import TrainingError, WrongCheckpoint
-from train.experiment import create, packing_of, parameters
+from train.experiment import create, factory_of, packing_of, parameters
 from train.interrupt import exit_code_of_ctrl_c
-from train.mesh import make_mesh
-from train.optimiser import make_optimiser
-from train.state import state_like
+from train.mesh import make_mesh, place
 from train.workdir import read_workdir
 
 
-def export(workdir: Path, dtype: str = "bfloat16", best: bool = False) -> WeightPackage:
+def export(
+    workdir: Path, dtype: str = "bfloat16", best: bool = False, factory: str = ""
+) -> WeightPackage:
     """The package of the averaged parameters in the newest checkpoint of `workdir`.
 
-    dtype: of the stored parameters. best: those of the best validation instead. Raises WrongCheckpoint where there is
-    no such run.
+    dtype: of the stored parameters. best: those of the best validation instead. factory: "package.module:name" of what
+    makes the model, where it is not one of ours. Raises WrongCheckpoint where there is no such run, BadConfig where the
+    model cannot be made.
     """
     record = read_workdir(workdir)
     config = ConfigDict(record["config"])
-    model = create(record["model"]["name"], record["model"]["config"])
+    if (made_by := record["config"]["model"].get("factory", "")) and not factory:
+        raise WrongCheckpoint(
+            f"the model of {workdir} was made by {made_by!r}: --model-factory={made_by} imports it"
+        )
+    model = create(record["model"]["name"], record["model"]["config"], factory_of(factory))
     packing = packing_of(model, config)
     if record["model"]["packing"] != packing.digest:
         raise WrongCheckpoint(
@@ -36,25 +45,28 @@ def export(workdir: Path, dtype: str = "bfloat16", best: bool = False) -> Weight
         )
     mesh = make_mesh(devices=jax.devices()[:1])  # whatever it was trained on
     with Checkpoints(workdir / ("best" if best else "checkpoints")) as checkpoints:
-        state, _ = checkpoints.restore(state_like(packing, make_optimiser(config, packing), mesh))
+        state = checkpoints.read_state()
     # Paths are nobody else's business.
     experiment = {
         **record["config"],
         "data": {**record["config"]["data"], "path": ""},
         "init_from": Path(config.init_from).name,
     }
-    meta = {"steps": int(state.step), "experiment": experiment}
-    params = parameters(state.ema, packing, mesh)
+    meta = {"steps": int(state["step"]), "experiment": experiment}
+    params = parameters(place(state["ema"], packing.shardings(mesh)), packing, mesh)
     return make_package(model, record["model"]["name"], params, meta, dtype)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Export, and say what was written; exits with 1 and the reason where it cannot."""
-    parser = argparse.ArgumentParser(prog="train.export", description=__doc__)
+    parser = argparse.ArgumentParser(prog="train.export", description=(__doc__ or "").split(":")[0])
     parser.add_argument("workdir", type=Path, help="directory of the run")
     parser.add_argument("out", type=Path, help="file to write, NAME.safetensors")
     parser.add_argument("--dtype", default="bfloat16", choices=("bfloat16", "float32"))
     parser.add_argument("--best", action="store_true", help="of the best validation, not the last")
+    parser.add_argument(
+        "--model-factory", default="", metavar="MODULE:NAME", help="of a model that is not ours"
+    )
     parser.add_argument("--force", action="store_true", help="replace OUT without asking")
     args = parser.parse_args(argv)
     with exit_code_of_ctrl_c():
@@ -65,7 +77,7 @@ def _run(args: argparse.Namespace) -> None:
     try:
         if not args.force:
             _ask_before_replacing(args.out)
-        package = export(args.workdir, args.dtype, args.best)
+        package = export(args.workdir, args.dtype, args.best, args.model_factory)
         save_package(args.out, package, args.dtype)
     except (TrainingError, OSError) as error:
         sys.exit(f"train.export: {error}")

@@ -1,4 +1,4 @@
-"""The held-out images of a run, photos and drawn: estimated rate and distortion of all, real files of a few photos."""
+"""The held-out images of a run, photos and drawn: estimated rate and distortion of all, and what evaluators find."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,10 +10,11 @@ from ml_collections import ConfigDict
 
 from train.drawn import KINDS, draw
 from train.errors import NoImages
-from train.experiment import build_loss, parameters
+from train.evaluators import build_evaluators
+from train.experiment import parameters
+from train.objective import rate_distortion_of
 from train.packing import Packing, Vectors
 from train.photos import decode
-from train.real_files import code_files
 from train.recipe import centre_crop
 from train.sources import Source
 from train.validate import Figures, make_validation
@@ -27,24 +28,25 @@ def make_held_out(
 ) -> HeldOut:
     """The function of parameters -> (figures, picture), which all hosts call together.
 
-    The first host also codes the first `config.eval_files` images to real files at each level, and returns a picture of
-    them beside the originals. Raises NoImages where no image can be read.
+    Rate and distortion are those of `config.lambdas` and `config.metric`, whatever is minimised beside. The first host
+    also calls each of `config.evaluators`, and returns the first picture of theirs. Raises BadConfig for an evaluator
+    that there is not, NoImages where no image can be read.
     """
+    evaluators = build_evaluators(config, model)
     crops = _centre_crops(source, config.eval_crop)
     drawn = draw_held_out(crops)
-    loss = build_loss(config)
+    loss = rate_distortion_of(config)
     validate = make_validation(model, packing, loss, crops, drawn, config.eval_levels, mesh)
-    shown = crops[: config.eval_files]
-
     def held_out(ema: Vectors) -> tuple[Figures, np.ndarray | None]:
-        figures = validate(ema)
-        if not len(shown):
+        figures, picture = validate(ema), None
+        if not evaluators:
             return figures, None
         params = parameters(ema, packing, mesh)
-        if jax.process_index():
-            return figures, None
-        real = code_files(config.model.name, model, params, shown, config.eval_levels)
-        return {**figures, **real.figures}, real.picture
+        for evaluate in evaluators if jax.process_index() == 0 else ():
+            if found := evaluate(params, crops):
+                figures |= found.figures
+                picture = found.picture if picture is None else picture
+        return figures, picture
 
     return held_out
 

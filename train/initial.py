@@ -23,7 +23,9 @@ def initial_params(model: Any, seed: int) -> Any:
     """
     with jax.default_device(_cpu()), jax.transfer_guard("allow"):
         # A block that is computed again would hide what of it is needed.
-        draw = functools.partial(_initialise, model.clone(remat=False), seed)
+        if hasattr(model, "remat"):
+            model = model.clone(remat=False)
+        draw = functools.partial(_initialise, model, seed)
         program, shapes = jax.make_jaxpr(draw, return_shape=True)()
         leaves = jaxpr_as_fun(_without_unused(program))()
     return jax.tree.unflatten(jax.tree.structure(shapes), map(np.asarray, leaves))

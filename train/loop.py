@@ -16,6 +16,7 @@ from train.gradient import Metrics
 from train.held_out import HeldOut
 from train.interrupt import Interrupt
 from train.mesh import place_batch
+from train.packing import Vectors
 from train.profile import Profile
 from train.report import Report, Silence
 from train.state import TrainState
@@ -35,11 +36,13 @@ class Request(enum.IntEnum):
 class Loop:
     """The parts of a run, and the loop over them. All hosts of a run take the same turns at the same steps.
 
-    data_digest: of the images to train on, saved with the position in them.
+    frozen: what the objective holds and no step changes. data_digest: of the images to train on, saved with the
+    position in them.
     """
 
     config: ConfigDict
     step_fn: StepFn
+    frozen: Vectors
     mesh: Mesh
     stream: Stream
     held_out: HeldOut | None
@@ -61,7 +64,8 @@ class Loop:
             self.report.compiling()
         while step < self.config.steps and request != Request.STOP:
             self.profile.before(step)
-            state, metrics = self.step_fn(state, place_batch(self._next_batch(), self.mesh))
+            batch = place_batch(self._next_batch(), self.mesh)
+            state, metrics = self.step_fn(state, batch, self.frozen)
             step += 1
             pending.append(metrics)
             request = self._settle(before or metrics)

@@ -1,55 +1,64 @@
-"""The rate-distortion loss of one model over all its rate levels."""
+"""Rate and distortion of one model over all its rate levels: the terms of what is usually minimised."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 
 from hcfss_jax import metrics
+from hcfss_jax.models.skeleton import Output
+from train.errors import BadConfig
 
-Distortion = Literal["mse", "ms-ssim"]
+Metric = Literal["mse", "ms-ssim"]
+Figures = dict[str, jax.Array]
 
 
 @dataclasses.dataclass(frozen=True)
-class Loss:
-    """Mean over a batch of importance * (bpp + lambda * distortion) (Ballé et al. 2018, section 2).
+class RateDistortion:
+    """bpp + lambda * distortion of each image (Ballé et al. 2018, section 2), in its two terms.
 
-    lambdas: the weight of the distortion at each rate level. distortion: "mse" is 255^2 times the mean squared error
-    (CompressAI's scale), "ms-ssim" is 1 - MS-SSIM. balance: see `level_importance`.
+    lambdas: the weight of the distortion at each rate level. metric: "mse" is 255^2 times the mean squared error
+    (CompressAI's scale), "ms-ssim" is 1 - MS-SSIM. rate_weights: what a bit of a latent counts; 1 where it says none.
     """
 
     lambdas: Sequence[float]
-    distortion: Distortion = "mse"
-    balance: float = 0.0
+    metric: Metric = "mse"
+    rate_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
-    def __call__(
-        self, out: Any, x: jax.Array, level: jax.Array
-    ) -> tuple[jax.Array, dict[str, jax.Array]]:
-        """The loss and its parts, means over the batch: bpp, that of each latent as bpp_y and so on, and
-        psnr (dB, unrounded), with ms_ssim_db where that is minimised.
+    def rate(self, output: Output, x: jax.Array) -> tuple[jax.Array, Figures]:
+        """Weighted bits a pixel `[B]`; and bpp, that of all latents, unweighted, with bpp_z and so on of each.
 
-        out: a model's `Output`.
+        x: the images `[B, H, W, 3]`. Raises BadConfig for a weight of a latent that the model does not code.
+        """
+        if unknown := sorted(self.rate_weights.keys() - output.bits.keys()):
+            raise BadConfig(
+                f"config.rate_weights: no latent is called {unknown[0]!r}; there are {', '.join(output.bits)}"
+            )
+        pixels = x.shape[1] * x.shape[2]
+        bpp = output.total_bits / pixels
+        figures = {"bpp": bpp}
+        for latent, bits in output.bits.items():
+            figures[f"bpp_{latent}"] = jnp.mean(bits) / pixels
+        if not self.rate_weights:
+            return bpp, figures
+        weighed = [self.rate_weights.get(latent, 1.0) * b for latent, b in output.bits.items()]
+        return sum(weighed[1:], start=weighed[0]) / pixels, figures
+
+    def distortion(
+        self, output: Output, x: jax.Array, level: jax.Array
+    ) -> tuple[jax.Array, Figures]:
+        """lambda * distortion `[B]`; and psnr (dB, unrounded), with ms_ssim_db where that is minimised.
+
         x: `[B, H, W, 3]` in [0, 1]. level: `[B]`, whole numbers.
         """
-        pixels = x.shape[1] * x.shape[2]
-        level = level.astype(jnp.int32)
-        bpp = out.total_bits / pixels
-        distortion, quality = self.measure(out.x_hat, x)
-        importance = level_importance(self.lambdas, self.balance)[level]
-        weight = jnp.asarray(self.lambdas, jnp.float32)[level]
-        loss = jnp.mean(importance * (bpp + weight * distortion))
-        return loss, {
-            "loss": loss,
-            "bpp": jnp.mean(bpp),
-            **{f"bpp_{latent}": jnp.mean(bits) / pixels for latent, bits in out.bits.items()},
-            **{name: jnp.mean(value) for name, value in quality.items()},
-        }
+        distortion, quality = self.measure(output.x_hat, x)
+        return jnp.asarray(self.lambdas, jnp.float32)[level.astype(jnp.int32)] * distortion, quality
 
-    def measure(self, x_hat: jax.Array, x: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+    def measure(self, x_hat: jax.Array, x: jax.Array) -> tuple[jax.Array, Figures]:
         """Of each image the distortion, and how good it is in dB: two `[B, H, W, 3]` -> `[B]` each."""
-        return _MEASURES[self.distortion](x_hat, x)
+        return _MEASURES[self.metric](x_hat, x)
 
 
 def level_importance(lambdas: Sequence[float], balance: float) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Adam, SOAP or Muon with a clipped gradient and a warmed-up, decaying learning rate."""
+"""Adam, SOAP, Muon or the user's own, with a clipped gradient and a warmed-up, decaying learning rate."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ import optax
 import optax.contrib
 from ml_collections import ConfigDict
 
-from train.errors import BadConfig
+from train.named import choose
 from train.packing import Packing, Vectors
 from train.soap import scale_by_soap
 
@@ -34,25 +34,27 @@ def make_schedule(config: ConfigDict) -> optax.Schedule:
 def make_optimiser(config: ConfigDict, packing: Packing) -> optax.GradientTransformation:
     """`config.optimiser` on the gradient clipped to global norm `clip`, with decoupled weight decay.
 
-    "adam"; "soap", see `train.soap`; "muon", by optax. Raises BadConfig.
+    "adam"; "soap", see `train.soap`; "muon", by optax; or "package.module:name", as `DIRECTIONS` holds them. It sees
+    the parameters that are trained, and no others. Raises BadConfig.
     """
-    if config.optimiser not in DIRECTIONS:
-        raise BadConfig(
-            f"config.optimiser={config.optimiser!r}: use one of {', '.join(DIRECTIONS)}"
-        )
+    direction = choose("optimiser", config.optimiser, DIRECTIONS)
     return optax.chain(
         optax.clip_by_global_norm(config.clip),
-        DIRECTIONS[config.optimiser](packing),
+        direction(config, packing.learned),
         optax.add_decayed_weights(config.weight_decay),
         optax.scale_by_learning_rate(make_schedule(config)),
     )
 
 
-def _adam(_: Packing) -> optax.GradientTransformation:
+def _adam(config: ConfigDict, packing: Packing) -> optax.GradientTransformation:
     return optax.scale_by_adam()
 
 
-def _muon(packing: Packing) -> optax.GradientTransformation:
+def _soap(config: ConfigDict, packing: Packing) -> optax.GradientTransformation:
+    return scale_by_soap(packing)
+
+
+def _muon(config: ConfigDict, packing: Packing) -> optax.GradientTransformation:
     """Orthogonalised momentum for matrices, those of a kernel one for each tap, and Adam for the rest; as large as
     Adam's steps (Liu et al. 2025, 2.2)."""
     matrix = optax.contrib.MuonDimensionNumbers(-2, -1)
@@ -78,8 +80,10 @@ def _muon(packing: Packing) -> optax.GradientTransformation:
     return optax.GradientTransformation(init, update)
 
 
-DIRECTIONS: dict[str, Callable[[Packing], optax.GradientTransformation]] = {
+DIRECTIONS: dict[str, Callable[[ConfigDict, Packing], optax.GradientTransformation]] = {
     "adam": _adam,
-    "soap": scale_by_soap,
+    "soap": _soap,
     "muon": _muon,
 }
+"""(config, packing) -> from a gradient to the direction that the learning rate scales, of vectors as the packing says;
+`Packing.unpack` makes the model's arrays of them."""

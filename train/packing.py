@@ -10,8 +10,8 @@ import hashlib
 import itertools
 import math
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -22,8 +22,10 @@ from train.mesh import FSDP
 
 Vectors = dict[str, jax.Array]
 Rules = Sequence[tuple[str, str]]
+T = TypeVar("T")
 
 REPLICATED = "replicated"
+_STILL = "still_"  # before the name of a vector whose parameters are not trained
 MULTIPLE = 3072
 """Vectors are filled up with zeros to a multiple of this, so that every usual number of devices divides them and a run
 may go on with another number."""
@@ -34,7 +36,7 @@ class Packing:
     """Where each parameter lies: in which vector, and there in the order of `jax.tree.leaves`, row by row.
 
     names, shapes: of the parameters. groups: for each the name of its vector, "fsdp" (dealt out over that axis of the
-    mesh) or "replicated" (whole on every device).
+    mesh) or "replicated" (whole on every device); "still_fsdp" and "still_replicated" hold those that are not trained.
     """
 
     structure: Any
@@ -43,24 +45,40 @@ class Packing:
     groups: tuple[str, ...]
 
     @classmethod
-    def of(cls, params: Any, rules: Rules = ((".*", FSDP),)) -> "Packing":
+    def of(
+        cls, params: Any, rules: Rules = ((".*", FSDP),), frozen: Sequence[str] = ()
+    ) -> "Packing":
         """The packing of a tree of float32 arrays, or of their shapes.
 
         rules: (regular expression, "fsdp" or "replicated"); of those that match a parameter's name, such as
-        "g_a/down1/conv1/kernel", somewhere, the first counts. Raises BadConfig where none does or one cannot be read,
-        TypeError for parameters of other types.
+        "g_a/down1/conv1/kernel", somewhere, the first counts. frozen: regular expressions of parameters that are not
+        trained, by their names in a weight package, "g_a.down1.conv1.kernel". Raises BadConfig for a parameter that no
+        rule matches, for a pattern of `frozen` that matches none, for one that cannot be read, and where nothing is
+        left to train; TypeError for parameters of other types.
         """
         paths, structure = jax.tree_util.tree_flatten_with_path(params)
         names = tuple("/".join(str(key.key) for key in path) for path, _ in paths)
         for name, (_, leaf) in zip(names, paths, strict=True):
             if leaf.dtype != jnp.float32:
                 raise TypeError(f"{name} is {leaf.dtype}, not float32")
-        groups = tuple(_group(name, rules) for name in names)
+        still = _matched(names, frozen)
+        groups = tuple(_STILL * (name in still) + _group(name, rules) for name in names)
         return cls(structure, names, tuple(tuple(leaf.shape) for _, leaf in paths), groups)
 
     @property
+    def learned(self) -> "Packing":
+        """The packing of what is trained alone; its tree is a plain list where that is not all."""
+        kept = [i for i, group in enumerate(self.groups) if not group.startswith(_STILL)]
+        if len(kept) == len(self.groups):
+            return self
+        names, shapes, groups = (
+            tuple(values[i] for i in kept) for values in (self.names, self.shapes, self.groups)
+        )
+        return Packing(jax.tree.structure([0] * len(kept)), names, shapes, groups)
+
+    @property
     def parameter_count(self) -> int:
-        """Numbers that the model learns."""
+        """Numbers that the model holds."""
         return sum(math.prod(shape) for shape in self.shapes)
 
     @property
@@ -85,7 +103,7 @@ class Packing:
     @property
     def specs(self) -> dict[str, PartitionSpec]:
         """The axes of the mesh that each vector is dealt out over."""
-        return {group: PartitionSpec(FSDP if group == FSDP else None) for group in self.lengths}
+        return {group: PartitionSpec(FSDP if is_dealt(group) else None) for group in self.lengths}
 
     def like(self) -> Any:
         """The tree's shapes; nothing is computed."""
@@ -119,12 +137,41 @@ class Packing:
         return [math.prod(shape) for own, shape in pairs if own == group]
 
 
+def is_dealt(group: str) -> bool:
+    """Whether the vector of this name is dealt out over the axis "fsdp"."""
+    return group.removeprefix(_STILL) == FSDP
+
+
+def part_learned(vectors: Mapping[str, T]) -> tuple[dict[str, T], dict[str, T]]:
+    """(those that are trained, those that are not) of vectors, or whatever there is for each, by their names."""
+    still = {group: value for group, value in vectors.items() if group.startswith(_STILL)}
+    return {group: value for group, value in vectors.items() if group not in still}, still
+
+
 def gather(shards: Vectors) -> Vectors:
     """Inside a `shard_map`: the whole vectors from each device's part of them."""
     return {
-        group: jax.lax.all_gather(part, FSDP, tiled=True) if group == FSDP else part
+        group: jax.lax.all_gather(part, FSDP, tiled=True) if is_dealt(group) else part
         for group, part in shards.items()
     }
+
+
+def _matched(names: Sequence[str], patterns: Sequence[str]) -> set[str]:
+    """The names that one of the patterns is found in. Raises BadConfig."""
+    found: set[str] = set()
+    for pattern in patterns:
+        try:
+            own = {name for name in names if re.search(pattern, name.replace("/", "."))}
+        except re.error as error:
+            raise BadConfig(f"config.frozen: {pattern!r} is no regular expression: {error}") from error
+        if not own:
+            raise BadConfig(
+                f"config.frozen: {pattern!r} matches no parameter, such as {names[0].replace('/', '.')!r}"
+            )
+        found |= own
+    if names and len(found) == len(names):
+        raise BadConfig(f"config.frozen={tuple(patterns)!r} leaves nothing to train")
+    return found
 
 
 def _group(name: str, rules: Rules) -> str:

@@ -1,12 +1,23 @@
 """How a training example is cut from a photo."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
+from ml_collections import ConfigDict
 
 from train.drawn import draw
+from train.example import Checked, Example, recipe_fields
+from train.named import choose
 
-Example = dict[str, np.ndarray]
+
+class Recipe(Protocol):
+    """From a photo, and random numbers that are the example's own, to an example; pickled into worker processes."""
+
+    def __call__(self, photo: np.ndarray, rng: np.random.Generator) -> Example:
+        """Photo uint8 `[H, W, 3]` -> what `train.example` says that a recipe makes."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +36,7 @@ class CropRecipe:
     drawn: float = 0.0
 
     def __call__(self, photo: np.ndarray, rng: np.random.Generator) -> Example:
-        """Photo uint8 `[H, W, 3]` -> an example, of arrays without a batch's axis.
-
-        {"image": uint8 `[size, size, 3]`, "level": float32 `[]`, "noise": uint32 `[]`}. The last
-        is the seed of the example's quantisation noise, which then depends on no device, host or
-        place in the batch.
-        """
+        """Photo uint8 `[H, W, 3]` -> an example, without a mask or a text."""
         image = pad_to(photo, self.size)
         halved = rng.random() < self.half_size_probability
         side = 2 * self.size if halved and min(image.shape[:2]) >= 2 * self.size else self.size
@@ -48,6 +54,24 @@ class CropRecipe:
             "level": np.asarray(rng.integers(self.levels), np.float32),
             "noise": np.asarray(rng.integers(2**32), np.uint32),
         }
+
+
+def crops(config: ConfigDict) -> CropRecipe:
+    """The recipe that `config.data` says."""
+    data = config.data
+    return CropRecipe(config.crop, len(config.lambdas), data.half_size_probability, data.drawn)
+
+
+RECIPES: dict[str, Callable[[ConfigDict], Recipe]] = {"crops": crops}
+
+
+def build_recipe(config: ConfigDict) -> Recipe:
+    """What `config.data.recipe` names, "crops" or a function of the experiment, held to `train.example`.
+
+    Raises BadConfig; so does the recipe, for an example of other fields.
+    """
+    recipe = choose("data.recipe", config.data.recipe, RECIPES)(config)
+    return Checked(recipe, recipe_fields(config))
 
 
 def pad_to(photo: np.ndarray, size: int) -> np.ndarray:

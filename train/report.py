@@ -1,27 +1,23 @@
-"""What a run tells: a progress bar or plain lines, metrics.jsonl and TensorBoard's files in its directory."""
+"""What a run tells: a progress bar or plain lines, and all that its writers write down."""
 
 import contextlib
-import json
-import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from hcfss_jax.whole_file import write_whole
-from train.board import Board
-from train.real_files import save_picture
+from train.writers import JsonLines, Pictures, TensorBoard, Writer
 
 
 class Report:
     """Writes the figures of a run that starts (or resumes) at `start` and ends at `steps`.
 
     batch_size: images a step. flops_share: the share of the devices' arithmetic that one image a second takes, None
-    where their peak is not known. Lines of metrics.jsonl from after `start`, left by a run that was killed, are
-    dropped: the resumed run writes them again. What cannot be written later is a warning, and the run goes on.
+    where their peak is not known. writers: our own in `workdir` by default. What they cannot write later is a warning,
+    and the run goes on.
     """
 
     def __init__(
@@ -31,10 +27,15 @@ class Report:
         steps: int,
         batch_size: int,
         flops_share: float | None = None,
+        writers: Sequence[Writer] | None = None,
     ):
-        self._workdir, self._path = workdir, workdir / "metrics.jsonl"
+        self._workdir = workdir
+        self._writers: Sequence[Writer] = (
+            [make(workdir, start) for make in (JsonLines, TensorBoard, Pictures)]
+            if writers is None
+            else writers
+        )
         self._unwritten: set[str] = set()
-        self._drop_lines_after(start)
         self._steps, self._batch_size, self._flops_share = steps, batch_size, flops_share
         self._bar = tqdm(
             total=steps,
@@ -43,7 +44,6 @@ class Report:
             dynamic_ncols=True,
             disable=not sys.stderr.isatty(),
         )
-        self._board = Board(workdir / "tensorboard", start)
         self.restart_clock(start)
 
     def step_done(self) -> None:
@@ -73,10 +73,10 @@ class Report:
         if self._flops_share is not None:
             measured["mfu"] = speed * self._flops_share
         self._write("train", step, measured)
-        figures = (
-            f"loss {metrics['loss']:.4f}  {metrics['bpp']:.3f} bpp  "
-            f"{metrics['psnr']:.2f} dB  {speed:.1f} images/s"
-        )
+        figures = f"loss {metrics['loss']:.4f}  "
+        if "bpp" in metrics and "psnr" in metrics:  # as objectives of ours tell them
+            figures += f"{metrics['bpp']:.3f} bpp  {metrics['psnr']:.2f} dB  "
+        figures += f"{speed:.1f} images/s"
         if self._flops_share is not None:
             figures += f"  {measured['mfu']:.0%} MFU"
         if metrics["skipped"]:
@@ -100,11 +100,10 @@ class Report:
         self.note(f"step {step}  held out: {told}")
 
     def picture(self, step: int, picture: np.ndarray) -> None:
-        """Show uint8 `[H, W, 3]` on the board and in pictures/STEP.png."""
-        with self._surviving("pictures"):
-            save_picture(self._workdir / "pictures" / f"{step:08d}.png", picture)
-        with self._surviving("tensorboard"):
-            self._board.picture("held out", step, picture)
+        """Show uint8 `[H, W, 3]`."""
+        for writer in self._writers:
+            with self._surviving(writer.name):
+                writer.picture("held out", step, picture)
 
     def restart_clock(self, step: int) -> None:
         """Count speed from here: what went before was not a training step."""
@@ -117,15 +116,16 @@ class Report:
             sys.stdout.flush()
 
     def close(self) -> None:
-        """Leave the bar as it stands; all is written."""
+        """Leave the bar as it stands, and end the writers."""
         self._bar.close()
-        self._board.close()
+        for writer in self._writers:
+            with self._surviving(writer.name):
+                writer.close()
 
     def _write(self, kind: str, step: int, figures: dict[str, float]) -> None:
-        with self._surviving(self._path.name):
-            _append(self._path, json.dumps({"kind": kind, "step": step, **figures}) + "\n")
-        with self._surviving("tensorboard"):
-            self._board.scalars(step, {f"{kind}/{name}": n for name, n in figures.items()})
+        for writer in self._writers:
+            with self._surviving(writer.name):
+                writer.figures(kind, step, figures)
 
     @contextlib.contextmanager
     def _surviving(self, what: str) -> Iterator[None]:
@@ -144,31 +144,12 @@ class Report:
                 self._unwritten.remove(what)
                 self.note(f"{self._workdir / what} is written again, with a gap")
 
-    def _drop_lines_after(self, step: int) -> None:
-        if not self._path.exists():
-            return
-        whole = [line for line in self._path.read_text().splitlines() if line.endswith("}")]
-        kept = [line for line in whole if json.loads(line)["step"] <= step]
-        write_whole(self._path, "".join(line + "\n" for line in kept).encode())
-
 
 class Silence:
     """In place of a Report on every host but the first: takes all its calls and tells nothing."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *values: None
-
-
-def _append(path: Path, line: str) -> None:
-    """Add the line to the file, whole or not at all. Raises OSError."""
-    before = path.stat().st_size if path.exists() else 0
-    try:
-        with path.open("a") as file:
-            file.write(line)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.truncate(path, before)
-        raise
 
 
 def _hours(seconds: float) -> str:

@@ -12,22 +12,24 @@ from train.checkpoints import Checkpoints
 from train.checks import check_config, few_images, images_held_out
 from train.crop_check import check_crop
 from train.devices import idle_gpu, told_devices
-from train.experiment import build_model, build_step, fresh_state, packing_of
+from train.experiment import build_model, build_step, fresh_state, packing_of, place_frozen
 from train.held_out import make_held_out
 from train.interrupt import Interrupt
 from train.loop import Loop
 from train.mesh import make_mesh
+from train.objective import build_objective
 from train.optimiser import make_optimiser
 from train.packing import Packing
 from train.profile import Profile
 from train.provenance import record_start
-from train.recipe import CropRecipe
+from train.recipe import build_recipe
 from train.report import Report, Silence
-from train.sources import Source, open_source, split
+from train.sources import Source, build_source, split
 from train.state import TrainState, state_like
 from train.stream import Stream
 from train.utilisation import flops_per_image, peak_flops
 from train.workdir import changes, check_workdir, claim_workdir, identity
+from train.writers import build_writers
 
 
 def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0) -> int:
@@ -43,7 +45,9 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
         _tell_devices()
     mesh = make_mesh(config.mesh.data, config.mesh.fsdp)
     model = build_model(config)
-    check_config(config, model.config, mesh)
+    check_config(config, model, mesh)
+    objective = build_objective(config)
+    frozen = place_frozen(objective, config, mesh)
     training, held_out = _sources(config, first_host)
     packing = packing_of(model, config)
     identity_ = identity(config.model.name, model, packing)
@@ -57,7 +61,7 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
         state, examples = _first_state(config, model, packing, mesh, checkpoints, training.digest)
         start = int(jax.device_get(state.step))
         if first_host:
-            print(f"{packing.parameter_count:,} parameters, from step {start}", flush=True)
+            print(f"{_told_parameters(packing)}, from step {start}", flush=True)
             _tell_what_changed(config, workdir, start)
             claim_workdir(workdir, config, identity_, command)
             if warning := record_start(workdir, start, command):
@@ -65,7 +69,8 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
         with _stream(config, training, examples) as stream:
             loop = Loop(
                 config=config,
-                step_fn=build_step(config, model, packing, mesh),
+                step_fn=build_step(config, model, packing, mesh, objective),
+                frozen=frozen,
                 mesh=mesh,
                 stream=stream,
                 held_out=make_held_out(config, model, packing, held_out, mesh)
@@ -81,6 +86,11 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
                 data_digest=training.digest,
             )
             return interrupt.signal if loop.go(state, start) else 0
+
+
+def _told_parameters(packing: Packing) -> str:
+    count, learned = packing.parameter_count, packing.learned.parameter_count
+    return f"{count:,} parameters" + f", {learned:,} of them trained" * (learned < count)
 
 
 def _tell_devices() -> None:
@@ -103,7 +113,7 @@ def _tell_what_changed(config: ConfigDict, workdir: Path, start: int) -> None:
 
 def _sources(config: ConfigDict, tell: bool) -> tuple[Source, Source]:
     """(training, held out), with a line on what there is."""
-    source = open_source(config.data.path)
+    source = build_source(config)
     count, note = images_held_out(len(source), config.data.held_out)
     training, held_out = split(source, count)
     mirrored = check_crop(training, config.crop)
@@ -127,18 +137,24 @@ def _first_state(
 ) -> tuple[TrainState, int]:
     """The newest checkpoint's state and how many examples it has seen; a fresh one without any."""
     if checkpoints.latest_step() is None:
-        return fresh_state(config, model, packing, mesh), 0
+        return fresh_state(config, model, packing, mesh, _tell_first), 0
     state, data = checkpoints.restore(state_like(packing, make_optimiser(config, packing), mesh))
     if data["digest"] != digest and jax.process_index() == 0:
         print("these are not the images that the run began with: their order starts anew here")
     return state, data["examples"]
 
 
+def _tell_first(line: str) -> None:
+    """Print it, on the first host."""
+    if jax.process_index() == 0:
+        print(line, flush=True)
+
+
 def _stream(config: ConfigDict, source: Source, examples: int) -> Stream:
     data = config.data
     return Stream(
         source,
-        CropRecipe(config.crop, len(config.lambdas), data.half_size_probability, data.drawn),
+        build_recipe(config),
         config.batch_size,
         config.seed,
         position=examples,
@@ -158,4 +174,5 @@ def _report(
     share = None
     if peak:
         share = flops_per_image(model, packing.like(), config.crop) / (peak * mesh.size)
-    return Report(workdir, start, config.steps, config.batch_size, share)
+    writers = build_writers(config, workdir, start)
+    return Report(workdir, start, config.steps, config.batch_size, share, writers)

@@ -1,6 +1,6 @@
-"""Encoded images by their number: from a directory, a tar file, or ArrayRecord shards.
+"""Images by their number: from a directory, a tar file, ArrayRecord shards, or wherever the user's own code has them.
 
-Every kind is sorted by name, so all hosts of a run see the same order, holds no open file that
+Every kind of ours is sorted by name, so all hosts of a run see the same order, holds no open file that
 threads would share, and can be pickled into worker processes. What is an image is decided by
 `hcfss_jax.picture_files`, as for the command line.
 """
@@ -10,19 +10,21 @@ import os
 import posixpath
 import tarfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import numpy as np
+from ml_collections import ConfigDict
 
 from hcfss_jax.picture_files import HEAD, counted, passed_over_as, printable, search
 from train.errors import NoImages
+from train.named import choose
 from train.shards import ArrayRecords, find_shards
 
 
 class Source(Protocol):
-    """Random access to encoded images.
+    """Random access to images: encoded ones as bytes, or arrays, uint8 `[H, W, 3]`. It is pickled into worker processes.
 
     digest: a short hash of the sorted names and sizes, which tells when the data of a run that
     goes on have changed. passed_over: how many files were not taken, by kind.
@@ -33,10 +35,18 @@ class Source(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> bytes: ...
+    def __getitem__(self, index: int) -> bytes | np.ndarray: ...
 
     def name(self, index: int) -> str:
         """What a user calls this image."""
+
+
+def build_source(config: ConfigDict) -> Source:
+    """What `config.data.source` names, "files" or a function of the experiment. Raises BadConfig, NoImages."""
+    source = choose("data.source", config.data.source, SOURCES)(config)
+    if not len(source):
+        raise NoImages(f"config.data.source={config.data.source!r} holds no image")
+    return source
 
 
 def open_source(path: str | os.PathLike[str]) -> Source:
@@ -137,7 +147,7 @@ class Subset:
     def __len__(self) -> int:
         return len(self._indices)
 
-    def __getitem__(self, index: int) -> bytes:
+    def __getitem__(self, index: int) -> bytes | np.ndarray:
         return self._source[int(self._indices[index])]
 
     def name(self, index: int) -> str:
@@ -229,3 +239,8 @@ def _digest(sizes: Iterable[tuple[str, int]]) -> str:
     for name, size in sizes:
         digest.update(f"{name}\0{size}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:16]
+
+
+SOURCES: dict[str, Callable[[ConfigDict], Source]] = {
+    "files": lambda config: open_source(config.data.path)
+}

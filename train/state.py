@@ -8,13 +8,13 @@ import optax
 from jax.sharding import Mesh
 
 from train.mesh import replicated
-from train.packing import Packing, Vectors
+from train.packing import Packing, Vectors, part_learned
 
 
 class TrainState(NamedTuple):
     """params and ema: the model's parameters and their moving average, as the vectors of a `Packing`.
 
-    opt_state: optax's. step, skipped, skipped_in_a_row: int32 counts of steps taken, of those whose
+    opt_state: optax's, of what is trained. step, skipped, skipped_in_a_row: int32 counts of steps taken, of those whose
     gradient was not finite, and of the latest unbroken run of such.
     """
 
@@ -33,7 +33,8 @@ def init_state(params: Vectors, optimiser: optax.GradientTransformation) -> Trai
         return jnp.zeros((), jnp.int32)
 
     ema = jax.tree.map(jnp.array, params)
-    return TrainState(params, ema, optimiser.init(params), zero(), zero(), zero())
+    opt_state = optimiser.init(part_learned(params)[0])
+    return TrainState(params, ema, opt_state, zero(), zero(), zero())
 
 
 def state_shardings(

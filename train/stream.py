@@ -13,8 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from train.errors import BadConfig, NoImages
+from train.example import Example
 from train.photos import Photos
-from train.recipe import CropRecipe, Example
+from train.recipe import Recipe
 from train.sources import Source
 
 Batch = dict[str, np.ndarray]
@@ -31,7 +32,7 @@ class Stream(Iterator[Batch]):
     def __init__(
         self,
         source: Source,
-        recipe: CropRecipe,
+        recipe: Recipe,
         batch_size: int,
         seed: int,
         *,
@@ -78,8 +79,8 @@ class Stream(Iterator[Batch]):
         self._batches = iter(batches)
 
     def __next__(self) -> Batch:
-        """{"image": uint8 `[b, s, s, 3]`, "level": float32 `[b]`, "noise": uint32 `[b]`}, where
-        b is the batch size over the hosts. Raises NoImages when a hundred images in a row fail.
+        """Arrays `[b, ...]` of what the recipe makes, see `train.example`; b is the batch size over
+        the hosts. Raises NoImages when a hundred images in a row fail.
         """
         batch = dict(next(self._batches))
         self.position += self._batch_size
@@ -105,7 +106,7 @@ class Stream(Iterator[Batch]):
 class _Cut:
     """The recipe, with a note of the image that had to be replaced."""
 
-    def __init__(self, recipe: CropRecipe):
+    def __init__(self, recipe: Recipe):
         self._recipe = recipe
 
     def __call__(self, element: tuple[np.ndarray, int], rng: np.random.Generator) -> Example:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
-from train.loss import Loss
+from train.loss import RateDistortion
 from train.mesh import BATCH_AXES, batch_sharding, place, replicated
 from train.packing import Packing, Vectors, gather
 
@@ -19,7 +19,7 @@ Figures = dict[str, float]
 def make_validation(
     model: Any,
     packing: Packing,
-    loss: Loss,
+    loss: RateDistortion,
     photos: np.ndarray,
     drawn: np.ndarray,
     levels: Sequence[int],

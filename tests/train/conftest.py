@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 from configs.tcm import get_config
-from tests.train.stand_in import create_stand_in
+from tests.train.stand_in import FACTORY, NAME
 from train.profile import Profile
 
 
@@ -28,12 +28,11 @@ def photo_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def config(photo_dir: Path, monkeypatch: pytest.MonkeyPatch) -> ConfigDict:
+def config(photo_dir: Path) -> ConfigDict:
     """Six steps of the stand-in model on 64x64 crops."""
-    monkeypatch.setattr("train.experiment.create_model", create_stand_in)
     config = get_config("tiny")
     with config.unlocked():
-        config.model.name = "stand-in"
+        config.model.name, config.model.factory = NAME, FACTORY
         config.model.overrides = ConfigDict({"width": 4})
     config.data.path = str(photo_dir)
     config.data.held_out = 2

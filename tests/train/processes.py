@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.train.stand_in import NAME
+from tests.train.stand_in import FACTORY, NAME
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,7 +20,7 @@ def start(
     coordinator = f"localhost:{_free_port()}"
     processes = []
     for host in range(hosts):
-        command = [sys.executable, "-m", "tests.train.launch", f"--workdir={workdir}", *_EXPERIMENT]
+        command = [sys.executable, "-m", "train.main", f"--workdir={workdir}", *_EXPERIMENT]
         command += [f"--config.data.path={photos}", *flags]
         if hosts > 1:
             command += [f"--coordinator={coordinator}", f"--processes={hosts}"]
@@ -54,6 +54,8 @@ def lines(workdir: Path, kind: str = "train") -> list[dict]:
 _EXPERIMENT = (
     "--config=configs/tcm.py:tiny",
     f"--config.model.name={NAME}",
+    f"--config.model.factory={FACTORY}",
+    "--config.eval_files=0",
     "--config.crop=64",
     "--config.eval_every=0",
     "--config.data.held_out=0",

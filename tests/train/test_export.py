@@ -8,6 +8,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from hcfss_jax.weights import load_package, save_package
+from tests.train.stand_in import FACTORY
 from train.checkpoints import Checkpoints
 from train.errors import WrongCheckpoint
 from train.experiment import build_model, packing_of
@@ -22,7 +23,7 @@ def test_the_package_holds_the_averaged_parameters_and_their_origin(
     config: ConfigDict, tmp_path: Path
 ) -> None:
     train(config, tmp_path, command="python -m train.main --workdir x")
-    package = export(tmp_path, "float32")
+    package = export(tmp_path, "float32", factory=FACTORY)
     save_package(tmp_path / "out.safetensors", package, "float32")
     package = load_package(tmp_path / "out.safetensors")
 
@@ -47,4 +48,4 @@ def test_a_run_without_a_checkpoint_is_refused(config: ConfigDict, tmp_path: Pat
     train(config, tmp_path)
     (tmp_path / "checkpoints").rename(tmp_path / "away")
     with pytest.raises(WrongCheckpoint, match="no checkpoint"):
-        export(tmp_path)
+        export(tmp_path, factory=FACTORY)

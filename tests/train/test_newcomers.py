@@ -14,6 +14,7 @@ from PIL import Image
 
 from configs.tcm import get_config
 from tests.train.processes import ROOT
+from tests.train.stand_in import FACTORY, NAME
 from train import export as exporting
 from train.checks import images_held_out
 from train.errors import NoImages
@@ -136,19 +137,20 @@ def test_an_export_replaces_nothing_unless_it_is_told_to(
 ) -> None:
     out = tmp_path / "weights.safetensors"
     out.write_bytes(b"precious")
+    command = [str(finished), str(out), f"--model-factory={FACTORY}"]
     monkeypatch.setattr("sys.stdin", _Terminal(False))
     with pytest.raises(SystemExit, match="exists: give --force to replace it"):
-        exporting.main([str(finished), str(out)])
+        exporting.main(command)
     monkeypatch.setattr("sys.stdin", _Terminal(True))
     monkeypatch.setattr("builtins.input", lambda question: "")
     with pytest.raises(SystemExit, match="is kept"):
-        exporting.main([str(finished), str(out)])
+        exporting.main(command)
     assert out.read_bytes() == b"precious"
     monkeypatch.setattr("builtins.input", lambda question: "y")
-    exporting.main([str(finished), str(out)])
+    exporting.main(command)
     assert out.stat().st_size > 100
     out.write_bytes(b"precious")
-    exporting.main([str(finished), str(out), "--force"])
+    exporting.main([*command, "--force"])
     assert out.stat().st_size > 100
 
 
@@ -159,8 +161,9 @@ class _Terminal:
 
 def _start(workdir: Path, photos: str, *flags: str) -> subprocess.Popen:
     """A run of the stand-in whose words come back; Python takes output for ASCII, as under a plain locale."""
-    command = [sys.executable, "-m", "tests.train.launch", f"--workdir={workdir}"]
-    command += ["--config=configs/tcm.py:tiny", "--config.model.name=stand-in"]
+    command = [sys.executable, "-m", "train.main", f"--workdir={workdir}"]
+    command += ["--config=configs/tcm.py:tiny", f"--config.model.name={NAME}"]
+    command += [f"--config.model.factory={FACTORY}", "--config.eval_files=0"]
     command += ["--config.crop=64", "--config.eval_every=0", "--config.data.held_out=0"]
     command += ["--config.log_every=3", "--config.batch_size=2", f"--config.data.path={photos}"]
     return subprocess.Popen(

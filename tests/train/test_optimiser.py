@@ -102,7 +102,7 @@ def final_loss(name: str) -> float:
         np.linalg.qr(rng.normal(size=(n, n)))[0] * np.geomspace(0.1, 1, n) for n in (6, 5)
     )
     packing = Packing.of({"w": np.zeros((6, 5), np.float32)})
-    direction = DIRECTIONS[name](packing)
+    direction = DIRECTIONS[name](get_config("tiny"), packing)
     optimiser = optax.chain(
         direction, optax.scale_by_learning_rate(optax.cosine_decay_schedule(0.05, 200))
     )

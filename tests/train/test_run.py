@@ -11,9 +11,9 @@ import pytest
 from ml_collections import ConfigDict
 from PIL import Image
 
-from hcfss_jax.models import create_model
 from hcfss_jax.weights import save_package
 from tests.small_model import FIELDS, NAME
+from tests.train.stand_in import FACTORY
 from train.checkpoints import Checkpoints
 from train.errors import BadConfig, CannotSave, Diverged, NoImages, WrongCheckpoint
 from train.experiment import build_model, packing_of
@@ -115,7 +115,7 @@ def test_another_model_does_not_resume_here(config: ConfigDict, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("field", "value", "says"),
     [
-        ("crop", 100, "crop=100 must be a positive multiple of 64"),
+        ("crop", 100, "crop=100 must be a positive multiple of 8"),
         ("eval_crop", 0, "eval_crop=0 must be"),
         ("batch_size", 0, "positive multiple of devices times accumulate, 1"),
         (
@@ -156,12 +156,12 @@ def test_an_unknown_model_is_a_bad_config(config: ConfigDict, tmp_path: Path) ->
 
 def test_a_run_can_start_from_weights(config: ConfigDict, tmp_path: Path) -> None:
     train(config, tmp_path / "first")
-    package = export(tmp_path / "first", "float32")
+    package = export(tmp_path / "first", "float32", factory=FACTORY)
     save_package(tmp_path / "first.safetensors", package, "float32")
     config.init_from = str(tmp_path / "first.safetensors")
     config.learning_rate = 0.0
     train(config, tmp_path / "second")
-    started = export(tmp_path / "second", "float32").params
+    started = export(tmp_path / "second", "float32", factory=FACTORY).params
     # To the rounding of an average of equal numbers.
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, 1e-6), started, package.params)
 
@@ -185,7 +185,7 @@ def test_the_state_of_the_best_validation_is_kept(
     config.eval_every = 2
     train(config, tmp_path)
     assert int(_saved(config, tmp_path, "best")[0].step) == 4
-    assert export(tmp_path, best=True).meta["steps"] == 4
+    assert export(tmp_path, best=True, factory=FACTORY).meta["steps"] == 4
 
 
 def test_a_run_says_where_its_figures_come_from(config: ConfigDict, tmp_path: Path) -> None:
@@ -259,10 +259,9 @@ def test_drawn_images_are_validated_beside_the_photos_and_do_not_choose(
 
 
 def test_held_out_images_become_real_files_and_a_picture(
-    config: ConfigDict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: ConfigDict, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("train.experiment.create_model", create_model)
-    config.model.name, config.model.overrides = NAME, ConfigDict(FIELDS)
+    config.model = {"name": NAME, "factory": "", "overrides": FIELDS}
     config.eval_files, config.eval_levels = 1, (0, 7)
     config.steps = config.eval_every = 1
     train(config, tmp_path)

@@ -53,10 +53,10 @@ def _host(tree):
 def test_a_step_with_a_gradient_that_is_not_finite_changes_only_the_counts(
     step_fn: StepFn,
 ) -> None:
-    state, _ = step_fn(_state(), _batch())
+    state, _ = step_fn(_state(), _batch(), {})
     state = state._replace(params={"fsdp": state.params["fsdp"].at[3].set(jnp.nan)})
     before = _host(state)
-    state, metrics = step_fn(state, _batch(1))
+    state, metrics = step_fn(state, _batch(1), {})
     for name in ("params", "ema", "opt_state"):
         jax.tree.map(
             np.testing.assert_array_equal, _host(getattr(state, name)), getattr(before, name)
@@ -66,17 +66,17 @@ def test_a_step_with_a_gradient_that_is_not_finite_changes_only_the_counts(
 
 def test_a_good_step_ends_a_row_of_skipped_ones(step_fn: StepFn) -> None:
     state = _state()._replace(skipped=jnp.int32(5), skipped_in_a_row=jnp.int32(3))
-    state, _ = step_fn(state, _batch())
+    state, _ = step_fn(state, _batch(), {})
     assert (int(state.skipped), int(state.skipped_in_a_row)) == (5, 0)
 
 
 def test_the_same_step_twice_is_the_same_to_the_bit(step_fn: StepFn) -> None:
-    one, other = (_host(step_fn(_state(), _batch())) for _ in range(2))
+    one, other = (_host(step_fn(_state(), _batch(), {})) for _ in range(2))
     jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
 def test_what_any_host_asks_for_comes_back_to_all(step_fn: StepFn) -> None:
-    _, metrics = step_fn(_state(), _batch() | {"request": np.array([0, 2], np.int32)})
+    _, metrics = step_fn(_state(), _batch() | {"request": np.array([0, 2], np.int32)}, {})
     assert int(metrics["request"]) == 2
 
 
@@ -85,7 +85,7 @@ def test_each_image_is_weighed_by_the_lambda_of_its_level(step_fn: StepFn) -> No
     importance = level_importance(_LAMBDAS, _BALANCE)
     for level in (0, 7):
         batch = _batch() | {"level": np.full(2, level, np.float32)}
-        _, metrics = step_fn(_state(), batch)  # the gains of all levels start equal
+        _, metrics = step_fn(_state(), batch, {})  # the gains of all levels start equal
         losses.append(float(metrics["loss"] / importance[level]) - float(metrics["bpp"]))
     # The ratio of the lambdas; the distortion is the same, up to float32.
     assert losses[1] / losses[0] == pytest.approx(2**7, rel=1e-4)
@@ -95,7 +95,7 @@ def test_steps_on_one_batch_learn_it(step_fn: StepFn) -> None:
     state, batch = _state(), _batch()
     losses = []
     for _ in range(30):
-        state, metrics = step_fn(state, batch)
+        state, metrics = step_fn(state, batch, {})
         losses.append(float(metrics["loss"]))
     assert losses[-1] < 0.9 * losses[0]
 

@@ -1,0 +1,87 @@
+"""What an experiment minimises: a sum of terms, each a small function with a weight."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from hcfss_jax.models.skeleton import Output
+from train.errors import BadConfig
+from train.loss import RateDistortion, level_importance
+from train.named import choose
+
+Batch = dict[str, jax.Array]
+Figures = dict[str, jax.Array]
+Term = Callable[[Output, Batch, jax.Array, Any], tuple[jax.Array, Figures]]
+"""(output, batch, step, frozen) -> (`[B]`, what is minimised of each image; figures to tell, `[B]` or their means).
+
+output: of the model. batch: see `train.example`, with "image" as the model saw it, float32 `[B, H, W, 3]` in [0, 1].
+step: int32, steps taken so far. frozen: the tree that the objective holds.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """Mean over a batch of importance * the sum of weight * term.
+
+    terms: (weight, term). importance: (levels `[B]`) -> what each image counts, `[B]`; None for 1. frozen: what terms
+    ask beside the model, such as a teacher's parameters: a nested dict of float32 arrays. It lies on the devices as the
+    model's own parameters do, no step changes it, and no checkpoint holds it.
+    """
+
+    terms: Sequence[tuple[float, Term]]
+    importance: Callable[[jax.Array], jax.Array] | None = None
+    frozen: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __call__(
+        self, output: Output, batch: Batch, step: jax.Array, frozen: Any
+    ) -> tuple[jax.Array, Figures]:
+        """The loss, and "loss" with the means of the figures of all terms."""
+        values, figures = [], {}
+        for weight, term in self.terms:
+            value, told = term(output, batch, step, frozen)
+            values.append(weight * value)
+            figures |= {name: jnp.mean(figure) for name, figure in told.items()}
+        each = sum(values[1:], start=values[0])
+        if self.importance:
+            each = self.importance(batch["level"]) * each
+        loss = jnp.mean(each)
+        return loss, {"loss": loss, **figures}
+
+
+def rate_distortion(config: ConfigDict) -> Objective:
+    """Importance * (bpp + lambda * distortion), as `config.lambdas`, `metric`, `balance` and `rate_weights` say."""
+    of = rate_distortion_of(config)
+
+    def rate(output: Output, batch: Batch, step: jax.Array, frozen: Any) -> tuple[Any, Figures]:
+        return of.rate(output, batch["image"])
+
+    def distortion(output: Output, batch: Batch, step: jax.Array, frozen: Any) -> tuple[Any, Figures]:
+        return of.distortion(output, batch["image"], batch["level"])
+
+    def importance(level: jax.Array) -> jax.Array:
+        return level_importance(of.lambdas, config.balance)[level.astype(jnp.int32)]
+
+    return Objective(((1.0, rate), (1.0, distortion)), importance)
+
+
+def rate_distortion_of(config: ConfigDict) -> RateDistortion:
+    """What the experiment says of rate and distortion."""
+    weights = {str(latent): float(weight) for latent, weight in config.rate_weights}
+    return RateDistortion(tuple(config.lambdas), config.metric, weights)
+
+
+OBJECTIVES: dict[str, Callable[[ConfigDict], Objective]] = {"rate-distortion": rate_distortion}
+
+
+def build_objective(config: ConfigDict) -> Objective:
+    """What `config.objective` names, "rate-distortion" or a function of the experiment. Raises BadConfig."""
+    objective = choose("objective", config.objective, OBJECTIVES)(config)
+    if not isinstance(objective, Objective):
+        raise BadConfig(
+            f"config.objective={config.objective!r} makes a {type(objective).__name__}, not an Objective"
+        )
+    return objective

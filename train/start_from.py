@@ -1,0 +1,74 @@
+"""The parameters that a run starts from: at random, or those of another run, whole or as far as they fit."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+
+from hcfss_jax.errors import HcfError
+from hcfss_jax.weights import WeightPackage, load_package
+from train.errors import BadConfig, WrongCheckpoint
+from train.initial import initial_params
+from train.packing import Packing
+
+_NAMED = 3  # parameters, of those that are too many to name
+
+
+def starting_params(
+    config: ConfigDict, model: Any, packing: Packing, tell: Callable[[str], None]
+) -> Any:
+    """Random parameters, or those of `config.init_from`; with `config.init_partial` as many of them as fit.
+
+    tell: is told what was taken and what was not. Raises BadConfig where there are no such weights, WrongCheckpoint
+    where they do not fit: all, or with `init_partial` any.
+    """
+    if not config.init_from:
+        return initial_params(model, config.seed)
+    package = _load(config.init_from)
+    here = dict(zip(packing.names, packing.shapes, strict=True))
+    given = Packing.of(package.params)
+    there = dict(zip(given.names, given.shapes, strict=True))
+    odd = sorted(n for n in here.keys() | there.keys() if here.get(n) != there.get(n))
+    where = f"config.init_from={config.init_from!r}"
+    if odd and not config.init_partial:
+        raise WrongCheckpoint(
+            f"{where} holds {package.name}, which differs from this model in {len(odd)} parameters, such as "
+            f"{odd[0]}: {there.get(odd[0])} there, {here.get(odd[0])} here (config.init_partial=True takes the others)"
+        )
+    taken = [name for name in packing.names if here[name] == there.get(name)]
+    if not taken:
+        raise WrongCheckpoint(f"{where} holds {package.name}, none of whose parameters fits this model")
+    tell(f"from {package.name}, {config.init_from}: {len(taken)} of {len(here)} parameters")
+    if not odd:
+        return package.params
+    left = [name for name in packing.names if name not in taken]
+    unused = [name for name in given.names if name not in taken]
+    for names, why in ((left, "start at random"), (unused, "of those weights are not used")):
+        if names:
+            tell(f"  {len(names)} {why}: {_listed(names)}")
+    return _joined(initial_params(model, config.seed), package.params, set(taken))
+
+
+def _load(name_or_path: str) -> WeightPackage:
+    try:
+        return load_package(name_or_path)
+    except (HcfError, OSError) as error:
+        raise BadConfig(f"config.init_from={name_or_path!r}: {error}") from error
+
+
+def _joined(fresh: Any, given: Any, taken: set[str]) -> Any:
+    """`fresh`, with the parameters of `given` that are in `taken`."""
+    found = {_name(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(given)[0]}
+    return jax.tree_util.tree_map_with_path(
+        lambda path, leaf: found[_name(path)] if _name(path) in taken else leaf, fresh
+    )
+
+
+def _name(path: Any) -> str:
+    return "/".join(str(key.key) for key in path)
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -30,6 +30,7 @@ from hcfss_jax.errors import (
 from hcfss_jax.forked import check_not_forked, note_codec
 from hcfss_jax.images import ByteSource, ImageSource, Planes, bytes_of, read_image, to_pil
 from hcfss_jax.models import restore_model
+from hcfss_jax.models.contracts import ModelFactory, made_by
 from hcfss_jax.models.passes import CodingPasses, arrays_of
 from hcfss_jax.picture_stream import Written, read_picture, write_picture
 from hcfss_jax.tiles import LARGEST_TILE, SMALLEST_TILE, Canvas, Tile, layout, tile_count
@@ -72,10 +73,16 @@ class Codec:
       meta: where the weights come from.
     """
 
-    def __init__(self, package: WeightPackage, tile: int = LARGEST_TILE):
+    def __init__(
+        self,
+        package: WeightPackage,
+        tile: int = LARGEST_TILE,
+        model: ModelFactory | None = None,
+    ):
         """tile: the largest picture that is coded in one piece, and the largest part of others; pixels a side.
 
-        A smaller one takes less memory for large pictures, and a little more of the file. Raises UnknownModel or
+        A smaller one takes less memory for large pictures, and a little more of the file. model: makes the Flax module
+        of a package whose model is not one of ours, from its name and config. Raises UnknownModel or
         WrongWeights where this version has no such model, ValueError for a tile that no file may have, ForkedProcess in
         a process that cannot compute.
         """
@@ -87,7 +94,7 @@ class Codec:
         self.name, self.config, self.meta = package.name, package.config, package.meta
         self.fingerprint, self.parameter_count = package.fingerprint, package.parameter_count
         try:
-            self.model = restore_model(package.name, package.config)
+            self.model = made_by(model or _restored, package.name, package.config)
         except (TypeError, ValueError) as error:
             raise WrongWeights(f"the weights do not fit {package.name}: {error}") from error
         self.levels = int(package.config["levels"])
@@ -381,14 +388,18 @@ class Codec:
             raise CorruptSection(f"the file claims quality {header.quality} of {self.levels}")
 
 
-def load(name_or_path: str | os.PathLike[str]) -> Codec:
+def load(name_or_path: str | os.PathLike[str], model: ModelFactory | None = None) -> Codec:
     """The codec of weights that come with the library, by name, or of a weight package, by path.
 
-    Raises UnknownModel for a name that is none, WrongWeights for a file that is no weight package, ForkedProcess in a
+    model: see `Codec`. Raises UnknownModel for a name that is none, WrongWeights for a file that is no weight package, ForkedProcess in a
     process forked from one that had a codec.
     """
     check_not_forked()
-    return Codec(load_package(name_or_path))
+    return Codec(load_package(name_or_path), model=model)
+
+
+def _restored(name: str, **config: Any) -> Any:
+    return restore_model(name, config)
 
 
 @functools.cache

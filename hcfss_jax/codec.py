@@ -391,8 +391,8 @@ class Codec:
 def load(name_or_path: str | os.PathLike[str], model: ModelFactory | None = None) -> Codec:
     """The codec of weights that come with the library, by name, or of a weight package, by path.
 
-    model: see `Codec`. Raises UnknownModel for a name that is none, WrongWeights for a file that is no weight package, ForkedProcess in a
-    process forked from one that had a codec.
+    model: see `Codec`. Raises UnknownModel for a name that is none, WrongWeights for a file that is no weight package,
+    ForkedProcess in a process forked from one that had a codec.
     """
     check_not_forked()
     return Codec(load_package(name_or_path), model=model)

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
 
 from train.errors import CannotSave, WrongCheckpoint
@@ -82,8 +83,13 @@ class Checkpoints:
         step = self.latest_step()
         if step is None:
             raise WrongCheckpoint(f"there is no checkpoint in {self._directory}: train first")
-        parts = ocp.args.Composite(state=ocp.args.PyTreeRestore())
-        return self._manager.restore(step, args=parts)["state"]
+        with ocp.PyTreeCheckpointer() as reader:
+            folder = self._directory / str(step) / "state"
+            saved = reader.metadata(folder)
+            tree = getattr(saved, "item_metadata", saved)
+            tree = getattr(tree, "tree", tree)
+            whole = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
+            return reader.restore(folder, args=ocp.args.PyTreeRestore(restore_args=whole))
 
     def restore(self, like: Any) -> tuple[Any, dict[str, Any]]:
         """(state, what goes with it) of the newest checkpoint, as saved, to the bit.

@@ -93,10 +93,14 @@ class Checked:
     def __call__(self, photo: np.ndarray, rng: np.random.Generator) -> Example:
         """Raises BadConfig for an example of other names, shapes or types."""
         example = self._recipe(photo, rng)
-        found = {name: (np.shape(value), np.asarray(value).dtype) for name, value in example.items()}
-        wanted = {name: (field.shape, np.dtype(field.dtype)) for name, field in self._fields.items()}
+        found = {
+            name: (np.shape(value), np.asarray(value).dtype) for name, value in example.items()
+        }
+        wanted = {
+            name: (field.shape, np.dtype(field.dtype)) for name, field in self._fields.items()
+        }
         if found != wanted:
-            odd = sorted(n for n in found.keys() | wanted.keys() if found.get(n) != wanted.get(n))[0]
+            odd = min(n for n in found.keys() | wanted.keys() if found.get(n) != wanted.get(n))
             raise BadConfig(
                 f"config.data.recipe: {odd!r} is {_told(found.get(odd))} where an example has {_told(wanted.get(odd))}"
             )

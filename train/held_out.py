@@ -37,6 +37,7 @@ def make_held_out(
     drawn = draw_held_out(crops)
     loss = rate_distortion_of(config)
     validate = make_validation(model, packing, loss, crops, drawn, config.eval_levels, mesh)
+
     def held_out(ema: Vectors) -> tuple[Figures, np.ndarray | None]:
         figures, picture = validate(ema), None
         if not evaluators:

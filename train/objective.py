@@ -40,7 +40,8 @@ class Objective:
         self, output: Output, batch: Batch, step: jax.Array, frozen: Any
     ) -> tuple[jax.Array, Figures]:
         """The loss, and "loss" with the means of the figures of all terms."""
-        values, figures = [], {}
+        values: list[jax.Array] = []
+        figures: Figures = {}
         for weight, term in self.terms:
             value, told = term(output, batch, step, frozen)
             values.append(weight * value)
@@ -59,7 +60,9 @@ def rate_distortion(config: ConfigDict) -> Objective:
     def rate(output: Output, batch: Batch, step: jax.Array, frozen: Any) -> tuple[Any, Figures]:
         return of.rate(output, batch["image"])
 
-    def distortion(output: Output, batch: Batch, step: jax.Array, frozen: Any) -> tuple[Any, Figures]:
+    def distortion(
+        output: Output, batch: Batch, step: jax.Array, frozen: Any
+    ) -> tuple[Any, Figures]:
         return of.distortion(output, batch["image"], batch["level"])
 
     def importance(level: jax.Array) -> jax.Array:

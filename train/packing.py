@@ -71,10 +71,12 @@ class Packing:
         kept = [i for i, group in enumerate(self.groups) if not group.startswith(_STILL)]
         if len(kept) == len(self.groups):
             return self
-        names, shapes, groups = (
-            tuple(values[i] for i in kept) for values in (self.names, self.shapes, self.groups)
+        return Packing(
+            jax.tree.structure([0] * len(kept)),
+            tuple(self.names[i] for i in kept),
+            tuple(self.shapes[i] for i in kept),
+            tuple(self.groups[i] for i in kept),
         )
-        return Packing(jax.tree.structure([0] * len(kept)), names, shapes, groups)
 
     @property
     def parameter_count(self) -> int:
@@ -163,7 +165,9 @@ def _matched(names: Sequence[str], patterns: Sequence[str]) -> set[str]:
         try:
             own = {name for name in names if re.search(pattern, name.replace("/", "."))}
         except re.error as error:
-            raise BadConfig(f"config.frozen: {pattern!r} is no regular expression: {error}") from error
+            raise BadConfig(
+                f"config.frozen: {pattern!r} is no regular expression: {error}"
+            ) from error
         if not own:
             raise BadConfig(
                 f"config.frozen: {pattern!r} matches no parameter, such as {names[0].replace('/', '.')!r}"

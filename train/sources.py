@@ -24,7 +24,7 @@ from train.shards import ArrayRecords, find_shards
 
 
 class Source(Protocol):
-    """Random access to images: encoded ones as bytes, or arrays, uint8 `[H, W, 3]`. It is pickled into worker processes.
+    """Random access to images: encoded ones as bytes, or arrays, uint8 `[H, W, 3]`. Worker processes get it pickled.
 
     digest: a short hash of the sorted names and sizes, which tells when the data of a run that
     goes on have changed. passed_over: how many files were not taken, by kind.

@@ -38,7 +38,9 @@ def starting_params(
         )
     taken = [name for name in packing.names if here[name] == there.get(name)]
     if not taken:
-        raise WrongCheckpoint(f"{where} holds {package.name}, none of whose parameters fits this model")
+        raise WrongCheckpoint(
+            f"{where} holds {package.name}, none of whose parameters fits this model"
+        )
     tell(f"from {package.name}, {config.init_from}: {len(taken)} of {len(here)} parameters")
     if not odd:
         return package.params

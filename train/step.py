@@ -31,9 +31,7 @@ def make_step(
     `packing` holds still, no step changes.
     """
 
-    def step(
-        state: TrainState, batch: Batch, frozen: Vectors
-    ) -> tuple[TrainState, Metrics]:
+    def step(state: TrainState, batch: Batch, frozen: Vectors) -> tuple[TrainState, Metrics]:
         requests = batch.pop("request")
         (learned, still), (ema, still_ema) = part_learned(state.params), part_learned(state.ema)
         grads, metrics = gradient(state.params, batch, state.step, frozen)

@@ -27,7 +27,7 @@ Path = tuple[str, ...]
 
 
 def run_equal_steps(
-    model: Any, params: Params, level: jax.Array, keys: jax.Array, latents: Latents
+    model: Any, params: Params, level: jax.Array, keys: jax.Array | None, latents: Latents
 ) -> tuple[Decoded, list[jax.Array]]:
     """What `run_steps` makes with `noise_and_straight_through`, but for the order of sums.
 
@@ -37,7 +37,7 @@ def run_equal_steps(
         steps have come last. Steps that have none are run one by one.
       params: of the model.
       level: `[B]`.
-      keys: `[B]`, one for the noise of each image.
+      keys: `[B]`, one for the noise of each image; None for none.
       latents: what the steps code.
     """
     plan = model.plan

@@ -77,10 +77,10 @@ def run_steps(steps: Steps, level: Any, quantise: Quantise) -> tuple[Decoded, li
     return decoded, records
 
 
-def noise_and_straight_through(keys: jax.Array, plan: Plan, latents: Latents) -> Quantise:
+def noise_and_straight_through(keys: jax.Array | None, plan: Plan, latents: Latents) -> Quantise:
     """The quantiser of training (Minnen and Singh 2020, section 3.3); records bits `[B]`.
 
-    keys: `[B]`, one for the noise of each image.
+    keys: `[B]`, one for the noise of each image; None for no noise, so that bits are those of rounded values, too.
     """
 
     def quantise(step: int, prediction: Prediction) -> tuple[jax.Array, jax.Array]:
@@ -91,13 +91,23 @@ def noise_and_straight_through(keys: jax.Array, plan: Plan, latents: Latents) ->
 
 
 def noise_and_round(
-    keys: jax.Array, number: int | jax.Array, step: Step, part: jax.Array, given: Distribution
+    keys: jax.Array | None,
+    number: int | jax.Array,
+    step: Step,
+    part: jax.Array,
+    given: Distribution,
 ) -> tuple[jax.Array, jax.Array]:
-    """What training makes of one part: (its rounded values, bits `[B]` of a noisy copy). number: of the step."""
+    """What training makes of one part: (its rounded values, bits `[B]` of a noisy copy). number: of the step.
+
+    keys: see `noise_and_straight_through`.
+    """
     centred = given.centred(part)
-    noisy = add_uniform_noise(jax.vmap(jax.random.fold_in, (0, None))(keys, number), centred)
-    bits = jnp.sum(only_on(step.lattice, given.bits(noisy)), axis=(1, 2, 3))
-    return only_on(step.lattice, given.value(round_straight_through(centred))), bits
+    rounded = round_straight_through(centred)
+    coded = rounded
+    if keys is not None:
+        coded = add_uniform_noise(jax.vmap(jax.random.fold_in, (0, None))(keys, number), centred)
+    bits = jnp.sum(only_on(step.lattice, given.bits(coded)), axis=(1, 2, 3))
+    return only_on(step.lattice, given.value(rounded)), bits
 
 
 def rounding(plan: Plan, latents: Latents) -> Quantise:

@@ -79,12 +79,13 @@ class Codable(Trainable, Protocol):
 
 
 ModelFactory = Callable[..., Any]
-"""(name, **fields of its config) -> the Flax module, as `create_model`; the trainer adds `dtype`, `remat` and `loops`."""
+"""(name, **fields of its config) -> the Flax module, as `create_model`; the trainer adds `dtype`, `remat`, `loops`."""
 
 
 def missing(model: Any, contract: type) -> list[str]:
     """What a model lacks of a contract, by name; nothing is computed."""
-    wanted = {n for base in contract.__mro__ for n in (*vars(base), *vars(base).get("__annotations__", ()))}
+    of_each = [{*vars(base), *vars(base).get("__annotations__", ())} for base in contract.__mro__]
+    wanted = set().union(*of_each)
     has = {*dir(type(model)), *(field.name for field in dataclasses.fields(model))}
     return sorted(name for name in wanted - has if not name.startswith("_"))
 

@@ -120,19 +120,29 @@ class CompressionModel(nn.Module):
         check_images(self, x, self.multiple)
         check_levels(self, level, len(x), self.config.levels)
 
-    def __call__(self, x: jax.Array, level: jax.Array, keys: jax.Array) -> Output:
+    def __call__(
+        self,
+        x: jax.Array,
+        level: jax.Array,
+        keys: jax.Array,
+        given: Mapping[str, jax.Array] = {},
+        quantisation: str = "noise",
+    ) -> Output:
         """The pass of training.
 
         keys: `[B]`, as `jax.random.split` makes them. An image's noise is a function of its key alone, and so depends
         neither on the rest of the batch nor on how the batch is dealt out to devices.
+        given: see `analyse`.
+        quantisation: what bits are counted of, latents with "noise", or "rounded" as in files.
         """
         with equal_modules_in_loops() if self.loops else contextlib.nullcontext():
-            latents = self.analyse(x, level)
-            decoded, bits = self._run_noisy_steps(level, keys, latents)
+            latents = self.analyse(x, level, given)
+            noise = keys if quantisation == "noise" else None
+            decoded, bits = self._run_training_steps(level, noise, latents)
             return self._output(decoded, bits, level)
 
-    def _run_noisy_steps(
-        self, level: jax.Array, keys: jax.Array, latents: Latents
+    def _run_training_steps(
+        self, level: jax.Array, keys: jax.Array | None, latents: Latents
     ) -> tuple[Decoded, list[jax.Array]]:
         if not self.loops or self.is_initializing():
             return run_steps(self, level, noise_and_straight_through(keys, self.plan, latents))

@@ -52,7 +52,9 @@ class StandIn(nn.Module):
 
         # What is masked out is grey, as far as the encoder knows.
         x = jnp.where(given["mask"] > 0, x, 0.5) if "mask" in given else x
-        return self._pass(x, level, add_noise if quantisation == "noise" else round_straight_through)
+        return self._pass(
+            x, level, add_noise if quantisation == "noise" else round_straight_through
+        )
 
     def evaluate(self, x: jax.Array, level: jax.Array) -> Output:
         return self._pass(x, level, jnp.round)

@@ -30,7 +30,7 @@ def test_the_loss_is_bpp_plus_lambda_times_the_squared_error_of_8_bit_pixels() -
     bits_y, bits_z, lambdas = rng.uniform(1, 9, (3, 3))
     level = np.array([2, 0, 1])
     distortion = lambdas[level] * np.mean((255 * x - 255 * x_hat) ** 2, axis=(1, 2, 3))
-    out = Output(*(jnp.asarray(x_hat, jnp.float32), {"z": jnp.float32(bits_z), "y": jnp.float32(bits_y)}))
+    out = Output(jnp.float32(x_hat), {"z": jnp.float32(bits_z), "y": jnp.float32(bits_y)})
     objective = _objective(lambdas=tuple(lambdas.tolist()))
     loss, told = objective(out, _batch(x, level), jnp.int32(0), {})
     # float32 sums of 96 terms against float64.

@@ -83,13 +83,11 @@ class Checkpoints:
         step = self.latest_step()
         if step is None:
             raise WrongCheckpoint(f"there is no checkpoint in {self._directory}: train first")
-        with ocp.PyTreeCheckpointer() as reader:
-            folder = self._directory / str(step) / "state"
-            saved = reader.metadata(folder)
-            tree = getattr(saved, "item_metadata", saved)
-            tree = getattr(tree, "tree", tree)
-            whole = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
-            return reader.restore(folder, args=ocp.args.PyTreeRestore(restore_args=whole))
+        folder, reader = self._directory / str(step) / "state", ocp.PyTreeCheckpointHandler()
+        saved = reader.metadata(folder)
+        shapes = getattr(saved, "tree", saved)  # older orbax gives the tree itself
+        whole = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), shapes)
+        return reader.restore(folder, args=ocp.args.PyTreeRestore(restore_args=whole))
 
     def restore(self, like: Any) -> tuple[Any, dict[str, Any]]:
         """(state, what goes with it) of the newest checkpoint, as saved, to the bit.

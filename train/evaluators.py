@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
+from train.experiment import factory_of
 from train.named import choose
 from train.real_files import code_files
 
@@ -26,12 +27,15 @@ finds. It runs on the first host alone, at each validation."""
 
 def real_files(config: ConfigDict, model: Any) -> Evaluator:
     """The first `config.eval_files` photos through whole files, at `config.eval_levels`."""
+    # The codec's own model computes as codecs do, whatever the trainer's is told: see `create_model`.
+    factory = factory_of(config.model.factory) if config.model.factory else None
 
     def evaluate(params: Any, photos: np.ndarray) -> Found | None:
         shown = photos[: config.eval_files]
         if not len(shown):
             return None
-        real = code_files(config.model.name, model, params, shown, config.eval_levels)
+        name, levels = config.model.name, config.eval_levels
+        real = code_files(name, model, params, shown, levels, factory)
         return Found(real.figures, real.picture)
 
     return evaluate

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from hcfss_jax.codec import Codec
+from hcfss_jax.models.contracts import ModelFactory
 from hcfss_jax.weights import make_package
 from hcfss_jax.whole_file import write_whole
 
@@ -25,13 +26,18 @@ class RealFiles:
 
 
 def code_files(
-    name: str, model: Any, params: Any, crops: np.ndarray, levels: Sequence[int]
+    name: str,
+    model: Any,
+    params: Any,
+    crops: np.ndarray,
+    levels: Sequence[int],
+    factory: ModelFactory | None = None,
 ) -> RealFiles:
     """Write and read a file for each of `crops`, uint8 `[N, s, s, 3]`, at each level.
 
-    Raises DecodeMismatch where a decoder does not get the symbols that were written.
+    factory: of a model that is not one of ours. Raises DecodeMismatch where a decoder does not get the symbols that were written.
     """
-    codec = Codec(make_package(model, name, params, {}, "float32"))
+    codec = Codec(make_package(model, name, params, {}, "float32"), model=factory)
     columns, figures, bits, estimate = [crops], {}, 0.0, 0.0
     for level in levels:
         encoded = [codec.encode(crop, level + 1) for crop in crops]

@@ -1,0 +1,1 @@
+"""A codec of its own, outside of hcfss_jax: trained, exported, coded and measured by the programs of that."""

@@ -47,6 +47,19 @@ def _curve(workdir: Path, photos: Path, *flags: str, devices: int = 1, hosts: in
     return np.asarray(rows)
 
 
+def test_what_is_frozen_may_be_dealt_out_too(photo_dir: Path, tmp_path: Path) -> None:
+    flags = (
+        "--config.objective=tests.train.outside:near_a_teacher",
+        '--config.frozen=("^analysis",)',
+        '--config.data.given=(("mask",1),)',
+        "--config.data.recipe=tests.train.outside:masked",
+    )
+    one = _curve(tmp_path / "one", photo_dir, *flags)
+    more = ("--config.mesh.fsdp=4", "--config.accumulate=2")
+    dealt = _curve(tmp_path / "dealt", photo_dir, *flags, *more, devices=8)
+    np.testing.assert_allclose(dealt, one, rtol=1e-4)  # as above
+
+
 def test_bases_of_soap_are_the_same_wherever_the_parameters_lie(
     photo_dir: Path, tmp_path: Path
 ) -> None:

@@ -35,8 +35,8 @@ def code_files(
 ) -> RealFiles:
     """Write and read a file for each of `crops`, uint8 `[N, s, s, 3]`, at each level.
 
-    factory: of a model that is not one of ours. Raises DecodeMismatch where a decoder does not get the symbols that were
-    written.
+    factory: of a model that is not one of ours. Raises DecodeMismatch where a decoder does not get the symbols that
+    were written.
     """
     codec = Codec(make_package(model, name, params, {}, "float32"), model=factory)
     columns, figures, bits, estimate = [crops], {}, 0.0, 0.0

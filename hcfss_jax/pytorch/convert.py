@@ -1,6 +1,6 @@
 """Parameters of a model here to a PyTorch state dict, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ml_dtypes
@@ -9,13 +9,18 @@ import numpy as np
 from hcfss_jax.errors import UnknownModel, WrongWeights
 from hcfss_jax.models import CompressionModel, create_model, model_names, restore_model
 from hcfss_jax.parameters import flatten, nest, parameter_shapes
+from hcfss_jax.pytorch import csm, tcm
 from hcfss_jax.pytorch.buffers import buffers
 from hcfss_jax.pytorch.layouts import Layout, layout_of
-from hcfss_jax.pytorch.names import canonical, modules
+from hcfss_jax.pytorch.names import canonical
 from hcfss_jax.weights import WeightPackage, check_parameters, make_package
 
-FAMILIES = ("tcm", "csm")
-"""Models whose authors' code is public, and which are the same function here; without gains, that is."""
+FAMILIES: dict[str, Callable[[Any], dict[str, str]]] = {
+    "tcm": tcm.modules,
+    "csm": csm.modules,
+}
+"""Models whose authors' code is public, and which are the same function here; without gains, that is. Of each the
+names: from its config, every module that owns parameters, by its name here, to its name there."""
 
 StateDict = Mapping[str, np.ndarray]
 
@@ -37,7 +42,7 @@ def from_state_dict(
     """
     given = canonical(state)
     complaints = {
-        name: _differences(given, create_model(name, **overrides)) for name in sizes_of(model)
+        name: _differences(given, name, create_model(name, **overrides)) for name in sizes_of(model)
     }
     name = min(complaints, key=lambda name: len(complaints[name]))
     if complaints[name]:
@@ -47,7 +52,7 @@ def from_state_dict(
     shapes = parameter_shapes(made)
     params = {
         path: layout.here(np.asarray(given[theirs], np.float32), shapes[path])
-        for path, (theirs, layout) in _layouts(made).items()
+        for path, (theirs, layout) in _layouts(name, made).items()
     }
     return make_package(made, name, nest(params), dict(meta), dtype="float32")
 
@@ -65,7 +70,7 @@ def to_state_dict(package: WeightPackage) -> dict[str, np.ndarray]:
             f"these weights of {package.name} have gains, or layers, that its PyTorch code has not"
         )
     check_parameters(package, model)
-    ours, layouts = flatten(package.params), _layouts(model)
+    ours, layouts = flatten(package.params), _layouts(package.name, model)
     state = {theirs: layout.there(ours[path]) for path, (theirs, layout) in layouts.items()}
     return state | buffers(state)
 
@@ -97,9 +102,9 @@ def _is_ported(model: CompressionModel) -> bool:
     return shape == (False, True, 4, (1, 3))
 
 
-def _layouts(model: CompressionModel) -> dict[str, tuple[str, Layout]]:
+def _layouts(name: str, model: CompressionModel) -> dict[str, tuple[str, Layout]]:
     """Every parameter here to its name and layout there."""
-    named, found = modules(model.config), {}
+    named, found = FAMILIES[_family(name)](model.config), {}
     for path, shape in parameter_shapes(model).items():
         module, _, leaf = path.rpartition(".")
         layout = layout_of(module, leaf, shape)
@@ -107,9 +112,9 @@ def _layouts(model: CompressionModel) -> dict[str, tuple[str, Layout]]:
     return found
 
 
-def _differences(given: StateDict, model: CompressionModel) -> list[str]:
+def _differences(given: StateDict, name: str, model: CompressionModel) -> list[str]:
     """What speaks against these being the weights of a model, a line each."""
-    wanted = {theirs: layout.shape for theirs, layout in _layouts(model).values()}
+    wanted = {theirs: layout.shape for theirs, layout in _layouts(name, model).values()}
     missing = [f"missing: {n} {wanted[n]}" for n in sorted(wanted.keys() - given.keys())]
     unexpected = [f"unexpected: {n} {given[n].shape}" for n in sorted(given.keys() - wanted.keys())]
     other = [

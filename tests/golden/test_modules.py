@@ -14,7 +14,8 @@ from hcfss_jax.layers.numerics import PYTORCH
 from hcfss_jax.models.csm import SwinHybrid, VSSHybrid
 from hcfss_jax.ops.scan_lines import lines_of
 from hcfss_jax.parameters import flatten, nest
-from hcfss_jax.pytorch import names
+from hcfss_jax.pytorch import csm, tcm
+from hcfss_jax.pytorch import layers as names
 from hcfss_jax.pytorch.layouts import layout_of
 from tests.golden.formula import HERE, module_input, weights
 
@@ -33,15 +34,15 @@ CASES = {
     "swin_sw8": (swin(8, shifted=True), names.SWIN),
     "swin_w4": (swin(16, 4), names.SWIN),
     "swin_sw4": (swin(16, 4, True), names.SWIN),
-    "channel_attention": (layers.ACP(), names.ACP),
-    "convmamba": (VSSHybrid(layers.VSS(), local_skip=True), names.HYBRID),
-    "swincnn_1": (SwinHybrid(swin(16), local_skip=True), names.HYBRID),
+    "channel_attention": (layers.ACP(), csm.ACP),
+    "convmamba": (VSSHybrid(layers.VSS(), local_skip=True), csm.HYBRID),
+    "swincnn_1": (SwinHybrid(swin(16), local_skip=True), csm.HYBRID),
     "swincnn_2": (
         SwinHybrid(swin(16, shifted=True), local_skip=True, attended=False),
-        names.HYBRID,
+        csm.HYBRID,
     ),
-    "conv_trans_w": (hybrid(swin(8, 4)), names.HYBRID),
-    "conv_trans_sw": (hybrid(swin(8, 4, True)), names.HYBRID),
+    "conv_trans_w": (hybrid(swin(8, 4)), tcm.HYBRID),
+    "conv_trans_sw": (hybrid(swin(8, 4, True)), tcm.HYBRID),
     "swatten": (layers.SWAtten(128, 64), names.ATTENTION),
     "res_block": (layers.ResidualBlock(), names.RESIDUAL),
     "rb_stride2": (layers.ResidualBlockWithStride(32), names.DOWN),

@@ -21,14 +21,13 @@ SWIN = {
 SS2D = {"": "", "in": "in_proj", "conv": "conv2d", "norm": "out_norm", "out": "out_proj"}
 VSS = {"norm": "norm", **within("ss2d", "op", SS2D)}
 UNIT = {"narrow": "conv.0", "conv": "conv.2", "wide": "conv.4"}
+GATED = {"in": "in_conv", "gate": "conv_b.3", "out": "out_conv"}
+for _i in range(3):
+    GATED |= within(f"trunk{_i + 1}", f"conv_a.{_i}", UNIT)
+    GATED |= within(f"gate{_i + 1}", f"conv_b.{_i}", UNIT)
 ATTENTION = {
-    "in": "in_conv",
+    **GATED,
     **within("w_msa", "non_local_block.block_1", SWIN),
     **within("sw_msa", "non_local_block.block_2", SWIN),
-    "gate": "conv_b.3",
-    "out": "out_conv",
 }
-for _i in range(3):
-    ATTENTION |= within(f"trunk{_i + 1}", f"conv_a.{_i}", UNIT)
-    ATTENTION |= within(f"gate{_i + 1}", f"conv_b.{_i}", UNIT)
 NET = {"conv1": "0", "conv2": "2", "out": "4"}

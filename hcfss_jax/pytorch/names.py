@@ -26,8 +26,8 @@ def within(here: str, there: str, table: Table) -> dict[str, str]:
 
 
 def join(outer: str, inner: str) -> str:
-    """The name of a module in a module, "" for itself."""
-    return f"{outer}.{inner}" if inner else outer
+    """The name of a module in a module; "" for one that is the other itself."""
+    return f"{outer}.{inner}" if outer and inner else outer or inner
 
 
 def numbered(here: str, there: str, layers: Sequence[Place]) -> dict[str, Place]:

@@ -53,9 +53,6 @@ class WeConvDown(nn.Module):
     skip_kernel: int = 1
     dtype: DTypeLike | None = None
     skip_init: Initializer = ISOMETRY
-    spare: bool = False
-    """Hold the parameters of a 3x3 convolution that nothing applies, as the authors' layer does, so that its weights
-    come and go whole."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -63,8 +60,6 @@ class WeConvDown(nn.Module):
         check_sides(self, x, 4)
         y = nn.leaky_relu(conv(self.features, stride=2, dtype=self.dtype, name="conv1")(x))
         y = SubbandConv(dtype=self.dtype, name="subbands")(y)
-        if self.spare:
-            SpareConv(self.features, name="conv2")()
         skip = conv(
             self.features,
             self.skip_kernel,
@@ -105,7 +100,10 @@ class WeConvUp(nn.Module):
 
 
 class SpareConv(nn.Module):
-    """The parameters of a 3x3 convolution from `features` channels to as many, applied to nothing."""
+    """The parameters of a 3x3 convolution from `features` channels to as many, applied to nothing.
+
+    A WeConv with a stride holds one in the authors' code; here it stands apart, for weights that come from there.
+    """
 
     beyond = Beyond.ANYTHING
 

@@ -1,7 +1,7 @@
 """Parameters of a model here to a PyTorch state dict, and back."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
@@ -9,18 +9,38 @@ import numpy as np
 from hcfss_jax.errors import UnknownModel, WrongWeights
 from hcfss_jax.models import CompressionModel, create_model, model_names, restore_model
 from hcfss_jax.parameters import flatten, nest, parameter_shapes
-from hcfss_jax.pytorch import csm, tcm
+from hcfss_jax.pytorch import csm, tcm, weconvene
 from hcfss_jax.pytorch.buffers import buffers
 from hcfss_jax.pytorch.layouts import Layout, layout_of
 from hcfss_jax.pytorch.names import canonical
 from hcfss_jax.weights import WeightPackage, check_parameters, make_package
 
-FAMILIES: dict[str, Callable[[Any], dict[str, str]]] = {
-    "tcm": tcm.modules,
-    "csm": csm.modules,
+
+class Names(NamedTuple):
+    """What a family's authors call things.
+
+    modules: from a config, every module that owns parameters, by its name here, to its name there. whole: whether a
+    config leaves out nothing that their model has. constants: from a config, buffers of the family's own. gaussians:
+    what codes y there.
+    """
+
+    modules: Callable[[Any], dict[str, str]]
+    whole: Callable[[Any], bool] = lambda config: True
+    constants: Callable[[Any], dict[str, np.ndarray]] = lambda config: {}
+    gaussians: tuple[str, ...] = ("gaussian_conditional",)
+
+
+FAMILIES = {
+    "tcm": Names(tcm.modules),
+    "csm": Names(csm.modules),
+    "weconvene": Names(
+        weconvene.modules,
+        lambda config: config.spare_convolutions,
+        weconvene.constants,
+        ("gaussian_conditional_real", "gaussian_conditional_imag"),
+    ),
 }
-"""Models whose authors' code is public, and which are the same function here; without gains, that is. Of each the
-names: from its config, every module that owns parameters, by its name here, to its name there."""
+"""Models whose authors' code is public, and which are the same function here; without gains, that is."""
 
 StateDict = Mapping[str, np.ndarray]
 
@@ -63,22 +83,22 @@ def to_state_dict(package: WeightPackage) -> dict[str, np.ndarray]:
     Raises UnknownModel where there is no PyTorch code of the model, WrongWeights for weights of another shape than
     there, such as one with gains.
     """
-    _family(package.name)
+    names = FAMILIES[_family(package.name)]
     model = restore_model(package.name, package.config)
-    if not _is_ported(model):
+    if not _is_ported(package.name, model):
         raise WrongWeights(
             f"these weights of {package.name} have gains, or layers, that its PyTorch code has not"
         )
     check_parameters(package, model)
     ours, layouts = flatten(package.params), _layouts(package.name, model)
     state = {theirs: layout.there(ours[path]) for path, (theirs, layout) in layouts.items()}
-    return state | buffers(state)
+    return state | buffers(state, names.gaussians) | names.constants(model.config)
 
 
 def sizes_of(model: str) -> list[str]:
     """The models that are meant by a name of one or of a family. Raises UnknownModel where there is no code of it."""
     sizes = [name for name in model_names() if name.partition("-")[0] == _family(model)]
-    found = [name for name in sizes if _is_ported(create_model(name))]
+    found = [name for name in sizes if _is_ported(name, create_model(name))]
     chosen = [name for name in found if model in (name, _family(name))]
     if not chosen:
         raise UnknownModel(
@@ -96,15 +116,15 @@ def _family(model: str) -> str:
     return family
 
 
-def _is_ported(model: CompressionModel) -> bool:
+def _is_ported(name: str, model: CompressionModel) -> bool:
     c = model.config
     shape = (c.gains, c.medians, len(c.prior_filters), c.skip_kernels)
-    return shape == (False, True, 4, (1, 3))
+    return shape == (False, True, 4, (1, 3)) and FAMILIES[_family(name)].whole(c)
 
 
 def _layouts(name: str, model: CompressionModel) -> dict[str, tuple[str, Layout]]:
     """Every parameter here to its name and layout there."""
-    named, found = FAMILIES[_family(name)](model.config), {}
+    named, found = FAMILIES[_family(name)].modules(model.config), {}
     for path, shape in parameter_shapes(model).items():
         module, _, leaf = path.rpartition(".")
         layout = layout_of(module, leaf, shape)

@@ -18,17 +18,6 @@ def test_down_then_up_halves_and_doubles_maps_that_are_not_square():
     assert down.shape == (1, 4, 6, 6) and up.shape == X.shape
 
 
-def test_the_spare_convolution_is_held_and_never_applied():
-    layer = WeConvDown(6, spare=True)
-    variables = layer.init(KEY, X)
-    spare = variables["params"]["conv2"]
-    assert spare["kernel"].shape == (3, 3, 6, 6) and spare["bias"].shape == (6,)
-    without = {k: v for k, v in variables["params"].items() if k != "conv2"}
-    np.testing.assert_array_equal(
-        layer.apply(variables, X), WeConvDown(6).apply({"params": without}, X)
-    )
-
-
 def test_sides_whose_half_has_no_cells_are_named():
     with pytest.raises(InvalidInput, match=r"WeConvDown .* multiples of 4, not 8x10"):
         WeConvDown(6).init(KEY, X[:, :, :10])

@@ -78,9 +78,9 @@ class WeConveneConfig(ModelConfig):
 
 VARIANTS = {
     "tiny": WeConveneConfig(
-        **TINY
-        | {"widths": (8, 24, 48), "blocks": (0, 0, 1), "slices": (16, 16)}
-        | {"decoder_widths": (24, 48, 64), "decoder_blocks": (0, 0, 1)},
+        **TINY | {"widths": (8, 24, 48), "blocks": (0, 0, 1), "slices": (16, 16)},
+        decoder_widths=(24, 48, 64),
+        decoder_blocks=(0, 0, 1),
         high_slices=(32, 32, 32),
         attention_dim=16,
     ),
@@ -147,11 +147,9 @@ class WeConvene(HyperpriorModel):
         """See `CompressionModel.predict`."""
         if step == 0:
             return super().predict(step, level, decoded)
-        hyper, *parts = decoded
+        (hyper, *parts), lows = decoded, len(self.config.slices)
         slices, number = self._slice(step)
-        if (
-            lows := len(parts) - number
-        ):  # LL is whole, and none of its slices are among those before
+        if slices is self.high_slices:
             parts = [jnp.concatenate(parts[:lows], axis=-1), *parts[lows:]]
         return slices.predict(number, hyper, tuple(parts))
 

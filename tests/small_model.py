@@ -42,6 +42,15 @@ SMALL = {
     },
     "tcm-tiny": {**_COMMON, **_ATTENTION, "hyper_blocks": 1, "hyper_head_dim": 4},
     "csm-tiny": {**_COMMON, **_ATTENTION, "blocks": (1, 0, 1), "hyper_head_dim": 4},
+    "weconvene-tiny": {
+        **_COMMON,
+        "hyper_blocks": 1,
+        "decoder_widths": (8, 8, 8),
+        "decoder_blocks": (1, 0, 1),
+        "slices": (2, 4),
+        "high_slices": (8, 10),
+        "attention_dim": 8,
+    },
     "cmamba-tiny": {**_COMMON, "reduction": 1, "hyper_features": 8, "cae_dim": 8},
 }
 """A model of each family, and the fields that make it small."""
@@ -61,7 +70,9 @@ def small_params(seed: int = 0, name: str = NAME):
     x, level = jnp.zeros((1, 64, 64, 3)), jnp.zeros(1)
     shapes = jax.eval_shape(small_model(name).init, key, x, level, key[None])["params"]
     rng = np.random.default_rng(seed)
-    wide = 7 if name in ("tcm-tiny", "csm-tiny") else 2  # the scale itself, or its logarithm
+    wide = (
+        7 if name in ("tcm-tiny", "csm-tiny", "weconvene-tiny") else 2
+    )  # the scale itself, or its logarithm
 
     def draw(path, leaf):
         name = jax.tree_util.keystr(path)

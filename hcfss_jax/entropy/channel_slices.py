@@ -83,16 +83,19 @@ class AttendedSlices(ChannelSlices):
     The hyperprior gives two maps, one for each.
     """
 
-    attention: Callable[[], nn.Module] = nn.Module
+    attention: Callable[..., nn.Module] = nn.Module
     """Makes an attention module."""
     log_scale: bool = True
     """The nets give the logarithm of the scale; or, with False, the scale itself, as in PyTorch's codecs."""
 
     def setup(self) -> None:
         super().setup()
-        self.mean_attention = [self.attention() for _ in self.slices]
-        self.scale_attention = [self.attention() for _ in self.slices]
+        self.mean_attention, self.scale_attention = self.attentions(), self.attentions()
         self.mean_net, self.scale_net = self.nets(), self.nets()
+
+    def attentions(self) -> Sequence[nn.Module]:
+        """An attention module for each slice."""
+        return [self.attention() for _ in self.slices]
 
     def predict(
         self, number: int, hyper: tuple[jax.Array, jax.Array], decoded: Decoded

@@ -12,6 +12,7 @@ from hcfss_jax.layers.convolution import (
 )
 from hcfss_jax.layers.depthwise_block import DepthwiseBlock
 from hcfss_jax.layers.fstam import FSTAM
+from hcfss_jax.layers.gated_attention import GatedAttention
 from hcfss_jax.layers.gdn import GDN
 from hcfss_jax.layers.hybrid import HybridBlock
 from hcfss_jax.layers.mlp import MLP
@@ -26,6 +27,7 @@ from hcfss_jax.layers.swatten import SWAtten
 from hcfss_jax.layers.vfss import VFSS
 from hcfss_jax.layers.vonss import VONSS
 from hcfss_jax.layers.vss import VSS
+from hcfss_jax.layers.weconv import SubbandConv, WeConvDown, WeConvUp
 from hcfss_jax.layers.window_attention import SwinBlock, WindowAttention
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "VSS",
     "DepthwiseBlock",
     "DepthwiseConv",
+    "GatedAttention",
     "HybridBlock",
     "ResidualBlock",
     "ResidualBlockUpsample",
@@ -48,7 +51,10 @@ __all__ = [
     "ResidualUnit",
     "SWAtten",
     "SubPixelConv",
+    "SubbandConv",
     "SwinBlock",
+    "WeConvDown",
+    "WeConvUp",
     "WindowAttention",
     "conv",
     "depth_to_space",

@@ -66,7 +66,7 @@ def space_to_depth(x: jax.Array, factor: int = 2) -> jax.Array:
 
 
 class SubPixelConv(nn.Module):
-    """Doubles height and width: a convolution to 4 C channels, rearranged (Shi et al. 2016)."""
+    """`factor` times as high and wide: a convolution to factor^2 C channels, rearranged (Shi et al. 2016)."""
 
     beyond = Beyond.ANYTHING
 
@@ -74,19 +74,20 @@ class SubPixelConv(nn.Module):
     kernel: int = 3
     dtype: DTypeLike | None = None
     kernel_init: Initializer = PYTORCH
+    factor: int = 2
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        """`[B, H, W, C]` to `[B, 2 H, 2 W, features]`."""
+        """`[B, H, W, C]` to `[B, factor H, factor W, features]`."""
         check_map(self, x)
         wide = conv(
-            4 * self.features,
+            self.factor**2 * self.features,
             self.kernel,
             dtype=self.dtype,
             kernel_init=self.kernel_init,
             name="conv",
         )
-        return depth_to_space(wide(x))
+        return depth_to_space(wide(x), self.factor)
 
 
 class DepthwiseConv(nn.Module):

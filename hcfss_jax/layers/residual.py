@@ -32,9 +32,9 @@ class ResidualBlock(nn.Module):
 class ResidualBlockWithStride(nn.Module):
     """Halves height and width: 3x3 stride 2, leaky ReLU, 3x3, GDN, and a stride-2 skip.
 
-    `[B, H, W, C]` to `[B, H / 2, W / 2, features]`. CompressAI's skip is 1x1 and sees one pixel of four; a 2x2 one can
-    pass them all on, so that the network starts as a linear block transform and learns from there (the shortcut of
-    DC-AE, Chen et al. 2024, with weights).
+    `[B, H, W, C]` to `[B, H / 2, W / 2, features]`; with a `stride` of 1 it keeps them. CompressAI's skip is 1x1 and
+    sees one pixel of four; a 2x2 one can pass them all on, so that the network starts as a linear block transform and
+    learns from there (the shortcut of DC-AE, Chen et al. 2024, with weights).
     """
 
     beyond = Beyond.ANYTHING
@@ -43,6 +43,7 @@ class ResidualBlockWithStride(nn.Module):
     skip_kernel: int = 1
     dtype: DTypeLike | None = None
     skip_init: Initializer = ISOMETRY
+    stride: int = 2
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -51,14 +52,16 @@ class ResidualBlockWithStride(nn.Module):
             self.skip_kernel % 2 == 0
         ):  # with an odd kernel the last row or column is a cell of its own
             check_even_sides(self, x)
-        y = nn.leaky_relu(conv(self.features, stride=2, name="conv1", dtype=self.dtype)(x))
+        y = nn.leaky_relu(
+            conv(self.features, stride=self.stride, name="conv1", dtype=self.dtype)(x)
+        )
         y = GDN(name="gdn")(
             conv(self.features, kernel_init=SILENT, name="conv2", dtype=self.dtype)(y)
         )
         skip = conv(
             self.features,
             self.skip_kernel,
-            2,
+            self.stride,
             kernel_init=self.skip_init,
             name="skip",
             dtype=self.dtype,
@@ -69,7 +72,8 @@ class ResidualBlockWithStride(nn.Module):
 class ResidualBlockUpsample(nn.Module):
     """Doubles height and width: sub-pixel 3x3, leaky ReLU, 3x3, inverse GDN, and a sub-pixel skip.
 
-    `[B, H, W, C]` to `[B, 2 H, 2 W, features]`. CompressAI's skip has a 3x3 kernel; 1x1 saves a third of the block.
+    `[B, H, W, C]` to `[B, 2 H, 2 W, features]`; with a `factor` of 1 it keeps them. CompressAI's skip has a 3x3
+    kernel; 1x1 saves a third of the block.
     """
 
     beyond = Beyond.ANYTHING
@@ -78,11 +82,13 @@ class ResidualBlockUpsample(nn.Module):
     skip_kernel: int = 3
     dtype: DTypeLike | None = None
     skip_init: Initializer = ISOMETRY
+    factor: int = 2
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         check_map(self, x)
-        y = nn.leaky_relu(SubPixelConv(self.features, name="up", dtype=self.dtype)(x))
+        up = SubPixelConv(self.features, name="up", dtype=self.dtype, factor=self.factor)
+        y = nn.leaky_relu(up(x))
         y = GDN(inverse=True, name="gdn")(
             conv(self.features, kernel_init=SILENT, name="conv", dtype=self.dtype)(y)
         )
@@ -92,6 +98,7 @@ class ResidualBlockUpsample(nn.Module):
             kernel_init=self.skip_init,
             name="skip",
             dtype=self.dtype,
+            factor=self.factor,
         )
         return y + skip(x)
 

@@ -5,29 +5,14 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 
-from hcfss_jax.layers.area import Beyond
-from hcfss_jax.layers.checks import check_map
-from hcfss_jax.layers.convolution import conv
+from hcfss_jax.layers.gated_attention import GatedAttention
 from hcfss_jax.layers.numerics import PYTORCH, Numerics
-from hcfss_jax.layers.one_loop import in_turn
-from hcfss_jax.layers.residual import ResidualUnit
 from hcfss_jax.layers.window_attention import SwinBlock
 
 
-class SWAtten(nn.Module):
-    """A gated attention module whose gate sees through Swin blocks.
+class SWAtten(GatedAttention):
+    """A gated attention module whose gate sees through W-MSA, then SW-MSA."""
 
-        x -> 1x1 -> t;   out = 1x1(t + trunk(t) * sigmoid(gate(t)))
-        trunk = 3 residual units;   gate = W-MSA, SW-MSA, 3 residual units, 1x1
-
-    Used where coding decides, so everything is float32.
-    """
-
-    beyond = Beyond.ANYTHING
-
-    dim: int
-    features: int | None = None
-    """Channels that come out; None for those that went in."""
     head_dim: int = 16
     window: int = 8
     mlp_ratio: int = 4
@@ -35,21 +20,15 @@ class SWAtten(nn.Module):
     """Of the residual units."""
     numerics: Numerics = PYTORCH
 
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """`[B, H, W, C]` to `[B, H, W, features]`."""
-        check_map(self, x)
-        features = self.features or x.shape[-1]
-        x = conv(self.dim, 1, name="in")(x)
-        gate, trunk = x, in_turn(self._units("trunk"), x)
+    def look(self, x: jax.Array) -> jax.Array:
+        """See `GatedAttention.look`."""
         for name, shifted in (("w_msa", False), ("sw_msa", True)):
-            gate = self.attend(gate, name, shifted)
-        gate = in_turn(self._units("gate"), gate)
-        gate = nn.sigmoid(conv(self.dim, 1, name="gate")(gate))
-        return conv(features, 1, name="out")(x + trunk * gate)
+            x = self.attend(x, name, shifted)
+        return x
 
-    def _units(self, name: str) -> list[ResidualUnit]:
-        return [ResidualUnit(self.activation, name=f"{name}{i + 1}") for i in range(3)]
+    def activation_of_units(self) -> Callable[[jax.Array], jax.Array]:
+        """See `GatedAttention.activation_of_units`."""
+        return self.activation
 
     def attend(self, x: jax.Array, name: str, shifted: bool) -> jax.Array:
         """One of the gate's two blocks."""

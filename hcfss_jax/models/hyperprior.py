@@ -38,12 +38,17 @@ class HyperpriorModel(CompressionModel):
         z = Step("z", 0, c.hyper_channels, Z_STRIDE, distribution=Factorised)
         return (z, *in_slices("y", c.slices, Y_STRIDE))
 
+    @property
+    def y_channels(self) -> int:
+        """How many channels of y there are, each with gains of its own."""
+        return sum(self.config.slices)
+
     def setup(self) -> None:
         c = self.config
         self.prior = FactorisedPrior(c.hyper_channels, c.prior_filters, c.medians)
         first, last = c.gain_start
-        self.gain_y = self._gain(sum(c.slices), (first, last))
-        self.inverse_gain_y = self._gain(sum(c.slices), (-first, -last))
+        self.gain_y = self._gain(self.y_channels, (first, last))
+        self.inverse_gain_y = self._gain(self.y_channels, (-first, -last))
         self.gain_z = self._gain(c.hyper_channels)
         self.inverse_gain_z = self._gain(c.hyper_channels)
 

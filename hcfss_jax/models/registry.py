@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hcfss_jax.errors import UnknownModel
-from hcfss_jax.models import cmamba, csm, hcfssnet, tcm
+from hcfss_jax.models import cmamba, csm, hcfssnet, tcm, weconvene
 from hcfss_jax.models.config import ModelConfig
 from hcfss_jax.models.skeleton import CompressionModel
 
@@ -16,6 +16,7 @@ _FAMILIES: dict[str, tuple[type[CompressionModel], dict[str, Any]]] = {
     "tcm": (tcm.TCM, tcm.VARIANTS),
     "csm": (csm.CSM, csm.VARIANTS),
     "cmamba": (cmamba.CMamba, cmamba.VARIANTS),
+    "weconvene": (weconvene.WeConvene, weconvene.VARIANTS),
 }
 
 

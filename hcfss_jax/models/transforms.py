@@ -5,7 +5,8 @@
     h_a   y -> RBS -> [block]*h -> conv3x3 /2 -> z
     h_s   z_hat -> RBU -> [block]*h -> sub-pixel 3x3 -> map, once for mean and once for scale
 
-RBS, RBU: residual blocks with stride 2 / upsampling by 2. Sizes and order are TCM's (Liu et al. 2023).
+RBS, RBU: residual blocks with stride 2 / upsampling by 2; h_a and h_s take others in their place. Sizes and order are
+TCM's (Liu et al. 2023).
 """
 
 from collections.abc import Callable
@@ -102,11 +103,12 @@ class HyperAnalysis(nn.Module):
     config: ModelConfig
     block: Block
     remat: bool = False
+    down: type[nn.Module] = ResidualBlockWithStride
 
     @nn.compact
     def __call__(self, y: jax.Array) -> jax.Array:
         c = self.config
-        down = remat_if(self.remat, ResidualBlockWithStride)
+        down = remat_if(self.remat, self.down)
         x = down(c.hyper_width, c.skip_kernels[0], name="down")(y)
         x = in_turn(blocks_of_stage(self.block, 0, c.hyper_blocks, "block", None), x)
         return conv(c.hyper_channels, stride=2, name="out")(x)
@@ -121,11 +123,12 @@ class HyperUpsampling(nn.Module):
     block: Block
     features: int
     remat: bool = False
+    up: type[nn.Module] = ResidualBlockUpsample
 
     @nn.compact
     def __call__(self, z: jax.Array) -> jax.Array:
         c = self.config
-        up = remat_if(self.remat, ResidualBlockUpsample)
+        up = remat_if(self.remat, self.up)
         x = up(c.hyper_width, c.skip_kernels[1], name="up")(z)
         x = in_turn(blocks_of_stage(self.block, 0, c.hyper_blocks, "block", None), x)
         return SubPixelConv(self.features, name="sub_pixel")(x)
@@ -139,10 +142,12 @@ class HyperSynthesis(nn.Module):
     config: ModelConfig
     block: Block
     remat: bool = False
+    up: type[nn.Module] = ResidualBlockUpsample
 
     def setup(self) -> None:
+        features = sum(self.config.slices)
         self.mean, self.scale = (
-            HyperUpsampling(self.config, self.block, sum(self.config.slices), self.remat)
+            HyperUpsampling(self.config, self.block, features, self.remat, self.up)
             for _ in range(2)
         )
 

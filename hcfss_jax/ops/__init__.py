@@ -2,6 +2,7 @@
 
 from hcfss_jax.ops.bounds import lower_bound
 from hcfss_jax.ops.dct import inverse_windowed_dct, windowed_dct
+from hcfss_jax.ops.haar import haar, inverse_haar
 from hcfss_jax.ops.linear_recurrence import linear_recurrence
 from hcfss_jax.ops.quantise import add_uniform_noise, round_straight_through
 from hcfss_jax.ops.scan_lines import Line, lines_of
@@ -10,6 +11,8 @@ from hcfss_jax.ops.selective_scan import selective_scan
 __all__ = [
     "Line",
     "add_uniform_noise",
+    "haar",
+    "inverse_haar",
     "inverse_windowed_dct",
     "linear_recurrence",
     "lines_of",

@@ -10,7 +10,8 @@ from hcfss_jax.layers.gdn import PEDESTAL
 
 _TAIL_MASS = 1e-9  # of CompressAI's quantiles
 _BUFFER = re.compile(
-    r"(^|\.)(pedestal|bound|target|_offset|_quantized_cdf|_cdf_length|scale_table|scale_bound)$"
+    r"(^|\.)(pedestal|bound|target|_offset|_quantized_cdf|_cdf_length|scale_table|scale_bound"
+    r"|dwt\.w_(ll|lh|hl|hh)|idwt\.filters)$"
 )
 
 
@@ -19,21 +20,24 @@ def is_buffer(name: str) -> bool:
     return _BUFFER.search(name) is not None
 
 
-def buffers(parameters: Iterable[str]) -> dict[str, np.ndarray]:
-    """The buffers beside the parameters of these names, before `update()`."""
+def buffers(
+    parameters: Iterable[str], gaussians: Iterable[str] = ("gaussian_conditional",)
+) -> dict[str, np.ndarray]:
+    """The buffers beside the parameters of these names, before `update()`. gaussians: modules that code y."""
     found: dict[str, np.ndarray] = {}
     for name in parameters:
-        if re.search(r"gdn\.(beta|gamma)$", name):
+        if re.search(r"gdn(_low|_high)?\.(beta|gamma)$", name):
             least = 1e-6 if name.endswith("beta") else 0.0
             found[f"{name}_reparam.pedestal"] = _constant(PEDESTAL)
             found[f"{name}_reparam.lower_bound.bound"] = _constant((least + PEDESTAL) ** 0.5)
     target = float(np.log(2 / _TAIL_MASS - 1))
     scale = _constant(SCALE_MIN)
     found["entropy_bottleneck.target"] = np.array([-target, 0, target], np.float32)
-    found["gaussian_conditional.scale_table"] = np.zeros(0, np.float32)
-    found["gaussian_conditional.scale_bound"] = scale
-    found["gaussian_conditional.lower_bound_scale.bound"] = scale
-    for owner in ("entropy_bottleneck", "gaussian_conditional"):
+    for owner in gaussians:
+        found[f"{owner}.scale_table"] = np.zeros(0, np.float32)
+        found[f"{owner}.scale_bound"] = scale
+        found[f"{owner}.lower_bound_scale.bound"] = scale
+    for owner in ("entropy_bottleneck", *gaussians):
         found[f"{owner}.likelihood_lower_bound.bound"] = _constant(LEAST_LIKELIHOOD)
         for table in ("_offset", "_quantized_cdf", "_cdf_length"):
             found[f"{owner}.{table}"] = np.zeros(0, np.int32)

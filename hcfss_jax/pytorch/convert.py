@@ -1,7 +1,7 @@
 """Parameters of a model here to a PyTorch state dict, and back."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
@@ -9,12 +9,37 @@ import numpy as np
 from hcfss_jax.errors import UnknownModel, WrongWeights
 from hcfss_jax.models import CompressionModel, create_model, model_names, restore_model
 from hcfss_jax.parameters import flatten, nest, parameter_shapes
+from hcfss_jax.pytorch import csm, tcm, weconvene
 from hcfss_jax.pytorch.buffers import buffers
 from hcfss_jax.pytorch.layouts import Layout, layout_of
-from hcfss_jax.pytorch.names import canonical, modules
+from hcfss_jax.pytorch.names import canonical
 from hcfss_jax.weights import WeightPackage, check_parameters, make_package
 
-FAMILIES = ("tcm", "csm")
+
+class Names(NamedTuple):
+    """What a family's authors call things.
+
+    modules: from a config, every module that owns parameters, by its name here, to its name there. whole: whether a
+    config leaves out nothing that their model has. constants: from a config, buffers of the family's own. gaussians:
+    what codes y there.
+    """
+
+    modules: Callable[[Any], dict[str, str]]
+    whole: Callable[[Any], bool] = lambda config: True
+    constants: Callable[[Any], dict[str, np.ndarray]] = lambda config: {}
+    gaussians: tuple[str, ...] = ("gaussian_conditional",)
+
+
+FAMILIES = {
+    "tcm": Names(tcm.modules),
+    "csm": Names(csm.modules),
+    "weconvene": Names(
+        weconvene.modules,
+        lambda config: config.spare_convolutions,
+        weconvene.constants,
+        ("gaussian_conditional_real", "gaussian_conditional_imag"),
+    ),
+}
 """Models whose authors' code is public, and which are the same function here; without gains, that is."""
 
 StateDict = Mapping[str, np.ndarray]
@@ -37,7 +62,7 @@ def from_state_dict(
     """
     given = canonical(state)
     complaints = {
-        name: _differences(given, create_model(name, **overrides)) for name in sizes_of(model)
+        name: _differences(given, name, create_model(name, **overrides)) for name in sizes_of(model)
     }
     name = min(complaints, key=lambda name: len(complaints[name]))
     if complaints[name]:
@@ -47,7 +72,7 @@ def from_state_dict(
     shapes = parameter_shapes(made)
     params = {
         path: layout.here(np.asarray(given[theirs], np.float32), shapes[path])
-        for path, (theirs, layout) in _layouts(made).items()
+        for path, (theirs, layout) in _layouts(name, made).items()
     }
     return make_package(made, name, nest(params), dict(meta), dtype="float32")
 
@@ -58,22 +83,22 @@ def to_state_dict(package: WeightPackage) -> dict[str, np.ndarray]:
     Raises UnknownModel where there is no PyTorch code of the model, WrongWeights for weights of another shape than
     there, such as one with gains.
     """
-    _family(package.name)
+    names = FAMILIES[_family(package.name)]
     model = restore_model(package.name, package.config)
-    if not _is_ported(model):
+    if not _is_ported(package.name, model):
         raise WrongWeights(
             f"these weights of {package.name} have gains, or layers, that its PyTorch code has not"
         )
     check_parameters(package, model)
-    ours, layouts = flatten(package.params), _layouts(model)
+    ours, layouts = flatten(package.params), _layouts(package.name, model)
     state = {theirs: layout.there(ours[path]) for path, (theirs, layout) in layouts.items()}
-    return state | buffers(state)
+    return state | buffers(state, names.gaussians) | names.constants(model.config)
 
 
 def sizes_of(model: str) -> list[str]:
     """The models that are meant by a name of one or of a family. Raises UnknownModel where there is no code of it."""
     sizes = [name for name in model_names() if name.partition("-")[0] == _family(model)]
-    found = [name for name in sizes if _is_ported(create_model(name))]
+    found = [name for name in sizes if _is_ported(name, create_model(name))]
     chosen = [name for name in found if model in (name, _family(name))]
     if not chosen:
         raise UnknownModel(
@@ -91,15 +116,15 @@ def _family(model: str) -> str:
     return family
 
 
-def _is_ported(model: CompressionModel) -> bool:
+def _is_ported(name: str, model: CompressionModel) -> bool:
     c = model.config
     shape = (c.gains, c.medians, len(c.prior_filters), c.skip_kernels)
-    return shape == (False, True, 4, (1, 3))
+    return shape == (False, True, 4, (1, 3)) and FAMILIES[_family(name)].whole(c)
 
 
-def _layouts(model: CompressionModel) -> dict[str, tuple[str, Layout]]:
+def _layouts(name: str, model: CompressionModel) -> dict[str, tuple[str, Layout]]:
     """Every parameter here to its name and layout there."""
-    named, found = modules(model.config), {}
+    named, found = FAMILIES[_family(name)].modules(model.config), {}
     for path, shape in parameter_shapes(model).items():
         module, _, leaf = path.rpartition(".")
         layout = layout_of(module, leaf, shape)
@@ -107,9 +132,9 @@ def _layouts(model: CompressionModel) -> dict[str, tuple[str, Layout]]:
     return found
 
 
-def _differences(given: StateDict, model: CompressionModel) -> list[str]:
+def _differences(given: StateDict, name: str, model: CompressionModel) -> list[str]:
     """What speaks against these being the weights of a model, a line each."""
-    wanted = {theirs: layout.shape for theirs, layout in _layouts(model).values()}
+    wanted = {theirs: layout.shape for theirs, layout in _layouts(name, model).values()}
     missing = [f"missing: {n} {wanted[n]}" for n in sorted(wanted.keys() - given.keys())]
     unexpected = [f"unexpected: {n} {given[n].shape}" for n in sorted(given.keys() - wanted.keys())]
     other = [

@@ -11,9 +11,11 @@ import pytest
 from hcfss_jax.layers.area import Beyond, beyond_of, only_within
 from hcfss_jax.layers.depthwise_block import DepthwiseBlock
 from hcfss_jax.layers.fstam import FSTAM
+from hcfss_jax.layers.gated_attention import GatedAttention
 from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
 from hcfss_jax.layers.vfss import VFSS
+from hcfss_jax.layers.weconv import WeConvDown, WeConvUp
 
 _AREA, _SIZE = (12, 20), (24, 32)
 
@@ -26,8 +28,11 @@ _AREA, _SIZE = (12, 20), (24, 32)
         (FSTAM(8, 6, 4, afmm_hidden=4), 1),  # windows that padding begins within
         (ResidualBlockWithStride(6, 2), 1 / 2),
         (ResidualBlockUpsample(6), 2),
+        (GatedAttention(8, 6), 1),
+        (WeConvDown(6), 1 / 2),
+        (WeConvUp(6), 2),
     ],
-    ids=["VFSS", "depthwise", "FSTAM", "RBS", "RBU"],
+    ids=["VFSS", "depthwise", "FSTAM", "RBS", "RBU", "gated", "WeConvDown", "WeConvUp"],
 )
 def test_within_its_area_a_layer_computes_what_it_would_without_padding(layer, scale) -> None:
     rng = np.random.default_rng(0)

@@ -25,6 +25,7 @@ LAYERS = {
     "VSS": layers.VSS(),
     "DepthwiseBlock": layers.DepthwiseBlock(),
     "DepthwiseConv": layers.DepthwiseConv(),
+    "GatedAttention": layers.GatedAttention(16),
     "HybridBlock": layers.HybridBlock(layers.VFSS(parent=None)),
     "ResidualBlock": layers.ResidualBlock(),
     "ResidualBlockUpsample": layers.ResidualBlockUpsample(8),
@@ -32,7 +33,10 @@ LAYERS = {
     "ResidualUnit": layers.ResidualUnit(),
     "SWAtten": layers.SWAtten(16),
     "SubPixelConv": layers.SubPixelConv(8),
+    "SubbandConv": layers.SubbandConv(),
     "SwinBlock": layers.SwinBlock(),
+    "WeConvDown": layers.WeConvDown(8),
+    "WeConvUp": layers.WeConvUp(8),
     "WindowAttention": layers.WindowAttention(),
 }
 

@@ -44,6 +44,7 @@ def parameter_count(name: str) -> int:
         ("tcm-tiny", 2.5e6),
         ("csm-tiny", 2.5e6),
         ("cmamba-tiny", 2.5e6),
+        ("weconvene-tiny", 2.5e6),
         ("cmamba-base", 56.2e6),  # 48.2 % of MLIC++'s 116.5 M, as the paper says
     ],
 )
@@ -53,7 +54,13 @@ def test_every_size_can_be_made_and_keeps_its_promise(name, limit):
 
 
 @pytest.mark.parametrize(
-    "name, count", [("tcm-n64", 45_180_752), ("tcm-n128", 76_568_148), ("csm-base", 82_878_980)]
+    "name, count",
+    [
+        ("tcm-n64", 45_180_752),
+        ("tcm-n128", 76_568_148),
+        ("csm-base", 82_878_980),
+        ("weconvene-base", 107_147_148),
+    ],
 )
 def test_what_can_be_ported_is_as_large_as_its_original(name, count):
     assert parameter_count(name) == count

@@ -14,7 +14,7 @@ from tests.ported_model import MODELS, SMALL, package
 @pytest.mark.parametrize("name", MODELS)
 def test_weights_come_back_bit_for_bit(name):
     state = to_state_dict(package(name))
-    again = from_state_dict(state, name, {"from": "there"}, **SMALL)
+    again = from_state_dict(state, name, {"from": "there"}, **SMALL[name])
     assert again.fingerprint == package(name).fingerprint and again.meta == {"from": "there"}
     for path, array in flatten(again.params).items():
         np.testing.assert_array_equal(array, flatten(package(name).params)[path])
@@ -36,7 +36,7 @@ def test_names_of_older_code_and_of_several_gpus_are_known():
         for name, value in to_state_dict(package("tcm-n64")).items()
     }
     assert any("._matrix0" in name for name in state)
-    again = from_state_dict(state, "tcm-n64", {}, **SMALL)
+    again = from_state_dict(state, "tcm-n64", {}, **SMALL["tcm-n64"])
     assert again.fingerprint == package("tcm-n64").fingerprint
 
 
@@ -45,7 +45,7 @@ def test_every_name_that_does_not_fit_is_listed():
     state["g_a.0.extra"] = state.pop("g_a.0.skip.bias")
     state["g_s.0.conv.bias"] = np.zeros(3, np.float32)
     with pytest.raises(WrongWeights) as raised:
-        from_state_dict(state, "tcm-n64", {}, **SMALL)
+        from_state_dict(state, "tcm-n64", {}, **SMALL["tcm-n64"])
     assert str(raised.value).splitlines()[1:] == [
         "  missing: g_a.0.skip.bias (8,)",
         "  unexpected: g_a.0.extra (8,)",
@@ -60,7 +60,7 @@ def test_weights_that_are_no_finite_floats_are_listed():
     state["g_s.0.conv.bias"] = np.full(8, 1e300)
     state["h_a.0.skip.bias"] = np.ones(8, np.int64)
     with pytest.raises(WrongWeights) as raised:
-        from_state_dict(state, "tcm-n64", {}, **SMALL)
+        from_state_dict(state, "tcm-n64", {}, **SMALL["tcm-n64"])
     assert str(raised.value).splitlines()[1:] == [
         f"  not finite floats: {name}"
         for name in ("g_a.0.skip.bias", "g_s.0.conv.bias", "h_a.0.skip.bias")
@@ -71,11 +71,11 @@ def test_a_parameter_under_an_old_name_and_a_new_one_is_refused():
     state = to_state_dict(package("tcm-n64"))
     state["entropy_bottleneck._matrix0"] = state["entropy_bottleneck.matrices.0"]
     with pytest.raises(WrongWeights, match="twice"):
-        from_state_dict(state, "tcm-n64", {}, **SMALL)
+        from_state_dict(state, "tcm-n64", {}, **SMALL["tcm-n64"])
 
 
 def test_layers_that_their_code_has_not_are_not_exported():
-    model = create_model("tcm-n64", **SMALL, skip_kernels=(2, 1))
+    model = create_model("tcm-n64", **SMALL["tcm-n64"], skip_kernels=(2, 1))
     params = {path: np.zeros(shape, np.float32) for path, shape in parameter_shapes(model).items()}
     with pytest.raises(WrongWeights, match="has not"):
         to_state_dict(make_package(model, "tcm-n64", nest(params), {}))
@@ -88,7 +88,7 @@ def test_a_model_without_code_there_is_refused_with_those_that_have_it(name):
 
 
 def test_weights_with_gains_have_no_place_there():
-    model = create_model("tcm-tiny", **SMALL)
+    model = create_model("tcm-tiny", **SMALL["tcm-n64"])
     params = {path: np.zeros(shape, np.float32) for path, shape in parameter_shapes(model).items()}
     with pytest.raises(WrongWeights, match="gains"):
         to_state_dict(make_package(model, "tcm-tiny", nest(params), {}))

@@ -1,0 +1,313 @@
+"""WeConvene (Fu et al., ECCV 2024, arXiv 2407.09983): convolutions in the Haar domain, and a latent coded in it.
+
+    g_a   x -> RBS /1 -> [RB]*b -> WeConv /2 -> [RB]*b -> WeConv /2 -> [RB]*b -> conv3x3 /2 -> Haar -> y
+    g_s   y -> inverse Haar -> RBU x1 -> [RB]*b -> WeConv x2 -> [RB]*b -> WeConv x2 -> [RB]*b -> sub-pixel 3x3 -> x_hat
+    h_a   y -> WeConv /2 -> [RB]*h -> conv3x3 /2 -> z
+    h_s   z_hat -> WeConv x2 -> [RB]*h -> sub-pixel 3x3 -> map, once for mean and once for scale
+    y     LL in slices as TCM's; then the other subbands in slices, each given all of LL; the gates see through RBs
+
+RB, RBS, RBU: residual blocks; with a stride, upsampling. Function and parameters are those of the authors' code
+(github.com/fengyurenpingsheng/WeConvene), so that its weights can be imported.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hcfss_jax.entropy.channel_slices import AttendedSlices
+from hcfss_jax.entropy.distributions import Factorised
+from hcfss_jax.entropy.plan import Plan, Step, in_slices
+from hcfss_jax.entropy.steps import Decoded, Latents, Prediction
+from hcfss_jax.layers.area import Beyond
+from hcfss_jax.layers.convolution import ISOMETRY, Initializer, SubPixelConv, conv
+from hcfss_jax.layers.gated_attention import GatedAttention
+from hcfss_jax.layers.numerics import PYTORCH
+from hcfss_jax.layers.one_loop import in_turn
+from hcfss_jax.layers.remat import remat_if
+from hcfss_jax.layers.residual import (
+    ResidualBlock,
+    ResidualBlockUpsample,
+    ResidualBlockWithStride,
+)
+from hcfss_jax.layers.wavelet_start import forward_start, inverse_start, packet
+from hcfss_jax.layers.weconv import SpareConv, WeConvDown, WeConvUp
+from hcfss_jax.models.config import PORTED, TINY, ModelConfig
+from hcfss_jax.models.hyperprior import Y_STRIDE, Z_STRIDE, HyperpriorModel
+from hcfss_jax.models.transforms import Block, HyperAnalysis, HyperSynthesis, blocks_of_stage
+from hcfss_jax.ops import haar, inverse_haar
+
+
+@dataclasses.dataclass(frozen=True)
+class WeConveneConfig(ModelConfig):
+    """Sizes of a WeConvene."""
+
+    widths: tuple[int, int, int] = (128, 128, 128)
+    """Channels of g_a at strides 1, 2 and 4."""
+    blocks: tuple[int, int, int] = (3, 3, 3)
+    """Blocks of g_a at strides 1, 2 and 4."""
+    decoder_widths: tuple[int, int, int] = (128, 128, 128)
+    """Channels of g_s at strides 2, 4 and 8."""
+    decoder_blocks: tuple[int, int, int] = (3, 3, 3)
+    """Blocks of g_s at strides 2, 4 and 8."""
+    hyper_width: int = 128
+    hyper_blocks: int = 3
+    slices: tuple[int, ...] = (64, 64, 64, 64, 64)
+    """Of LL. Together they are the channels at stride 8, and of what h_s says."""
+    high_slices: tuple[int, ...] = (192, 192, 192, 192, 192)
+    """Of [LH | HL | HH], three times as many channels; borders of slices need not be those of subbands."""
+    attention_dim: int = 128
+    """Channels inside of the gated attention."""
+    spare_convolutions: bool = False
+    """Hold the second 3x3 convolution that each WeConv of the authors' g_a and h_a has and never applies, so that
+    their weights come and go whole."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        low, high = sum(self.slices), sum(self.high_slices)
+        if high != 3 * low:
+            raise ValueError(
+                f"high_slices are of {high} channels, and LL's are of {low}: make them {3 * low}"
+            )
+
+
+VARIANTS = {
+    "tiny": WeConveneConfig(
+        **TINY | {"widths": (8, 24, 48), "blocks": (0, 0, 1), "slices": (16, 16)},
+        decoder_widths=(24, 48, 64),
+        decoder_blocks=(0, 0, 1),
+        high_slices=(32, 32, 32),
+        attention_dim=16,
+    ),
+    "base": WeConveneConfig(**PORTED, spare_convolutions=True),
+}
+
+
+class WeConvene(HyperpriorModel):
+    """The model; see the module's drawing for its data flow and `HyperpriorModel` for its methods.
+
+    Latents: z, y_low and y_high, `[B, H / 16, W / 16, M]` and `[B, H / 16, W / 16, 3 M]`, after their gains; each has
+    its own entry of the bits, so that a loss can weigh them apart.
+    """
+
+    config: WeConveneConfig
+
+    @property
+    def plan(self) -> Plan:
+        """z, then the slices of LL, then those of the other subbands."""
+        c = self.config
+        return (
+            Step("z", 0, c.hyper_channels, Z_STRIDE, distribution=Factorised),
+            *in_slices("y_low", c.slices, Y_STRIDE),
+            *in_slices("y_high", c.high_slices, Y_STRIDE),
+        )
+
+    @property
+    def paddable(self) -> bool:
+        """Convolutions can do without what lies beyond a picture, and Haar's cells divide its sides."""
+        return True
+
+    @property
+    def y_channels(self) -> int:
+        """See `HyperpriorModel.y_channels`."""
+        return 4 * sum(self.config.slices)
+
+    def setup(self) -> None:
+        super().setup()
+        c, remat = self.config, self.remat
+        block = functools.partial(_residual_block, remat)
+        self.g_a = Analysis(c, block, self.dtype, remat)
+        self.g_s = Synthesis(c, block, self.dtype, remat)
+        self.h_a = HyperAnalysis(c, block, remat, WeConvDown)
+        self.h_s = HyperSynthesis(c, block, remat, WeConvUp)
+        attention = functools.partial(remat_if(remat, GatedAttention), c.attention_dim)
+        sizes = c.parameter_hidden, PYTORCH, attention
+        self.low_slices = AttendedSlices(c.slices, *sizes, log_scale=False)
+        self.high_slices = HighSlices(c.high_slices, *sizes, log_scale=False, low=sum(c.slices))
+        widths = (*c.widths[1:], c.hyper_width) if c.spare_convolutions else ()
+        self.spare = [SpareConv(width) for width in widths]
+
+    def analyse(
+        self, x: jax.Array, level: jax.Array, given: Mapping[str, jax.Array] = {}
+    ) -> Latents:
+        """See `CompressionModel.analyse`."""
+        self.check(x, level)
+        for held in self.spare:
+            held()
+        y = haar(self.g_a(x, level).astype(jnp.float32)) * self.gain_y(level)
+        low, high = jnp.split(y, [sum(self.config.slices)], axis=-1)
+        return {"z": self.h_a(y) * self.gain_z(level), "y_low": low, "y_high": high}
+
+    def predict(self, step: int, level: jax.Array, decoded: Decoded) -> Prediction:
+        """See `CompressionModel.predict`."""
+        if step == 0:
+            return super().predict(step, level, decoded)
+        (hyper, *parts), lows = decoded, len(self.config.slices)
+        slices, number = self._slice(step)
+        if slices is self.high_slices:
+            parts = [jnp.concatenate(parts[:lows], axis=-1), *parts[lows:]]
+        return slices.predict(number, hyper, tuple(parts))
+
+    def refine(
+        self, step: int, level: jax.Array, decoded: Decoded, features: Any, quantised: jax.Array
+    ) -> Any:
+        """Of z what the hyperprior tells the slices, h_s; of a slice its part of y_hat."""
+        if step == 0:
+            return super().refine(step, level, decoded, features, quantised)
+        slices, number = self._slice(step)
+        return slices.refine(number, features, quantised)
+
+    def modules_of_step(self, step: int) -> Mapping[str, nn.Module]:
+        """See `CompressionModel.modules_of_step`."""
+        if step == 0:
+            return {}
+        slices, number = self._slice(step)
+        return slices.modules_of_slice(number)
+
+    def _slice(self, step: int) -> tuple[AttendedSlices, int]:
+        """Whose slice a step after z codes, and its number there."""
+        lows = len(self.config.slices)
+        if step <= lows:
+            return self.low_slices, step - 1
+        return self.high_slices, step - 1 - lows
+
+    def synthesise(self, decoded: Decoded, level: jax.Array) -> jax.Array:
+        """See `CompressionModel.synthesise`."""
+        y_hat = jnp.concatenate(decoded[1:], axis=-1) * self.inverse_gain_y(level)
+        return self.g_s(inverse_haar(y_hat), level).astype(jnp.float32)
+
+
+class HighSlices(AttendedSlices):
+    """Slices of [LH | HL | HH], which see LL beside those before them.
+
+        concat(hyper features, LL, decoded slices < i) -> attention -> 3 convolutions
+
+    The attention lets through as many channels fewer as LL has; latent residual prediction sees LL itself again.
+    """
+
+    low: int = 0
+    """Channels of LL, and of each map of the hyperprior."""
+
+    def attentions(self) -> list[nn.Module]:
+        """See `AttendedSlices.attentions`."""
+        return [
+            self.attention(features=self.low + sum(self.slices[:i]))
+            for i in range(len(self.slices))
+        ]
+
+    def predict(
+        self, number: int, hyper: tuple[jax.Array, jax.Array], decoded: Decoded
+    ) -> Prediction:
+        """See `ChannelSlices.predict`; decoded: all of LL, then the slices before."""
+        prediction = super().predict(number, hyper, decoded)
+        return prediction._replace(
+            features=jnp.concatenate([decoded[0], prediction.features], axis=-1)
+        )
+
+
+class Analysis(nn.Module):
+    """g_a: `[B, H, W, 3]` to `[B, H / 8, W / 8, M]`, whatever the level."""
+
+    beyond = Beyond.ANYTHING
+
+    config: WeConveneConfig
+    block: Block
+    dtype: str = "float32"
+    remat: bool = False
+
+    @nn.compact
+    def __call__(self, x: jax.Array, level: jax.Array) -> jax.Array:
+        c = self.config
+        *starts, last = _starts(c, _analysis_packet(c), forward_start)
+        widen = functools.partial(remat_if(self.remat, ResidualBlockWithStride), stride=1)
+        down = remat_if(self.remat, WeConvDown)
+        for i, (width, blocks) in enumerate(zip(c.widths, c.blocks, strict=True)):
+            layer, skip = (down, c.skip_kernels[0]) if i else (widen, 1)
+            x = layer(width, skip, self.dtype, starts[i], name=f"down{i + 1}")(x)
+            x = in_turn(
+                blocks_of_stage(self.block, i, blocks, f"stage{i + 1}_block", self.dtype), x
+            )
+        out = conv(sum(c.slices), stride=2, dtype=self.dtype, kernel_init=last, name="out")
+        return out(x)
+
+
+class Synthesis(nn.Module):
+    """g_s: `[B, H / 8, W / 8, M]` to `[B, H, W, 3]`, whatever the level."""
+
+    beyond = Beyond.ANYTHING
+
+    config: WeConveneConfig
+    block: Block
+    dtype: str = "float32"
+    remat: bool = False
+
+    @nn.compact
+    def __call__(self, y: jax.Array, level: jax.Array) -> jax.Array:
+        c, x = self.config, y
+        last, *starts = _starts(c, _synthesis_packet(c), inverse_start)
+        mix = functools.partial(remat_if(self.remat, ResidualBlockUpsample), factor=1)
+        up = remat_if(self.remat, WeConvUp)
+        for i in (2, 1, 0):
+            layer = mix if i == 2 else up
+            width, blocks = c.decoder_widths[i], c.decoder_blocks[i]
+            x = layer(width, c.skip_kernels[1], self.dtype, starts[i], name=f"up{i + 1}")(x)
+            x = in_turn(
+                blocks_of_stage(self.block, i, blocks, f"stage{i + 1}_block", self.dtype), x
+            )
+        return SubPixelConv(3, dtype=self.dtype, kernel_init=last, name="out")(x)
+
+
+def _residual_block(
+    remat: bool, stage: int, index: int, *, name: str, dtype: str | None
+) -> nn.Module:
+    return remat_if(remat, ResidualBlock)(dtype, name=name)
+
+
+def _starts(
+    c: WeConveneConfig,
+    stages: Sequence[np.ndarray],
+    start: Callable[[np.ndarray], Initializer],
+) -> list[Initializer]:
+    """How the linear path of each stage starts, the finest first: as a packet where its kernels can."""
+    return [start(stage) if c.skip_kernels == (2, 1) else ISOMETRY for stage in stages]
+
+
+def _analysis_packet(c: WeConveneConfig) -> list[np.ndarray]:
+    """The stages of g_a: the first leaves the picture as it is."""
+    first, second, third = _packet(c)
+    return [
+        np.eye(3, c.widths[0])[None, None],
+        _of_sizes(first, c.widths[0], c.widths[1]),
+        second,
+        third,
+    ]
+
+
+def _synthesis_packet(c: WeConveneConfig) -> list[np.ndarray]:
+    """What the stages of g_s invert: the last, which comes first there, leaves y as it is."""
+    fine, middle, coarse = c.decoder_widths
+    first, second, third = _packet(c)
+    return [
+        _of_sizes(first, 3, fine),
+        _of_sizes(second, fine, middle),
+        _of_sizes(third, middle, coarse),
+        np.eye(coarse, sum(c.slices))[None, None],
+    ]
+
+
+def _packet(c: WeConveneConfig) -> tuple[np.ndarray, ...]:
+    """From strides 1 to 2, 2 to 4, and 4 to 8, where the model's own Haar transform goes on."""
+    return packet((*c.widths[1:], sum(c.slices)))
+
+
+def _of_sizes(stage: np.ndarray, fine: int, coarse: int) -> np.ndarray:
+    """A stage for other numbers of channels: without its last ones, or with more that are not used."""
+    found = np.zeros((*stage.shape[:2], fine, coarse))
+    fine, coarse = min(fine, stage.shape[2]), min(coarse, stage.shape[3])
+    found[:, :, :fine, :coarse] = stage[:, :, :fine, :coarse]
+    return found

@@ -1,5 +1,6 @@
 """The parameters of a model by their names, "g_a.down1.conv1.kernel", and as the nested dict that Flax takes."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,6 +34,12 @@ def nest(flat: Mapping[str, Any]) -> Params:
 
 def parameter_shapes(model: Any) -> dict[str, tuple[int, ...]]:
     """What a model of `hcfss_jax.models` has to learn: the shape of each, by name."""
+    return dict(_shapes(model))
+
+
+@functools.lru_cache(maxsize=16)
+def _shapes(model: Any) -> dict[str, tuple[int, ...]]:
+    """Tracing a large model takes seconds, and whoever converts weights asks several times."""
     import jax
 
     from hcfss_jax.layers.area import example

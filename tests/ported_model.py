@@ -28,6 +28,14 @@ SMALL = {
         "decoder_blocks": (1, 0, 1),
         "high_slices": (14, 16),
     },
+    "mambaic-base": {
+        **_SIZES,
+        "blocks": (1, 0, 1),
+        "hyper_features": 6,
+        "attention_head_dim": 4,
+        "mlp_ratio": 2,
+        "context_blocks": 1,
+    },
 }
 """A model of each, and the fields that make it small."""
 MODELS = list(SMALL)

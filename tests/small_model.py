@@ -1,6 +1,7 @@
 """Models small enough to compile in seconds, with every part of the real ones, and weights that are not trivial."""
 
 import functools
+import re
 
 import jax
 import jax.numpy as jnp
@@ -51,6 +52,13 @@ SMALL = {
         "high_slices": (8, 10),
         "attention_dim": 8,
     },
+    "mambaic-tiny": {
+        **_COMMON,
+        "hyper_blocks": 0,
+        "hyper_features": 8,
+        "attention_dim": 8,
+        "attention_head_dim": 4,
+    },
     "cmamba-tiny": {**_COMMON, "reduction": 1, "hyper_features": 8, "cae_dim": 8},
 }
 """A model of each family, and the fields that make it small."""
@@ -70,13 +78,12 @@ def small_params(seed: int = 0, name: str = NAME):
     x, level = jnp.zeros((1, 64, 64, 3)), jnp.zeros(1)
     shapes = jax.eval_shape(small_model(name).init, key, x, level, key[None])["params"]
     rng = np.random.default_rng(seed)
-    wide = (
-        7 if name in ("tcm-tiny", "csm-tiny", "weconvene-tiny") else 2
-    )  # the scale itself, or its logarithm
+    itself = name in ("tcm-tiny", "csm-tiny", "weconvene-tiny", "mambaic-tiny")
+    wide = 7 if itself else 2  # the scale, or its logarithm
 
     def draw(path, leaf):
         name = jax.tree_util.keystr(path)
-        if ("scale_net" in name and "['out']" in name) or "head" in name:
+        if re.search(r"scale_(net|gate)_\d+'\]\['out'\]", name) or "head" in name:
             # Wide Gaussians: a model that its symbols surprise estimates badly what they cost.
             return 0.005 * rng.normal(size=leaf.shape) + wide * ("bias" in name)
         if "kernel" in name or "proj" in name:

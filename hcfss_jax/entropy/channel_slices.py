@@ -67,8 +67,8 @@ class ChannelSlices(nn.Module):
         """Mean and log scale of a slice, from what the hyperprior says and the slices before."""
         raise NotImplementedError
 
-    def refine(self, number: int, features: jax.Array, quantised: jax.Array) -> jax.Array:
-        """A quantised slice plus the predicted rest of its rounding error."""
+    def refine(self, number: int, features: Any, quantised: jax.Array) -> Any:
+        """A quantised slice plus the predicted rest of its rounding error; features: `[B, h, w, .]`, of `predict`."""
         rest = self.residual_net[number](jnp.concatenate([features, quantised], axis=-1))
         return quantised + 0.5 * jnp.tanh(rest)
 
@@ -101,8 +101,18 @@ class AttendedSlices(ChannelSlices):
         self, number: int, hyper: tuple[jax.Array, jax.Array], decoded: Decoded
     ) -> Prediction:
         """See `ChannelSlices.predict`; hyper: maps for mean and scale, `[B, h, w, .]` each."""
-        support = [jnp.concatenate([features, *decoded], axis=-1) for features in hyper]
-        support = each((self.mean_attention[number], self.scale_attention[number]), support)
+        support = self.support(number, hyper, decoded)
         mean, scale = each((self.mean_net[number], self.scale_net[number]), support)
+        return Prediction(self.gaussian(mean, scale), support[0])
+
+    def support(
+        self, number: int, hyper: tuple[jax.Array, jax.Array], decoded: Decoded
+    ) -> list[jax.Array]:
+        """What is attended to for the mean of a slice and for its scale."""
+        maps = [jnp.concatenate([features, *decoded], axis=-1) for features in hyper]
+        return each((self.mean_attention[number], self.scale_attention[number]), maps)
+
+    def gaussian(self, mean: jax.Array, scale: jax.Array) -> Gaussian:
+        """From what nets give; see `log_scale`."""
         log_scale = scale if self.log_scale else jnp.log(lower_bound(scale, SCALE_MIN))
-        return Prediction(Gaussian(mean, log_scale), support[0])
+        return Gaussian(mean, log_scale)

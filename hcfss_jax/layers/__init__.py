@@ -3,6 +3,7 @@
 from hcfss_jax.layers.acp import ACP
 from hcfss_jax.layers.afmm import AFMM
 from hcfss_jax.layers.ca_ssm import CASSM
+from hcfss_jax.layers.checkerboard_conv import CheckerboardConv
 from hcfss_jax.layers.convolution import (
     DepthwiseConv,
     SubPixelConv,
@@ -24,6 +25,7 @@ from hcfss_jax.layers.residual import (
 )
 from hcfss_jax.layers.ss2d import SS2D
 from hcfss_jax.layers.swatten import SWAtten
+from hcfss_jax.layers.transposed_conv import TransposedConv
 from hcfss_jax.layers.vfss import VFSS
 from hcfss_jax.layers.vonss import VONSS
 from hcfss_jax.layers.vss import VSS
@@ -41,6 +43,7 @@ __all__ = [
     "VFSS",
     "VONSS",
     "VSS",
+    "CheckerboardConv",
     "DepthwiseBlock",
     "DepthwiseConv",
     "GatedAttention",
@@ -53,6 +56,7 @@ __all__ = [
     "SubPixelConv",
     "SubbandConv",
     "SwinBlock",
+    "TransposedConv",
     "WeConvDown",
     "WeConvUp",
     "WindowAttention",

@@ -27,14 +27,19 @@ def equal_modules_in_loops() -> Iterator[None]:
         _LOOPS.reset(token)
 
 
-def in_turn(modules: Sequence[nn.Module], x: jax.Array) -> jax.Array:
-    """x through all modules; they are bound, and keep its shape."""
+def in_turn(modules: Sequence[nn.Module], x: jax.Array, rows: jax.Array | None = None) -> jax.Array:
+    """x through all modules; they are bound, and keep its shape. rows: a second input of each, along the first axis."""
     if not _loop_serves(modules):
-        for module in modules:
-            x = module(x)
+        for i, module in enumerate(modules):
+            x = module(x) if rows is None else module(x, rows[i])
         return x
     call, weights = _stacked(modules)
-    return lax.scan(lambda x, own: (call(own, x), None), x, weights)[0]
+
+    def step(x: jax.Array, own: tuple[jax.Array, jax.Array | None]) -> tuple[jax.Array, None]:
+        weights, row = own
+        return (call(weights, x) if row is None else call(weights, x, row)), None
+
+    return lax.scan(step, x, (weights, rows))[0]
 
 
 def each(modules: Sequence[nn.Module], inputs: Sequence[jax.Array]) -> list[jax.Array]:
@@ -60,10 +65,10 @@ def _loop_serves(modules: Sequence[nn.Module]) -> bool:
 
 
 def _stacked(modules: Sequence[nn.Module]) -> tuple[Callable[..., jax.Array], jax.Array]:
-    """(function of a module's weights and its input, weights of all)."""
+    """(function of a module's weights and its inputs, weights of all)."""
     unbound: Any = modules[0].unbind()[0]
     tree_of, rows = rows_of([module.variables for module in modules])
-    return lambda own, x: unbound.apply(tree_of(own), x), rows
+    return lambda own, *inputs: unbound.apply(tree_of(own), *inputs), rows
 
 
 def _shapes(tree: Any) -> Any:

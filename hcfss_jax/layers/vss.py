@@ -6,12 +6,13 @@ from jax.typing import DTypeLike
 
 from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
+from hcfss_jax.layers.drop_path import along_branch
 from hcfss_jax.layers.numerics import PYTORCH, Numerics
 from hcfss_jax.layers.ss2d import SS2D
 
 
 class VSS(nn.Module):
-    """x + SS2D(LN x). `[B, H, W, C]` to the same.
+    """x + kept * SS2D(LN x). `[B, H, W, C]` to the same.
 
     SS2D scans the whole map as one sequence, along its rows and along its columns, both ways.
     """
@@ -24,7 +25,8 @@ class VSS(nn.Module):
     numerics: Numerics = PYTORCH
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, kept: jax.Array | None = None) -> jax.Array:
+        """kept: `[B]`, see `drop_path`; None for 1."""
         check_map(self, x)
         ss2d = SS2D(
             self.state_size,
@@ -33,4 +35,4 @@ class VSS(nn.Module):
             numerics=self.numerics,
             name="ss2d",
         )
-        return x + ss2d(self.numerics.layer_norm("norm", self.dtype)(x))
+        return x + along_branch(kept, ss2d(self.numerics.layer_norm("norm", self.dtype)(x)))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hcfss_jax.errors import UnknownModel
-from hcfss_jax.models import cmamba, csm, hcfssnet, tcm, weconvene
+from hcfss_jax.models import cmamba, csm, hcfssnet, mambaic, tcm, weconvene
 from hcfss_jax.models.config import ModelConfig
 from hcfss_jax.models.skeleton import CompressionModel
 
@@ -17,6 +17,7 @@ _FAMILIES: dict[str, tuple[type[CompressionModel], dict[str, Any]]] = {
     "csm": (csm.CSM, csm.VARIANTS),
     "cmamba": (cmamba.CMamba, cmamba.VARIANTS),
     "weconvene": (weconvene.WeConvene, weconvene.VARIANTS),
+    "mambaic": (mambaic.MambaIC, mambaic.VARIANTS),
 }
 
 

@@ -29,6 +29,7 @@ from hcfss_jax.entropy.steps import (
 )
 from hcfss_jax.layers.area import silent_layers
 from hcfss_jax.layers.checks import check_images, check_levels
+from hcfss_jax.layers.drop_path import images_dropped_by
 from hcfss_jax.layers.one_loop import equal_modules_in_loops
 
 
@@ -130,12 +131,13 @@ class CompressionModel(nn.Module):
     ) -> Output:
         """The pass of training.
 
-        keys: `[B]`, as `jax.random.split` makes them. An image's noise is a function of its key alone, and so depends
-        neither on the rest of the batch nor on how the batch is dealt out to devices.
-        given: see `analyse`.
-        quantisation: what bits are counted of, latents with "noise", or "rounded" as in files.
+        keys: `[B]`, as `jax.random.split` makes them. An image's noise, and the blocks that it goes past, are functions
+                of its key alone, and so depend neither on the rest of the batch nor on how the batch is dealt out to devices.
+                given: see `analyse`.
+                quantisation: what bits are counted of, latents with "noise", or "rounded" as in files.
         """
-        with equal_modules_in_loops() if self.loops else contextlib.nullcontext():
+        loops = equal_modules_in_loops() if self.loops else contextlib.nullcontext()
+        with loops, images_dropped_by(keys):
             latents = self.analyse(x, level, given)
             noise = keys if quantisation == "noise" else None
             decoded, bits = self._run_training_steps(level, noise, latents)

@@ -10,7 +10,7 @@ from hcfss_jax.layers.gdn import PEDESTAL
 
 _TAIL_MASS = 1e-9  # of CompressAI's quantiles
 _BUFFER = re.compile(
-    r"(^|\.)(pedestal|bound|target|_offset|_quantized_cdf|_cdf_length|scale_table|scale_bound"
+    r"(^|\.)(pedestal|bound|target|mask|_offset|_quantized_cdf|_cdf_length|scale_table|scale_bound"
     r"|dwt\.w_(ll|lh|hl|hh)|idwt\.filters)$"
 )
 

@@ -9,7 +9,7 @@ import numpy as np
 from hcfss_jax.errors import UnknownModel, WrongWeights
 from hcfss_jax.models import CompressionModel, create_model, model_names, restore_model
 from hcfss_jax.parameters import flatten, nest, parameter_shapes
-from hcfss_jax.pytorch import csm, tcm, weconvene
+from hcfss_jax.pytorch import csm, mambaic, tcm, weconvene
 from hcfss_jax.pytorch.buffers import buffers
 from hcfss_jax.pytorch.layouts import Layout, layout_of
 from hcfss_jax.pytorch.names import canonical
@@ -21,13 +21,15 @@ class Names(NamedTuple):
 
     modules: from a config, every module that owns parameters, by its name here, to its name there. whole: whether a
     config leaves out nothing that their model has. constants: from a config, buffers of the family's own. gaussians:
-    what codes y there.
+    what codes y there. second: from a parameter's name there to the other name that its tensor has in a state dict,
+    where it has one.
     """
 
     modules: Callable[[Any], dict[str, str]]
     whole: Callable[[Any], bool] = lambda config: True
     constants: Callable[[Any], dict[str, np.ndarray]] = lambda config: {}
     gaussians: tuple[str, ...] = ("gaussian_conditional",)
+    second: Callable[[str], str | None] = lambda name: None
 
 
 FAMILIES = {
@@ -38,6 +40,12 @@ FAMILIES = {
         lambda config: config.spare_convolutions,
         weconvene.constants,
         ("gaussian_conditional_real", "gaussian_conditional_imag"),
+    ),
+    "mambaic": Names(
+        mambaic.modules,
+        lambda config: config.idle_nets,
+        mambaic.constants,
+        second=mambaic.second_name,
     ),
 }
 """Models whose authors' code is public, and which are the same function here; without gains, that is."""
@@ -60,7 +68,7 @@ def from_state_dict(
       UnknownModel: there is no such model, or no PyTorch code of it.
       WrongWeights: tensors are missing, unexpected, of another shape, or not finite floats; the message lists them all.
     """
-    given = canonical(state)
+    given = _once(canonical(state), FAMILIES[_family(model)])
     complaints = {
         name: _differences(given, name, create_model(name, **overrides)) for name in sizes_of(model)
     }
@@ -92,7 +100,8 @@ def to_state_dict(package: WeightPackage) -> dict[str, np.ndarray]:
     check_parameters(package, model)
     ours, layouts = flatten(package.params), _layouts(package.name, model)
     state = {theirs: layout.there(ours[path]) for path, (theirs, layout) in layouts.items()}
-    return state | buffers(state, names.gaussians) | names.constants(model.config)
+    again = {other: x for name, x in state.items() if (other := names.second(name))}
+    return state | again | buffers(state, names.gaussians) | names.constants(model.config)
 
 
 def sizes_of(model: str) -> list[str]:
@@ -120,6 +129,16 @@ def _is_ported(name: str, model: CompressionModel) -> bool:
     c = model.config
     shape = (c.gains, c.medians, len(c.prior_filters), c.skip_kernels)
     return shape == (False, True, 4, (1, 3)) and FAMILIES[_family(name)].whole(c)
+
+
+def _once(given: StateDict, names: Names) -> StateDict:
+    """A state dict without the second names of tensors. Raises WrongWeights where two names of one disagree."""
+    pairs = {name: names.second(name) for name in given}
+    seconds = {second: name for name, second in pairs.items() if second and second in given}
+    for second, name in seconds.items():
+        if not np.array_equal(given[name], given[second]):
+            raise WrongWeights(f"{name} and {second} are one tensor there, and two here")
+    return {name: array for name, array in given.items() if name not in seconds}
 
 
 def _layouts(name: str, model: CompressionModel) -> dict[str, tuple[str, Layout]]:

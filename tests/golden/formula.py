@@ -13,12 +13,13 @@ RULES = json.loads((HERE / "weight_rules.json").read_text())
 Shapes = Mapping[str, Iterable[int]]
 
 
-def weights(shapes: Shapes, ruled: bool = False) -> dict[str, np.ndarray]:
-    """Parameters by name, float32. ruled: with the factors and shifts of whole models."""
+def weights(shapes: Shapes, model: str | None = None) -> dict[str, np.ndarray]:
+    """Parameters by name, float32. model: with the factors and shifts of that whole model."""
     made = {name: _draw(name, tuple(shape)) for name, shape in shapes.items()}
-    if ruled:
+    if model:
+        factors = RULES["multipliers"] + RULES["multipliers_of"].get(model, [])
         for name in made:
-            for pattern, factor in RULES["multipliers"]:
+            for pattern, factor in factors:
                 made[name] *= factor if re.search(pattern, name) else 1
             for pattern, shift in RULES["shifts"]:
                 made[name] += shift if re.search(pattern, name) else 0

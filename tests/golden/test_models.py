@@ -1,5 +1,6 @@
 """Whole models against the outputs of their authors' code, on a 256x256 image: `make test-golden`."""
 
+import collections
 import functools
 import json
 
@@ -9,10 +10,12 @@ import numpy as np
 import pytest
 
 from hcfss_jax.entropy import run_steps
+from hcfss_jax.entropy.plan import only_on
 from hcfss_jax.models import create_model
 from hcfss_jax.ops import inverse_haar
 from hcfss_jax.pytorch import from_state_dict, to_state_dict
 from hcfss_jax.pytorch.buffers import is_buffer
+from hcfss_jax.pytorch.convert import FAMILIES
 from tests.golden.formula import HERE, image, weights
 
 pytestmark = pytest.mark.golden
@@ -21,6 +24,7 @@ MODELS = {
     "tcm_n64": "tcm-n64",
     "tcm_n128": "tcm-n128",
     "weconvene": "weconvene-base",
+    "mambaic": "mambaic-base",
 }
 PARTS = ("", "_low", "_high")  # of y, as the data and the latents have it
 LEVEL = jnp.zeros(1)
@@ -46,13 +50,23 @@ def golden(data: str) -> dict[str, np.ndarray]:
 
 @functools.lru_cache(maxsize=1)
 def state(data: str) -> dict[str, np.ndarray]:
-    shapes = record(data)["state_dict"]
-    return weights({name: s for name, s in shapes.items() if not is_buffer(name)}, ruled=True)
+    shapes = {n: s for n, s in record(data)["state_dict"].items() if not is_buffer(n)}
+    names = {name: FAMILIES[MODELS[data].partition("-")[0]].second(name) for name in shapes}
+    made = weights({n: s for n, s in shapes.items() if n not in names.values()}, model=data)
+    return made | {second: made[name] for name, second in names.items() if second}
 
 
 @functools.lru_cache(maxsize=1)
 def package(data: str):
     return from_state_dict(state(data), MODELS[data].partition("-")[0], {})
+
+
+def together(steps, maps):
+    """A latent from maps of its steps; those of the two passes of a slice are added up."""
+    slices = collections.defaultdict(list)
+    for step, of_step in zip(steps, maps, strict=True):
+        slices[step.first].append(only_on(step.lattice, of_step))
+    return jnp.concatenate([sum(passes) for passes in slices.values()], axis=-1)
 
 
 def teacher_forced(model, x, **symbols):
@@ -62,7 +76,8 @@ def teacher_forced(model, x, **symbols):
     def quantise(step, prediction):
         given = prediction.distribution
         q = model.plan[step].part(symbols)
-        return given.value(q), (given.bits(q), given)
+        bits = only_on(model.plan[step].lattice, given.bits(q))
+        return only_on(model.plan[step].lattice, given.value(q)), (bits, given)
 
     decoded, records = run_steps(model, LEVEL, quantise)
     found = {
@@ -72,7 +87,8 @@ def teacher_forced(model, x, **symbols):
         "bits_z": records[0][0],
     }
     y = [latents[name] for name in latents if name != "z"]
-    for name, coded in (("y", y), ("y_hat", decoded[1:])):
+    y_hat = [left for left in decoded[1:] if isinstance(left, jax.Array)]  # not a first pass
+    for name, coded in (("y", y), ("y_hat", y_hat)):
         # What WeConvene codes are the subbands of what is recorded.
         whole = jnp.concatenate(coded, axis=-1)
         found[name] = inverse_haar(whole) if "y_low" in latents else whole
@@ -81,8 +97,9 @@ def teacher_forced(model, x, **symbols):
         if not numbers:
             continue
         bits, slices = zip(*(records[n] for n in numbers), strict=True)
-        mean = jnp.concatenate([given.mean for given in slices], axis=-1)
-        scale = jnp.exp(jnp.concatenate([given.log_scale for given in slices], axis=-1))
+        steps = [model.plan[n] for n in numbers]
+        mean = together(steps, [given.mean for given in slices])
+        scale = together(steps, [jnp.exp(given.log_scale) for given in slices])
         found |= {f"means{part}": mean, f"scales{part}": scale}
         found[f"y_sym{part}"] = jnp.round(latents[f"y{part}"] - mean)
         found[f"bits_y_per_slice{part}"] = bits

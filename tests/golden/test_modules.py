@@ -14,7 +14,7 @@ from hcfss_jax.layers.numerics import PYTORCH
 from hcfss_jax.models.csm import SwinHybrid, VSSHybrid
 from hcfss_jax.ops.scan_lines import lines_of
 from hcfss_jax.parameters import flatten, nest
-from hcfss_jax.pytorch import csm, tcm, weconvene
+from hcfss_jax.pytorch import csm, mambaic, tcm, weconvene
 from hcfss_jax.pytorch import layers as names
 from hcfss_jax.pytorch.layouts import layout_of
 from tests.golden.formula import HERE, module_input, weights
@@ -55,6 +55,10 @@ CASES = {
     "gdn": (layers.GDN(), names.ITSELF),
     "igdn": (layers.GDN(inverse=True), names.ITSELF),
     "subpel": (layers.SubPixelConv(3), names.SUB_PIXEL),
+    "conv5_s2": (layers.conv(8, 5, stride=2), names.ITSELF),
+    "deconv3_s2": (layers.TransposedConv(12), names.ITSELF),
+    "deconv5_s2": (layers.TransposedConv(3, 5), names.ITSELF),
+    "checkerboard_conv": (layers.CheckerboardConv(16), mambaic.CHECKERBOARD),
 }
 
 

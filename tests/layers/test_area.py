@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from hcfss_jax.layers.area import Beyond, beyond_of, only_within
+from hcfss_jax.layers.checkerboard_conv import CheckerboardConv
 from hcfss_jax.layers.depthwise_block import DepthwiseBlock
 from hcfss_jax.layers.fstam import FSTAM
 from hcfss_jax.layers.gated_attention import GatedAttention
 from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
+from hcfss_jax.layers.transposed_conv import TransposedConv
 from hcfss_jax.layers.vfss import VFSS
 from hcfss_jax.layers.weconv import WeConvDown, WeConvUp
 
@@ -31,8 +33,13 @@ _AREA, _SIZE = (12, 20), (24, 32)
         (GatedAttention(8, 6), 1),
         (WeConvDown(6), 1 / 2),
         (WeConvUp(6), 2),
+        (nn.Sequential([TransposedConv(6, 5)]), 2),
+        (CheckerboardConv(6), 1),
     ],
-    ids=["VFSS", "depthwise", "FSTAM", "RBS", "RBU", "gated", "WeConvDown", "WeConvUp"],
+    ids=[
+        *("VFSS", "depthwise", "FSTAM", "RBS", "RBU", "gated", "WeConvDown", "WeConvUp"),
+        *("transposed", "checkerboard"),
+    ],
 )
 def test_within_its_area_a_layer_computes_what_it_would_without_padding(layer, scale) -> None:
     rng = np.random.default_rng(0)

@@ -6,11 +6,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from hcfss_jax.errors import InvalidInput
 from hcfss_jax.layers import (
     GDN,
+    CheckerboardConv,
     DepthwiseConv,
     ResidualBlockUpsample,
     ResidualBlockWithStride,
+    TransposedConv,
+    conv,
     depth_to_space,
 )
 from hcfss_jax.layers.gain import RateGain
@@ -24,6 +28,31 @@ def test_depthwise_by_shifts_equals_the_grouped_convolution():
     variables = layer.init(KEY, X)
     grouped = nn.Conv(4, (3, 3), feature_group_count=4)
     np.testing.assert_allclose(layer.apply(variables, X), grouped.apply(variables, X), atol=2e-6)
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5, 7])
+def test_a_transposed_convolution_is_the_gradient_of_one_with_stride(kernel):
+    down, up = conv(4, kernel, stride=2), TransposedConv(3, kernel)
+    large = jax.random.normal(KEY, (2, 12, 16, 3))
+    variables = down.init(KEY, large)
+    bias = jnp.asarray([1.0, 2.0, 3.0])
+    found = up.apply({"params": {**variables["params"], "bias": bias}}, X)
+    (wanted,) = jax.vjp(lambda x: down.apply(variables, x), large)[1](X)
+    np.testing.assert_allclose(found - bias, wanted, atol=1e-5)
+
+
+def test_a_transposed_convolution_takes_no_even_kernel():
+    with pytest.raises(InvalidInput, match="odd kernel, not 4"):
+        TransposedConv(3, 4).init(KEY, X)
+
+
+def test_a_checkerboard_convolution_sees_the_other_colour_alone():
+    layer = CheckerboardConv(1)
+    variables = layer.init(KEY, X)
+    i, j = np.indices((6, 8))
+    seen = jax.jacobian(lambda x: layer.apply(variables, x)[0, 2, 3, 0])(X)[0]
+    near = (abs(i - 2) <= 2) & (abs(j - 3) <= 2)
+    np.testing.assert_array_equal(np.any(seen != 0, axis=-1), near & ((i + j) % 2 == 0))
 
 
 def test_depth_to_space_puts_the_channels_of_a_cell_side_by_side():

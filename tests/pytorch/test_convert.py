@@ -74,6 +74,21 @@ def test_a_parameter_under_an_old_name_and_a_new_one_is_refused():
         from_state_dict(state, "tcm-n64", {}, **SMALL["tcm-n64"])
 
 
+def test_a_tensor_with_two_names_there_has_one_value():
+    """Context nets of MambaIC are in its state dict twice; a file with one of them alone is as good."""
+    state = to_state_dict(package("mambaic-base"))
+    again = [name for name in state if name.startswith("context_vss.")]
+    assert len(again) == len([name for name in state if name.startswith("context_vss_")]) > 0
+    once = {name: array for name, array in state.items() if name not in again}
+    found = from_state_dict(once, "mambaic-base", {}, **SMALL["mambaic-base"])
+    assert found.fingerprint == package("mambaic-base").fingerprint
+    state[again[0]] = state[again[0]] + 1
+    with pytest.raises(
+        WrongWeights, match=r"context_vss_1\.0\..* and context_vss\.0\.0\..* are one"
+    ):
+        from_state_dict(state, "mambaic-base", {}, **SMALL["mambaic-base"])
+
+
 def test_layers_that_their_code_has_not_are_not_exported():
     model = create_model("tcm-n64", **SMALL["tcm-n64"], skip_kernels=(2, 1))
     params = {path: np.zeros(shape, np.float32) for path, shape in parameter_shapes(model).items()}

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from configs import cmamba, csm, hcfssnet, tcm, weconvene
+from configs import cmamba, csm, hcfssnet, mambaic, tcm, weconvene
 from configs.hcfssnet import get_config
 from hcfss_jax.models import create_model
 
@@ -23,7 +23,7 @@ def test_more_levels_go_on_where_the_papers_stop_and_are_validated_too() -> None
     assert ratios == pytest.approx([(0.05 / 0.0018) ** (1 / 7)] * 11, rel=1e-3)
 
 
-@pytest.mark.parametrize("family", [hcfssnet, tcm, csm, cmamba, weconvene])
+@pytest.mark.parametrize("family", [hcfssnet, tcm, csm, cmamba, weconvene, mambaic])
 def test_every_variant_is_a_model_with_a_level_for_each_lambda(family) -> None:
     for variant in family.SIZES:
         for options in ("", ",lambda=0.013"):

@@ -8,60 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from hcfss_jax.models import create_model
+from hcfss_jax.models.registry import FAMILIES
 from hcfss_jax.weights import WeightPackage, make_package
 
 NAME = "hcfssnet-small"
-_COMMON = {
-    "widths": (8, 8, 8),
-    "blocks": (0, 0, 1),
-    "hyper_width": 8,
-    "hyper_channels": 4,
-    "slices": (4, 4),
-    "parameter_hidden": (8, 8),
-}
-_ATTENTION = {"head_dims": (4, 4, 4), "attention_dim": 8, "attention_head_dim": 4}
 SMALL = {
-    NAME: {
-        **_COMMON,
-        "hyper_blocks": 0,
-        "afmm_groups": 2,
-        "afmm_hidden": 8,
-        "attention_dim": 8,
-        "head_dim": 8,
-    },
-    "hcfssnet-tiny": {
-        "bands": (4, 16),
-        "slices": (48, 720),
-        "stage_widths": (8, 8),
-        "encoder_blocks": (1, 1),
-        "decoder_blocks": (1, 1),
-        "hyper_width": 8,
-        "hyper_channels": 4,
-        "parameter_hidden": (8, 8),
-        "afmm_hidden": 8,
-        "attention_dim": 16,
-    },
-    "tcm-tiny": {**_COMMON, **_ATTENTION, "hyper_blocks": 1, "hyper_head_dim": 4},
-    "csm-tiny": {**_COMMON, **_ATTENTION, "blocks": (1, 0, 1), "hyper_head_dim": 4},
-    "weconvene-tiny": {
-        **_COMMON,
-        "hyper_blocks": 1,
-        "decoder_widths": (8, 8, 8),
-        "decoder_blocks": (1, 0, 1),
-        "slices": (2, 4),
-        "high_slices": (8, 10),
-        "attention_dim": 8,
-    },
-    "mambaic-tiny": {
-        **_COMMON,
-        "hyper_blocks": 0,
-        "hyper_features": 8,
-        "attention_dim": 8,
-        "attention_head_dim": 4,
-    },
-    "cmamba-tiny": {**_COMMON, "reduction": 1, "hyper_features": 8, "cae_dim": 8},
+    f"{name}-{size}": fields
+    for name, family in FAMILIES.items()
+    for size, fields in family.small.items()
+    if family.variants[size].gains
 }
-"""A model of each family, and the fields that make it small."""
+"""A model of each family that learns all rates, and the fields that make it small."""
 FIELDS = SMALL[NAME]
 
 
@@ -78,7 +35,8 @@ def small_params(seed: int = 0, name: str = NAME):
     x, level = jnp.zeros((1, 64, 64, 3)), jnp.zeros(1)
     shapes = jax.eval_shape(small_model(name).init, key, x, level, key[None])["params"]
     rng = np.random.default_rng(seed)
-    itself = name in ("tcm-tiny", "csm-tiny", "weconvene-tiny", "mambaic-tiny")
+    variants = FAMILIES[name.partition("-")[0]].variants.values()
+    itself = not all(config.gains for config in variants)  # as in PyTorch's codecs
     wide = 7 if itself else 2  # the scale, or its logarithm
 
     def draw(path, leaf):

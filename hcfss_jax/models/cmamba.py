@@ -18,7 +18,8 @@ from hcfss_jax.entropy.cae import CAE
 from hcfss_jax.layers.ca_ssm import CASSM, Fusion
 from hcfss_jax.layers.numerics import PYTORCH
 from hcfss_jax.layers.remat import remat_if
-from hcfss_jax.models.config import TINY, ModelConfig
+from hcfss_jax.models.config import SMALLEST, TINY, ModelConfig
+from hcfss_jax.models.family import Family
 from hcfss_jax.models.hyperprior import HyperpriorModel
 from hcfss_jax.models.transforms import Analysis, HyperAnalysis, HyperUpsampling, Synthesis
 
@@ -94,3 +95,11 @@ def _ca_ssm(
     return remat_if(remat, CASSM)(
         c.state_size, c.expand, c.fusion, c.reduction, c.skip, dtype, name=name
     )
+
+
+FAMILY = Family(
+    CMamba,
+    VARIANTS,
+    "Wu et al. 2025, arXiv 2502.04988",
+    small={"tiny": {**SMALLEST, "reduction": 1, "hyper_features": 8, "cae_dim": 8}},
+)

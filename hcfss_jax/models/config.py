@@ -54,3 +54,22 @@ PORTED: dict[str, Any] = {
     "levels": 1,
 }
 """What weights of codecs written with CompressAI take: its prior, and one model a rate."""
+
+SMALLEST: dict[str, Any] = {
+    "widths": (8, 8, 8),
+    "blocks": (0, 0, 1),
+    "hyper_width": 8,
+    "hyper_channels": 4,
+    "slices": (4, 4),
+    "parameter_hidden": (8, 8),
+}
+"""Sizes that compile in seconds."""
+
+SMALLEST_PORTED: dict[str, Any] = {
+    **SMALLEST,
+    "blocks": (1, 1, 2),
+    "hyper_blocks": 1,
+    "slices": (4, 6),
+    "parameter_hidden": (5, 3),
+}
+"""The same with every kind of layer that weights of other codecs have, all of different shapes."""

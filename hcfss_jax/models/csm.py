@@ -21,8 +21,9 @@ from hcfss_jax.layers.numerics import PYTORCH
 from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.vss import VSS
 from hcfss_jax.layers.window_attention import SwinBlock
-from hcfss_jax.models.config import PORTED, TINY
-from hcfss_jax.models.tcm import TCM, TCMConfig
+from hcfss_jax.models.config import PORTED, SMALLEST, SMALLEST_PORTED, TINY
+from hcfss_jax.models.family import Family
+from hcfss_jax.models.tcm import SMALLEST_ATTENTION, TCM, TCMConfig
 from hcfss_jax.models.transforms import Block
 
 
@@ -100,3 +101,14 @@ class VSSHybrid(HybridBlock):
         """See `HybridBlock.mix`."""
         x = ACP(self.dtype, name="acp")(x)
         return x, split(x)
+
+
+FAMILY = Family(
+    CSM,
+    VARIANTS,
+    "An Adaptive Hybrid CNN-SSM Model, The Visual Computer 2025",
+    small={
+        "tiny": {**SMALLEST, **SMALLEST_ATTENTION, "blocks": (1, 0, 1)},
+        "base": {**SMALLEST_PORTED, **SMALLEST_ATTENTION, "mlp_ratio": 2},
+    },
+)

@@ -31,7 +31,8 @@ from hcfss_jax.models.bypass import (
     BypassHyperSynthesis,
     BypassSynthesis,
 )
-from hcfss_jax.models.config import ModelConfig
+from hcfss_jax.models.config import SMALLEST, ModelConfig
+from hcfss_jax.models.family import Family
 from hcfss_jax.models.hyperprior import HyperpriorModel
 from hcfss_jax.models.transforms import (
     Analysis,
@@ -211,3 +212,32 @@ class SharedHyperSynthesis(nn.Module):
         out = conv(2 * sum(c.slices), 1, name="out")
         mean, scale = jnp.split(out(nn.gelu(trunk(z))), 2, axis=-1)
         return mean, scale
+
+
+FAMILY = Family(
+    HCFSSNet,
+    VARIANTS,
+    "Pan et al. 2025, arXiv 2511.20151",
+    small={
+        "small": {
+            **SMALLEST,
+            "hyper_blocks": 0,
+            "afmm_groups": 2,
+            "afmm_hidden": 8,
+            "attention_dim": 8,
+            "head_dim": 8,
+        },
+        "tiny": {
+            "bands": (4, 16),
+            "slices": (48, 720),
+            "stage_widths": (8, 8),
+            "encoder_blocks": (1, 1),
+            "decoder_blocks": (1, 1),
+            "hyper_width": 8,
+            "hyper_channels": 4,
+            "parameter_hidden": (8, 8),
+            "afmm_hidden": 8,
+            "attention_dim": 16,
+        },
+    },
+)

@@ -29,7 +29,8 @@ from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.swatten import SWAtten
 from hcfss_jax.layers.transposed_conv import TransposedConv
 from hcfss_jax.layers.vss import VSS
-from hcfss_jax.models.config import PORTED, TINY, ModelConfig
+from hcfss_jax.models.config import PORTED, SMALLEST, SMALLEST_PORTED, TINY, ModelConfig
+from hcfss_jax.models.family import Family
 from hcfss_jax.models.hyperprior import Y_STRIDE, HyperpriorModel
 
 Rates = tuple[float, ...]
@@ -180,3 +181,28 @@ def _dealt(rates: Rates, counts: Sequence[int]) -> tuple[Rates, ...]:
     """Rates in groups of so many, in order."""
     rest = iter(rates)
     return tuple(tuple(itertools.islice(rest, count)) for count in counts)
+
+
+FAMILY = Family(
+    MambaIC,
+    VARIANTS,
+    "Zeng et al., CVPR 2025, arXiv 2503.12461",
+    small={
+        "tiny": {
+            **SMALLEST,
+            "hyper_blocks": 0,
+            "hyper_features": 8,
+            "attention_dim": 8,
+            "attention_head_dim": 4,
+        },
+        "base": {
+            **SMALLEST_PORTED,
+            "blocks": (1, 0, 1),
+            "hyper_features": 6,
+            "attention_dim": 8,
+            "attention_head_dim": 4,
+            "mlp_ratio": 2,
+            "context_blocks": 1,
+        },
+    },
+)

@@ -7,23 +7,25 @@ from typing import Any
 from hcfss_jax.errors import UnknownModel
 from hcfss_jax.models import cmamba, csm, hcfssnet, mambaic, tcm, weconvene
 from hcfss_jax.models.config import ModelConfig
+from hcfss_jax.models.family import Family
 from hcfss_jax.models.skeleton import CompressionModel
 
 DTYPES = ("float32", "bfloat16")
 
-_FAMILIES: dict[str, tuple[type[CompressionModel], dict[str, Any]]] = {
-    "hcfssnet": (hcfssnet.HCFSSNet, hcfssnet.VARIANTS),
-    "tcm": (tcm.TCM, tcm.VARIANTS),
-    "csm": (csm.CSM, csm.VARIANTS),
-    "cmamba": (cmamba.CMamba, cmamba.VARIANTS),
-    "weconvene": (weconvene.WeConvene, weconvene.VARIANTS),
-    "mambaic": (mambaic.MambaIC, mambaic.VARIANTS),
+FAMILIES: dict[str, Family] = {
+    "hcfssnet": hcfssnet.FAMILY,
+    "tcm": tcm.FAMILY,
+    "csm": csm.FAMILY,
+    "cmamba": cmamba.FAMILY,
+    "weconvene": weconvene.FAMILY,
+    "mambaic": mambaic.FAMILY,
 }
+"""The one list of them: whatever asks for all families asks here."""
 
 
 def model_names() -> list[str]:
     """Every name that `create_model` knows."""
-    return [f"{family}-{variant}" for family, (_, all_) in _FAMILIES.items() for variant in all_]
+    return [f"{family}-{variant}" for family, of in FAMILIES.items() for variant in of.variants]
 
 
 def create_model(
@@ -46,10 +48,10 @@ def create_model(
       ValueError: no such field, or no such dtype.
     """
     family, _, variant = name.partition("-")
-    if family not in _FAMILIES or variant not in _FAMILIES[family][1]:
+    if family not in FAMILIES or variant not in FAMILIES[family].variants:
         raise UnknownModel(f"no model is called {name!r}; choose one of {', '.join(model_names())}")
-    model, variants = _FAMILIES[family]
-    return model(_changed(variants[variant], name, overrides), _known(dtype), remat, loops)
+    of = FAMILIES[family]
+    return of.model(_changed(of.variants[variant], name, overrides), _known(dtype), remat, loops)
 
 
 def restore_model(name: str, config: Mapping[str, Any]) -> CompressionModel:
@@ -62,11 +64,11 @@ def restore_model(name: str, config: Mapping[str, Any]) -> CompressionModel:
       ValueError: no such field.
     """
     family = name.partition("-")[0]
-    if family not in _FAMILIES:
-        raise UnknownModel(f"no family is called {family!r}; there are {', '.join(_FAMILIES)}")
-    model, variants = _FAMILIES[family]
-    defaults = type(next(iter(variants.values())))()
-    return model(_changed(defaults, name, config))
+    if family not in FAMILIES:
+        raise UnknownModel(f"no family is called {family!r}; there are {', '.join(FAMILIES)}")
+    of = FAMILIES[family]
+    defaults = type(next(iter(of.variants.values())))()
+    return of.model(_changed(defaults, name, config))
 
 
 def _changed(config: ModelConfig, name: str, values: Mapping[str, Any]) -> ModelConfig:

@@ -132,9 +132,9 @@ class CompressionModel(nn.Module):
         """The pass of training.
 
         keys: `[B]`, as `jax.random.split` makes them. An image's noise, and the blocks that it goes past, are functions
-                of its key alone, and so depend neither on the rest of the batch nor on how the batch is dealt out to devices.
-                given: see `analyse`.
-                quantisation: what bits are counted of, latents with "noise", or "rounded" as in files.
+        of its key alone, and so depend neither on the rest of the batch nor on how the batch is dealt out to devices.
+        given: see `analyse`.
+        quantisation: what bits are counted of, latents with "noise", or "rounded" as in files.
         """
         loops = equal_modules_in_loops() if self.loops else contextlib.nullcontext()
         with loops, images_dropped_by(keys):

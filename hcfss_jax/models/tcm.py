@@ -9,6 +9,7 @@ imported; what the paper says otherwise is not followed.
 
 import dataclasses
 import functools
+from typing import Any
 
 import flax.linen as nn
 
@@ -18,7 +19,8 @@ from hcfss_jax.layers.numerics import PYTORCH
 from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.swatten import SWAtten
 from hcfss_jax.layers.window_attention import SwinBlock
-from hcfss_jax.models.config import PORTED, TINY, ModelConfig
+from hcfss_jax.models.config import PORTED, SMALLEST, SMALLEST_PORTED, TINY, ModelConfig
+from hcfss_jax.models.family import Family
 from hcfss_jax.models.hyperprior import HyperpriorModel
 from hcfss_jax.models.transforms import Analysis, Block, HyperAnalysis, HyperSynthesis, Synthesis
 
@@ -39,6 +41,13 @@ class TCMConfig(ModelConfig):
     attention_head_dim: int = 16
 
 
+SMALLEST_ATTENTION: dict[str, Any] = {
+    "head_dims": (4, 4, 4),
+    "hyper_head_dim": 4,
+    "attention_dim": 8,
+    "attention_head_dim": 4,
+}
+"""Fields that make its attention compile in seconds."""
 VARIANTS = {
     "tiny": TCMConfig(**TINY, mlp_ratio=2, attention_dim=16, attention_head_dim=8),
     "n64": TCMConfig(widths=(128, 128, 128), hyper_width=128, **PORTED),
@@ -97,3 +106,14 @@ def _conv_trans(
     shifted = index % 2 == 1
     swin = SwinBlock(head_dims[stage], window, shifted, mlp_ratio, dtype, PYTORCH, parent=None)
     return remat_if(remat, HybridBlock)(swin, dtype, local_skip=True, name=name)
+
+
+FAMILY = Family(
+    TCM,
+    VARIANTS,
+    "Liu et al., CVPR 2023, arXiv 2303.14978",
+    small={
+        "tiny": {**SMALLEST, **SMALLEST_ATTENTION, "hyper_blocks": 1},
+        "n64": {**SMALLEST_PORTED, **SMALLEST_ATTENTION, "mlp_ratio": 2},
+    },
+)

@@ -37,7 +37,8 @@ from hcfss_jax.layers.residual import (
 )
 from hcfss_jax.layers.wavelet_start import forward_start, inverse_start, packet
 from hcfss_jax.layers.weconv import SpareConv, WeConvDown, WeConvUp
-from hcfss_jax.models.config import PORTED, TINY, ModelConfig
+from hcfss_jax.models.config import PORTED, SMALLEST, SMALLEST_PORTED, TINY, ModelConfig
+from hcfss_jax.models.family import Family
 from hcfss_jax.models.hyperprior import Y_STRIDE, Z_STRIDE, HyperpriorModel
 from hcfss_jax.models.transforms import Block, HyperAnalysis, HyperSynthesis, blocks_of_stage
 from hcfss_jax.ops import haar, inverse_haar
@@ -311,3 +312,28 @@ def _of_sizes(stage: np.ndarray, fine: int, coarse: int) -> np.ndarray:
     fine, coarse = min(fine, stage.shape[2]), min(coarse, stage.shape[3])
     found[:, :, :fine, :coarse] = stage[:, :, :fine, :coarse]
     return found
+
+
+FAMILY = Family(
+    WeConvene,
+    VARIANTS,
+    "Fu et al., ECCV 2024, arXiv 2407.09983",
+    small={
+        "tiny": {
+            **SMALLEST,
+            "hyper_blocks": 1,
+            "decoder_widths": (8, 8, 8),
+            "decoder_blocks": (1, 0, 1),
+            "slices": (2, 4),
+            "high_slices": (8, 10),
+            "attention_dim": 8,
+        },
+        "base": {
+            **SMALLEST_PORTED,
+            "attention_dim": 8,
+            "decoder_widths": (8, 8, 8),
+            "decoder_blocks": (1, 0, 1),
+            "high_slices": (14, 16),
+        },
+    },
+)

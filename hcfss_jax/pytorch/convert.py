@@ -1,54 +1,33 @@
 """Parameters of a model here to a PyTorch state dict, and back."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+import importlib.util
+from collections.abc import Mapping
+from typing import Any
 
 import ml_dtypes
 import numpy as np
 
 from hcfss_jax.errors import UnknownModel, WrongWeights
-from hcfss_jax.models import CompressionModel, create_model, model_names, restore_model
+from hcfss_jax.models import (
+    CompressionModel,
+    create_model,
+    model_names,
+    registry,
+    restore_model,
+)
 from hcfss_jax.parameters import flatten, nest, parameter_shapes
-from hcfss_jax.pytorch import csm, mambaic, tcm, weconvene
 from hcfss_jax.pytorch.buffers import buffers
 from hcfss_jax.pytorch.layouts import Layout, layout_of
-from hcfss_jax.pytorch.names import canonical
+from hcfss_jax.pytorch.names import Names, canonical
 from hcfss_jax.weights import WeightPackage, check_parameters, make_package
 
-
-class Names(NamedTuple):
-    """What a family's authors call things.
-
-    modules: from a config, every module that owns parameters, by its name here, to its name there. whole: whether a
-    config leaves out nothing that their model has. constants: from a config, buffers of the family's own. gaussians:
-    what codes y there. second: from a parameter's name there to the other name that its tensor has in a state dict,
-    where it has one.
-    """
-
-    modules: Callable[[Any], dict[str, str]]
-    whole: Callable[[Any], bool] = lambda config: True
-    constants: Callable[[Any], dict[str, np.ndarray]] = lambda config: {}
-    gaussians: tuple[str, ...] = ("gaussian_conditional",)
-    second: Callable[[str], str | None] = lambda name: None
-
-
-FAMILIES = {
-    "tcm": Names(tcm.modules),
-    "csm": Names(csm.modules),
-    "weconvene": Names(
-        weconvene.modules,
-        lambda config: config.spare_convolutions,
-        weconvene.constants,
-        ("gaussian_conditional_real", "gaussian_conditional_imag"),
-    ),
-    "mambaic": Names(
-        mambaic.modules,
-        lambda config: config.idle_nets,
-        mambaic.constants,
-        second=mambaic.second_name,
-    ),
+FAMILIES: dict[str, Names] = {
+    family: importlib.import_module(f"hcfss_jax.pytorch.{family}").NAMES
+    for family in registry.FAMILIES
+    if importlib.util.find_spec(f"hcfss_jax.pytorch.{family}")
 }
-"""Models whose authors' code is public, and which are the same function here; without gains, that is."""
+"""Models whose authors' code is public, and which are the same function here; without gains, that is. Each has a file
+of its name beside this one."""
 
 StateDict = Mapping[str, np.ndarray]
 

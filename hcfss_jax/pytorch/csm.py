@@ -3,7 +3,7 @@
 from hcfss_jax.models.csm import CSMConfig
 from hcfss_jax.pytorch import tcm
 from hcfss_jax.pytorch.layers import VSS
-from hcfss_jax.pytorch.names import within
+from hcfss_jax.pytorch.names import Names, within
 
 ACP = {
     "conv1": "net.0",
@@ -21,3 +21,6 @@ HYBRID = {
 def modules(config: CSMConfig) -> dict[str, str]:
     """Every module that owns parameters, by its name here, to its name there."""
     return tcm.modules(config, HYBRID)
+
+
+NAMES = Names(modules)

@@ -9,7 +9,7 @@ import numpy as np
 from hcfss_jax.layers.checkerboard_conv import CheckerboardConv, seen_by_kernel
 from hcfss_jax.models.mambaic import MambaICConfig
 from hcfss_jax.pytorch.layers import ATTENTION, ITSELF, NET, VSS
-from hcfss_jax.pytorch.names import Place, flat, numbered
+from hcfss_jax.pytorch.names import Names, Place, flat, numbered
 
 CHECKERBOARD = {"conv": ""}
 
@@ -59,3 +59,6 @@ def _chain(blocks: Sequence[int]) -> list[Place]:
         layers += [(f"stage{i}_block{j + 1}", VSS) for j in range(count)]
         layers.append((f"conv{i + 1}", ITSELF))
     return layers
+
+
+NAMES = Names(modules, lambda config: config.idle_nets, constants, second=second_name)

@@ -6,12 +6,30 @@ that several families share.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hcfss_jax.errors import WrongWeights
 from hcfss_jax.pytorch.buffers import is_buffer
+
+
+class Names(NamedTuple):
+    """What a family's authors call things.
+
+    modules: from a config, every module that owns parameters, by its name here, to its name there. whole: whether a
+    config leaves out nothing that their model has. constants: from a config, buffers of the family's own. gaussians:
+    what codes y there. second: from a parameter's name there to the other name that its tensor has in a state dict,
+    where it has one.
+    """
+
+    modules: Callable[[Any], dict[str, str]]
+    whole: Callable[[Any], bool] = lambda config: True
+    constants: Callable[[Any], dict[str, np.ndarray]] = lambda config: {}
+    gaussians: tuple[str, ...] = ("gaussian_conditional",)
+    second: Callable[[str], str | None] = lambda name: None
+
 
 Table = Mapping[str, str]
 """Module in a layer here to module in the layer there; parts joined by dots."""

@@ -4,7 +4,7 @@ import itertools
 
 from hcfss_jax.models.tcm import TCMConfig
 from hcfss_jax.pytorch.layers import ATTENTION, DOWN, ITSELF, NET, RESIDUAL, SUB_PIXEL, SWIN, UP
-from hcfss_jax.pytorch.names import Place, Table, flat, numbered, within
+from hcfss_jax.pytorch.names import Names, Place, Table, flat, numbered, within
 
 HYBRID = {
     "split": "conv1_1",
@@ -42,3 +42,6 @@ def modules(config: TCMConfig, hybrid: Table = HYBRID) -> dict[str, str]:
 
 def _blocks(name: str, count: int, hybrid: Table) -> list[Place]:
     return [(f"{name}{j + 1}", hybrid) for j in range(count)]
+
+
+NAMES = Names(modules)

@@ -7,7 +7,7 @@ import numpy as np
 from hcfss_jax.models.weconvene import WeConveneConfig
 from hcfss_jax.pytorch import layers
 from hcfss_jax.pytorch.layers import GATED, ITSELF, NET, RESIDUAL, SUB_PIXEL
-from hcfss_jax.pytorch.names import Place, Table, flat, join, numbered, within
+from hcfss_jax.pytorch.names import Names, Place, Table, flat, join, numbered, within
 
 _PASSES = ((1, 1), (1, -1))
 _HIGH_AND_LOW = {"low_conv": "low_freq_conv", "high_conv": "high_freq_conv"}
@@ -83,3 +83,11 @@ def _those_with(places: dict[str, Place], table: Table) -> list[str]:
 
 def _blocks(name: str, count: int) -> list[Place]:
     return [(f"{name}{j + 1}", RESIDUAL) for j in range(count)]
+
+
+NAMES = Names(
+    modules,
+    lambda config: config.spare_convolutions,
+    constants,
+    ("gaussian_conditional_real", "gaussian_conditional_imag"),
+)

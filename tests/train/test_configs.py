@@ -1,12 +1,14 @@
 """The experiments: what a variant says, and that each of them trains."""
 
+import importlib
 import itertools
 
 import pytest
 
-from configs import cmamba, csm, hcfssnet, mambaic, tcm, weconvene
+from configs import csm
 from configs.hcfssnet import get_config
 from hcfss_jax.models import create_model
+from hcfss_jax.models.registry import FAMILIES
 
 
 @pytest.mark.parametrize("variant", ["tiny", "small", "base"])
@@ -23,11 +25,13 @@ def test_more_levels_go_on_where_the_papers_stop_and_are_validated_too() -> None
     assert ratios == pytest.approx([(0.05 / 0.0018) ** (1 / 7)] * 11, rel=1e-3)
 
 
-@pytest.mark.parametrize("family", [hcfssnet, tcm, csm, cmamba, weconvene, mambaic])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_every_variant_is_a_model_with_a_level_for_each_lambda(family) -> None:
-    for variant in family.SIZES:
+    experiments = importlib.import_module(f"configs.{family}")
+    assert set(experiments.SIZES) == set(FAMILIES[family].variants)
+    for variant in experiments.SIZES:
         for options in ("", ",lambda=0.013"):
-            config = family.get_config(variant + options)
+            config = experiments.get_config(variant + options)
             model = create_model(config.model.name, **config.model.overrides)
             assert model.config.levels == len(config.lambdas)
 

@@ -15,11 +15,11 @@ from tqdm import tqdm
 from eval.measure import estimated
 from eval.sweep import Pictures, Setting, Sweep, read_picture
 from hcfss_jax.codec import Codec
+from hcfss_jax.codec.compiled_model import arrays_of
+from hcfss_jax.codec.picture_stream import padded
+from hcfss_jax.codec.tiles import LARGEST_TILE
 from hcfss_jax.errors import HcfError
 from hcfss_jax.models.estimate import Estimate, estimate
-from hcfss_jax.models.passes import arrays_of
-from hcfss_jax.picture_stream import padded
-from hcfss_jax.tiles import LARGEST_TILE
 from hcfss_jax.weights import check_parameters
 
 

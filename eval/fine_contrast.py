@@ -15,8 +15,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from hcfss_jax.codec import Codec, load
 from hcfss_jax.errors import HcfError
-from hcfss_jax.images import read_image
 from hcfss_jax.metrics import psnr
+from hcfss_jax.pictures.images import read_image
 from hcfss_jax.weights import DEFAULT_WEIGHTS
 
 SIDE = 256

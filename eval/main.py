@@ -27,9 +27,9 @@ from eval.report import make_report, print_report, write_page, write_report
 from eval.sweep import Setting, find_images, sweep
 from hcfss_jax.codec import Codec, load
 from hcfss_jax.errors import HcfError, InvalidQuality
-from hcfss_jax.jax_settings import prepare_jax
 from hcfss_jax.models.contracts import factory_by_name
-from hcfss_jax.picture_files import counted, printable
+from hcfss_jax.pictures.picture_files import counted, printable
+from hcfss_jax.runtime.jax_settings import prepare_jax
 from hcfss_jax.weights import DEFAULT_WEIGHTS
 
 INTERRUPTED = 130  # as shells say it

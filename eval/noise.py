@@ -27,9 +27,9 @@ from tqdm import tqdm
 from eval.sweep import find_images
 from hcfss_jax.entropy.margins import noise_record
 from hcfss_jax.errors import HcfError
-from hcfss_jax.float_settings import FLOAT_SETTINGS
+from hcfss_jax.runtime.float_settings import FLOAT_SETTINGS
+from hcfss_jax.runtime.whole_file import write_whole
 from hcfss_jax.weights import DEFAULT_WEIGHTS, WeightPackage, load_package, save_package
-from hcfss_jax.whole_file import write_whole
 
 Results = dict[str, dict[str, list[dict[str, Any]]]]  # by reader, by writer
 

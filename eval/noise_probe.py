@@ -17,12 +17,12 @@ import numpy as np
 
 from hcfss_jax import coding
 from hcfss_jax.codec import Codec, load
+from hcfss_jax.codec.compiled_model import PicturePasses
+from hcfss_jax.codec.picture_stream import Written, read_picture, write_picture
 from hcfss_jax.entropy.margins import margins
 from hcfss_jax.errors import DecodeMismatch
-from hcfss_jax.images import read_image
-from hcfss_jax.jax_settings import prepare_jax
-from hcfss_jax.models.passes import PicturePasses
-from hcfss_jax.picture_stream import Written, read_picture, write_picture
+from hcfss_jax.pictures.images import read_image
+from hcfss_jax.runtime.jax_settings import prepare_jax
 from hcfss_jax.weights import DEFAULT_WEIGHTS
 
 EDGES = 2.0 ** np.arange(-24, 1)

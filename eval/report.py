@@ -19,7 +19,7 @@ from eval.summary import MEANINGS, METRICS, bd_rates, curves, table, told
 from eval.sweep import Sweep
 from hcfss_jax.codec import Codec
 from hcfss_jax.errors import HcfError
-from hcfss_jax.whole_file import write_whole
+from hcfss_jax.runtime.whole_file import write_whole
 
 FORMAT = 1
 

@@ -15,8 +15,8 @@ from tqdm import tqdm
 from eval.measure import Point, measure, measure_anchors
 from hcfss_jax.codec import Codec
 from hcfss_jax.errors import HcfError
-from hcfss_jax.images import Planes, read_image, to_pil
-from hcfss_jax.picture_files import counted, printable, search
+from hcfss_jax.pictures.images import Planes, read_image, to_pil
+from hcfss_jax.pictures.picture_files import counted, printable, search
 
 Setting = tuple[Codec, float]
 
@@ -50,7 +50,7 @@ class Sweep:
 
 
 class Pictures(NamedTuple):
-    """The picture files of a folder, by name, and what else is there: see `hcfss_jax.picture_files.search`."""
+    """The picture files of a folder, by name, and what else is there: see `hcfss_jax.pictures.picture_files.search`."""
 
     files: dict[str, Path]
     passed_over: Mapping[str, int]

@@ -20,7 +20,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image, ImageFile
 
-from hcfss_jax import carried, coding
+from hcfss_jax import coding
+from hcfss_jax.codec import carried
 from hcfss_jax.errors import HcfError, WrongWeights
 
 if TYPE_CHECKING:

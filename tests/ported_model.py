@@ -6,8 +6,8 @@ import numpy as np
 
 from hcfss_jax.models import create_model
 from hcfss_jax.models.registry import FAMILIES
-from hcfss_jax.parameters import nest, parameter_shapes
 from hcfss_jax.weights import make_package
+from hcfss_jax.weights.parameters import nest, parameter_shapes
 
 SMALL = {
     f"{name}-{size}": fields

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import hcfss_jax
-from hcfss_jax.images import read_image
 from hcfss_jax.metrics import (
     MS_SSIM_SMALLEST_SIDE,
     ms_ssim,
@@ -18,6 +17,7 @@ from hcfss_jax.metrics import (
     psnr,
     ssim,
 )
+from hcfss_jax.pictures.images import read_image
 
 SHIPPED = Path(hcfss_jax.__file__).parent / "shipped"
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from train.errors import TrainingError
 from train.interrupt import exit_code_of_ctrl_c
-from train.recipe import CropRecipe
 from train.sources import Source, Subset, open_source, spread
 from train.stream import Stream
+from train.training_crop import CropRecipe
 
 _CACHED_IMAGES = 1024  # so many are decoded before the cached state is measured
 _PREFETCH = 8

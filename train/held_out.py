@@ -15,8 +15,8 @@ from train.experiment import parameters
 from train.objective import rate_distortion_of
 from train.packing import Packing, Vectors
 from train.photos import decode
-from train.recipe import centre_crop
 from train.sources import Source
+from train.training_crop import centre_crop
 from train.validate import Figures, make_validation
 
 _SEED = 5  # of the drawn images; what a run trains on comes from another kind of generator

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from hcfss_jax.jax_settings import prepare_jax
+from hcfss_jax.runtime.jax_settings import prepare_jax
 from train.distributed import join
 from train.errors import TrainingError
 from train.flags import CONFIG, parse_flags

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from hcfss_jax.picture_files import counted, printable
-from hcfss_jax.whole_file import partial_beside
+from hcfss_jax.pictures.picture_files import counted, printable
+from hcfss_jax.runtime.whole_file import partial_beside
 from train.errors import NoImages, TrainingError
 from train.interrupt import exit_code_of_ctrl_c
 from train.photos import decode

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from hcfss_jax.images import read_image
+from hcfss_jax.pictures.images import read_image
 from train.errors import NoImages
 from train.sources import Source
 

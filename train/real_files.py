@@ -11,8 +11,8 @@ from PIL import Image
 
 from hcfss_jax.codec import Codec
 from hcfss_jax.models.contracts import ModelFactory
+from hcfss_jax.runtime.whole_file import write_whole
 from hcfss_jax.weights import make_package
-from hcfss_jax.whole_file import write_whole
 
 
 @dataclasses.dataclass(frozen=True)

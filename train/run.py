@@ -7,7 +7,7 @@ import jax
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from hcfss_jax.picture_files import counted
+from hcfss_jax.pictures.picture_files import counted
 from train.checkpoints import Checkpoints
 from train.checks import check_config, few_images, images_held_out
 from train.crop_check import check_crop
@@ -22,11 +22,11 @@ from train.optimiser import make_optimiser
 from train.packing import Packing
 from train.profile import Profile
 from train.provenance import record_start
-from train.recipe import build_recipe
 from train.report import Report, Silence
 from train.sources import Source, build_source, split
 from train.state import TrainState, state_like
 from train.stream import Stream
+from train.training_crop import build_recipe
 from train.utilisation import flops_per_image, peak_flops
 from train.workdir import changes, check_workdir, claim_workdir, identity
 from train.writers import build_writers

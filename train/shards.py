@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hcfss_jax.picture_files import printable
+from hcfss_jax.pictures.picture_files import printable
 from train.errors import NoImages
 
 SUFFIX = ".array_record"

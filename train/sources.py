@@ -17,7 +17,7 @@ from typing import BinaryIO, Protocol
 import numpy as np
 from ml_collections import ConfigDict
 
-from hcfss_jax.picture_files import HEAD, counted, passed_over_as, printable, search
+from hcfss_jax.pictures.picture_files import HEAD, counted, passed_over_as, printable, search
 from train.errors import NoImages
 from train.named import choose
 from train.shards import ArrayRecords, find_shards

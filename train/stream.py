@@ -15,8 +15,8 @@ import numpy as np
 from train.errors import BadConfig, NoImages
 from train.example import Example
 from train.photos import Photos
-from train.recipe import Recipe
 from train.sources import Source
+from train.training_crop import Recipe
 
 Batch = dict[str, np.ndarray]
 

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from hcfss_jax.multiply_adds import multiply_adds
+from hcfss_jax.runtime.multiply_adds import multiply_adds
 
 # Dense bfloat16 products a second of one device as JAX counts devices; the makers' data sheets.
 _PEAK_FLOPS = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from hcfss_jax.whole_file import write_whole
+from hcfss_jax.runtime.whole_file import write_whole
 from train.errors import WrongCheckpoint
 from train.packing import Packing
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from ml_collections import ConfigDict
 
-from hcfss_jax.whole_file import write_whole
+from hcfss_jax.runtime.whole_file import write_whole
 from train.board import Board
 from train.named import choose
 from train.real_files import save_picture

@@ -20,10 +20,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from eval.bench.scan import interleaved, temporary_bytes
-from hcfss_jax.jax_settings import prepare_jax
 from hcfss_jax.layers import SS2D, VONSS
 from hcfss_jax.ops import line_scans
-from hcfss_jax.parameters import flatten
+from hcfss_jax.runtime.jax_settings import prepare_jax
+from hcfss_jax.weights.parameters import flatten
 
 
 def main() -> None:

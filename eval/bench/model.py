@@ -21,11 +21,11 @@ import numpy as np
 from hcfss_jax.codec import Codec
 from hcfss_jax.entropy.steps import Decoded, rounding, run_steps
 from hcfss_jax.errors import HcfError
-from hcfss_jax.images import read_image
-from hcfss_jax.jax_settings import prepare_jax
 from hcfss_jax.layers.area import example
 from hcfss_jax.models import create_model
-from hcfss_jax.multiply_adds import multiply_adds
+from hcfss_jax.pictures.images import read_image
+from hcfss_jax.runtime.jax_settings import prepare_jax
+from hcfss_jax.runtime.multiply_adds import multiply_adds
 from hcfss_jax.weights import DEFAULT_WEIGHTS, load_package, make_package, shipped_names
 
 

@@ -16,9 +16,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from hcfss_jax.jax_settings import prepare_jax
 from hcfss_jax.ops.scan_lines import lines_of
 from hcfss_jax.ops.selective_scan import selective_scan
+from hcfss_jax.runtime.jax_settings import prepare_jax
 
 Scan = Callable[..., jax.Array]
 

@@ -45,7 +45,7 @@ def timed(stage, action):
     return run
 spent["start Python"] = time.time() - float(sys.argv[1]), time.process_time()
 from hcfss_jax.cli import main, runtime
-from hcfss_jax.jax_settings import prepare_jax
+from hcfss_jax.runtime.jax_settings import prepare_jax
 timed("import JAX", prepare_jax)()
 timed("import Flax", importlib.import_module)("flax.linen")
 timed("import the codec", importlib.import_module)("hcfss_jax.codec")
@@ -59,12 +59,12 @@ print(json.dumps(spent))
 sys.exit(code)
 """
 _STAGES = [
-    ("read the weights", "hcfss_jax.codec", "load_package"),
-    ("load or compile programs", "hcfss_jax.programs", "_load_or_compile"),
+    ("read the weights", "hcfss_jax.codec.codec", "load_package"),
+    ("load or compile programs", "hcfss_jax.runtime.compiled_cache", "_load_or_compile"),
     ("range coder", "hcfss_jax.coding.jax_decoder", "Decoder", "decode"),
     ("range coder", "hcfss_jax.coding.jax_encoder", "encode"),
-    ("run the model", "hcfss_jax.codec", "Codec", "decompress"),
-    ("run the model", "hcfss_jax.codec", "Codec", "compress"),
+    ("run the model", "hcfss_jax.codec.codec", "Codec", "decompress"),
+    ("run the model", "hcfss_jax.codec.codec", "Codec", "compress"),
     ("write the PNG", "hcfss_jax.cli.transcode", "encode_picture"),
 ]
 

@@ -13,8 +13,8 @@ from tqdm import tqdm
 from hcfss_jax.cli.jobs import Job, Plan
 from hcfss_jax.cli.messages import complain, explain
 from hcfss_jax.errors import HcfError
-from hcfss_jax.picture_files import counted, printable
-from hcfss_jax.whole_file import is_stream, write_whole
+from hcfss_jax.pictures.picture_files import counted, printable
+from hcfss_jax.runtime.whole_file import is_stream, write_whole
 
 # bytes of the output, and a line about it for the user
 Work = Callable[[Job], tuple[bytes, str]]

@@ -17,8 +17,8 @@ from PIL import Image
 from hcfss_jax.cli import runtime
 from hcfss_jax.cli.jpeg import jpeg_of_size
 from hcfss_jax.cli.side_by_side import side_by_side
-from hcfss_jax.images import read_image
-from hcfss_jax.whole_file import write_whole
+from hcfss_jax.pictures.images import read_image
+from hcfss_jax.runtime.whole_file import write_whole
 
 _Result = TypeVar("_Result")
 

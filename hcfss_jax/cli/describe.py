@@ -9,8 +9,8 @@ from typing import Any
 from hcfss_jax.cli.jobs import STANDARD
 from hcfss_jax.cli.messages import complain, explain
 from hcfss_jax.coding import Extra, unpack
-from hcfss_jax.jax_settings import prepare_jax
-from hcfss_jax.picture_files import printable
+from hcfss_jax.pictures.picture_files import printable
+from hcfss_jax.runtime.jax_settings import prepare_jax
 
 
 def info(args: argparse.Namespace) -> int:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from hcfss_jax.cli.messages import complain, explain
 from hcfss_jax.coding import Extra, unpack
-from hcfss_jax.float_settings import FLOAT_SETTINGS, environment
-from hcfss_jax.picture_files import printable
+from hcfss_jax.pictures.picture_files import printable
+from hcfss_jax.runtime.float_settings import FLOAT_SETTINGS, environment
 
 
 def diagnose(args: argparse.Namespace) -> int:

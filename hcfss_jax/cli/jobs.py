@@ -8,8 +8,8 @@ from pathlib import Path
 
 from hcfss_jax.cli.messages import explain
 from hcfss_jax.errors import HcfError
-from hcfss_jax.picture_files import Judge, counted, search
-from hcfss_jax.whole_file import is_stream
+from hcfss_jax.pictures.picture_files import Judge, counted, search
+from hcfss_jax.runtime.whole_file import is_stream
 
 STANDARD = "-"
 """What stands for standard input among inputs and for standard output as the output."""

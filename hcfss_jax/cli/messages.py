@@ -7,7 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from hcfss_jax.errors import HcfError
-from hcfss_jax.picture_files import printable
+from hcfss_jax.pictures.picture_files import printable
 
 
 def complain(message: str) -> None:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from hcfss_jax.cli.messages import complain
-from hcfss_jax.jax_settings import prepare_jax
+from hcfss_jax.runtime.jax_settings import prepare_jax
 
 
 def import_torch(args: argparse.Namespace) -> int:

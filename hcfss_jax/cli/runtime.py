@@ -7,7 +7,7 @@ import gc
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from hcfss_jax.jax_settings import prepare_jax, programs_folder
+from hcfss_jax.runtime.jax_settings import prepare_jax, programs_folder
 
 if TYPE_CHECKING:
     from hcfss_jax.codec import Codec
@@ -17,11 +17,11 @@ def load_codec(name_or_path: str | None) -> Codec:
     """The codec for a model's name or for a file of weights; None for the default. Imports JAX."""
     with _lasting():
         prepare_jax()
-        from hcfss_jax import programs
         from hcfss_jax.codec import load
+        from hcfss_jax.runtime import compiled_cache
         from hcfss_jax.weights import DEFAULT_WEIGHTS
 
-        programs.keep_in(programs_folder())
+        compiled_cache.keep_in(programs_folder())
         return load(name_or_path or DEFAULT_WEIGHTS)
 
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from hcfss_jax.cli import batch, jobs, runtime
 from hcfss_jax.errors import UnknownModel, WrongWeights
-from hcfss_jax.fine_contrast import finely_contrasted, lost_blocks
-from hcfss_jax.images import read_image, to_pil
-from hcfss_jax.other_formats import encode_picture
-from hcfss_jax.picture_files import PICTURE_ENDINGS, passed_over_as
+from hcfss_jax.pictures.fine_contrast import finely_contrasted, lost_blocks
+from hcfss_jax.pictures.images import read_image, to_pil
+from hcfss_jax.pictures.other_formats import encode_picture
+from hcfss_jax.pictures.picture_files import PICTURE_ENDINGS, passed_over_as
 
 if TYPE_CHECKING:
     from hcfss_jax.codec import Codec

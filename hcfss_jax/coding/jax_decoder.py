@@ -12,12 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from hcfss_jax import programs
 from hcfss_jax.coding.escapes import MOST_GAMMA_BITS
 from hcfss_jax.coding.interval import FULL, Word, ending, grow, on_cpu, padded, scaled
 from hcfss_jax.coding.jax_lookup import ESCAPE, HINTS, Lookup, lookup_of
 from hcfss_jax.coding.tables import TOTAL, Tables
 from hcfss_jax.errors import CorruptSection
+from hcfss_jax.runtime import compiled_cache
 
 
 class Position(NamedTuple):
@@ -47,7 +47,7 @@ class Decoder:
     def decode(self, indices: np.ndarray, tables: Tables) -> np.ndarray:
         """The next symbols of the stream, int32 `[n]`."""
         rows, count = on_cpu(padded(indices.astype(np.uint32))), on_cpu(np.uint32(indices.size))
-        symbols, decoded, self._position = programs.run(
+        symbols, decoded, self._position = compiled_cache.run(
             _decode_loop, rows, count, self._words, lookup_of(tables), self._position
         )
         if int(decoded) < indices.size:

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from hcfss_jax import programs
 from hcfss_jax.coding.escapes import gamma_bits, split
 from hcfss_jax.coding.interval import FULL, Word, ending, grow, on_cpu, padded, scaled
 from hcfss_jax.coding.tables import TOTAL, Tables
+from hcfss_jax.runtime import compiled_cache
 
 HALF = TOTAL // 2
 
@@ -24,7 +24,7 @@ def encode(parts: Iterable[tuple[np.ndarray, np.ndarray, Tables]]) -> bytes:
     """Symbols to bytes; see `hcfss_jax.coding.encode`."""
     shares = np.concatenate([np.zeros(0, np.uint32), *(_shares(*part) for part in parts)])
     count = on_cpu(np.uint32(shares.size))
-    result = programs.run(_encode_loop, on_cpu(padded(shares)), count)
+    result = compiled_cache.run(_encode_loop, on_cpu(padded(shares)), count)
     words, count, size, low, carry = jax.device_get(result)
     return _finish(words[: int(count)], int(size), int(low), int(carry))
 

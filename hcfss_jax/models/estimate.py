@@ -15,7 +15,7 @@ from hcfss_jax.entropy.steps import rounding_within, run_steps
 from hcfss_jax.layers.area import inside, only_within
 from hcfss_jax.layers.checks import check_areas, check_levels, check_pixels
 from hcfss_jax.models.skeleton import CompressionModel
-from hcfss_jax.pixels import to_floats, to_pixels
+from hcfss_jax.pictures.pixels import to_floats, to_pixels
 
 
 class Estimate(NamedTuple):

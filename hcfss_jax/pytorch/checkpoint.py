@@ -21,7 +21,7 @@ import safetensors
 import safetensors.numpy
 
 from hcfss_jax.errors import WrongWeights
-from hcfss_jax.whole_file import write_whole
+from hcfss_jax.runtime.whole_file import write_whole
 
 _STORAGES = {
     "FloatStorage": np.float32,

@@ -15,11 +15,11 @@ from hcfss_jax.models import (
     registry,
     restore_model,
 )
-from hcfss_jax.parameters import flatten, nest, parameter_shapes
 from hcfss_jax.pytorch.buffers import buffers
 from hcfss_jax.pytorch.layouts import Layout, layout_of
 from hcfss_jax.pytorch.names import Names, canonical
 from hcfss_jax.weights import WeightPackage, check_parameters, make_package
+from hcfss_jax.weights.parameters import flatten, nest, parameter_shapes
 
 FAMILIES: dict[str, Names] = {
     family: importlib.import_module(f"hcfss_jax.pytorch.{family}").NAMES

@@ -8,8 +8,8 @@ from PIL import Image
 
 from hcfss_jax.cli import main, runtime
 from hcfss_jax.cli.jpeg import jpeg_of_size
-from hcfss_jax.images import read_image
 from hcfss_jax.metrics import psnr
+from hcfss_jax.pictures.images import read_image
 from hcfss_jax.weights import SHIPPED
 
 

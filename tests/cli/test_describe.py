@@ -2,9 +2,9 @@
 
 import pytest
 
-from hcfss_jax import weights
 from hcfss_jax.cli import main
 from hcfss_jax.coding import Header, pack
+from hcfss_jax.weights import package
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_info_names_what_is_wrong_with_a_file(file, capsys):
 
 
 def test_models_says_of_each_model_whether_its_weights_are_here(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(weights, "SHIPPED", tmp_path)
+    monkeypatch.setattr(package, "SHIPPED", tmp_path)
     assert main(["models"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == sorted(line.split()[0] for line in lines)

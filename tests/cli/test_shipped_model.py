@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hcfss_jax import programs
 from hcfss_jax.cli import main
+from hcfss_jax.runtime import compiled_cache
 from hcfss_jax.weights import DEFAULT_WEIGHTS, SHIPPED, shipped_names
 
 pytestmark = pytest.mark.skipif(
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 def _in_a_process_of_its_own():
     """What the command line sets up for its process is taken back."""
     yield
-    programs.keep_in(None)
+    compiled_cache.keep_in(None)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms
 
 from hcfss_jax.codec import Codec
-from hcfss_jax.other_formats import encode_picture
+from hcfss_jax.pictures.other_formats import encode_picture
 from hcfss_jax.weights import load_package, make_package, save_package
 from tests.small_model import NAME, photo, small_model, small_params
 

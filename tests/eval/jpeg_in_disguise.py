@@ -10,7 +10,7 @@ from PIL import Image
 import hcfss_jax
 from hcfss_jax.cli.jpeg import jpeg
 from hcfss_jax.errors import InvalidQuality
-from hcfss_jax.images import read_image
+from hcfss_jax.pictures.images import read_image
 
 PHOTO = read_image(Path(hcfss_jax.__file__).parent / "shipped" / "astronaut.webp").rgb
 

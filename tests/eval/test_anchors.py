@@ -8,8 +8,8 @@ from PIL import Image
 
 import hcfss_jax
 from eval.anchors import ANCHORS
-from hcfss_jax.images import read_image
 from hcfss_jax.metrics import psnr
+from hcfss_jax.pictures.images import read_image
 
 PHOTO = read_image(Path(hcfss_jax.__file__).parent / "shipped" / "astronaut.webp").rgb
 PICTURE = Image.fromarray(PHOTO[:64, 160:256])

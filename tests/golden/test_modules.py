@@ -13,10 +13,10 @@ from hcfss_jax.entropy import FactorisedPrior, gaussian_bits, scale_position, sc
 from hcfss_jax.layers.numerics import PYTORCH
 from hcfss_jax.models.csm import SwinHybrid, VSSHybrid
 from hcfss_jax.ops.scan_lines import lines_of
-from hcfss_jax.parameters import flatten, nest
 from hcfss_jax.pytorch import csm, mambaic, tcm, weconvene
 from hcfss_jax.pytorch import layers as names
 from hcfss_jax.pytorch.layouts import layout_of
+from hcfss_jax.weights.parameters import flatten, nest
 from tests.golden.formula import HERE, module_input, weights
 
 DATA = {k: a for f in HERE.glob("*modules.npz") for k, a in np.load(f).items()}

@@ -13,7 +13,7 @@ from hcfss_jax.entropy import rounding, run_steps
 from hcfss_jax.errors import UnknownModel
 from hcfss_jax.layers.area import silent_layers
 from hcfss_jax.models import create_model, model_names, restore_model
-from hcfss_jax.parameters import parameter_shapes
+from hcfss_jax.weights.parameters import parameter_shapes
 from tests.small_model import NAME, SMALL, photo, small_model, small_params
 
 LEVELS = jnp.asarray([0.0, 6.5])

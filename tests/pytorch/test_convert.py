@@ -5,9 +5,9 @@ import pytest
 
 from hcfss_jax.errors import UnknownModel, WrongWeights
 from hcfss_jax.models import create_model
-from hcfss_jax.parameters import flatten, nest, parameter_shapes
 from hcfss_jax.pytorch import from_state_dict, to_state_dict
 from hcfss_jax.weights import make_package
+from hcfss_jax.weights.parameters import flatten, nest, parameter_shapes
 from tests.ported_model import MODELS, SMALL, package
 
 

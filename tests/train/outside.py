@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from train.example import Example
 from train.objective import Objective, rate_distortion
-from train.recipe import Recipe, crops
+from train.training_crop import Recipe, crops
 
 
 def near_a_teacher(config: ConfigDict) -> Objective:

@@ -16,8 +16,8 @@ from train.experiment import build_model, packing_of
 from train.mesh import make_mesh
 from train.objective import build_objective
 from train.optimiser import make_optimiser
-from train.recipe import build_recipe
 from train.sources import build_source
+from train.training_crop import build_recipe
 from train.writers import build_writers
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from tests.train.listed import Listed, flat_png
 from train.errors import BadConfig, NoImages
-from train.recipe import CropRecipe
 from train.stream import Batch, Stream
+from train.training_crop import CropRecipe
 
 _RECIPE = CropRecipe(size=4, levels=4)
 _IMAGES = 10
@@ -138,7 +138,7 @@ def test_a_signal_to_the_whole_job_leaves_the_workers_to_the_trainer() -> None:
 _TRAINER = """
 import multiprocessing, time
 from tests.train.listed import Listed, flat_png
-from train.recipe import CropRecipe
+from train.training_crop import CropRecipe
 from train.stream import Stream
 
 if __name__ == "__main__":

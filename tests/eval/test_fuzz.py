@@ -10,11 +10,11 @@ import pytest
 from PIL import Image, UnidentifiedImageError
 
 import hcfss_jax.pillow  # noqa: F401  (Pillow is to know the format)
-from eval import survive
+from eval import fuzz
 from hcfss_jax import coding
 from hcfss_jax.codec import Codec
+from hcfss_jax.codec.compiled_model import CodingPasses
 from hcfss_jax.errors import ImageTooLarge
-from hcfss_jax.models.passes import CodingPasses
 from tests.small_model import small_package
 
 
@@ -24,15 +24,15 @@ def codec() -> Codec:
 
 
 @functools.cache
-def good() -> list[survive.Good]:
-    return survive.good_files(codec())
+def good() -> list[fuzz.Good]:
+    return fuzz.good_files(codec())
 
 
 @pytest.fixture(autouse=True)
 def small_model(monkeypatch):
     files = good()
-    monkeypatch.setattr(survive, "load", lambda name: codec())
-    monkeypatch.setattr(survive, "good_files", lambda codec: files)
+    monkeypatch.setattr(fuzz, "load", lambda name: codec())
+    monkeypatch.setattr(fuzz, "good_files", lambda codec: files)
 
 
 @dataclasses.dataclass
@@ -48,7 +48,7 @@ class Liar:
 
 
 def outcome(decoder, data: bytes, forged: bool = True) -> str:
-    return survive.decode(decoder, data, forged, good())[0]
+    return fuzz.decode(decoder, data, forged, good())[0]
 
 
 def narrower() -> bytes:
@@ -58,18 +58,18 @@ def narrower() -> bytes:
 
 
 def test_two_thousand_bad_files_do_no_harm(capsys):
-    assert survive.main(["--count", "2000"]) == 0
+    assert fuzz.main(["--count", "2000"]) == 0
     table = capsys.readouterr().out.splitlines()
-    rows = {line[:22].strip(): line[22:].split() for line in table[-len(survive.MUTATIONS) - 1 :]}
-    assert rows.keys() == {*survive.MUTATIONS, "all"}
+    rows = {line[:22].strip(): line[22:].split() for line in table[-len(fuzz.MUTATIONS) - 1 :]}
+    assert rows.keys() == {*fuzz.MUTATIONS, "all"}
     assert sum(int(n) for n in rows["all"] if n != "-") == 2000
     assert rows["all"][-4:] == ["-", "-", "-", "-"]
 
 
 def test_every_kind_of_mutation_makes_different_bad_files():
-    made = {kind: set() for kind in survive.MUTATIONS}
+    made = {kind: set() for kind in fuzz.MUTATIONS}
     for number in range(12 * len(made)):
-        kind, data = survive.mutated(good(), number)
+        kind, data = fuzz.mutated(good(), number)
         made[kind].add(data)
     whole = {each.data for each in good()}
     assert min(len(files - whole) for files in made.values()) > 3
@@ -77,44 +77,44 @@ def test_every_kind_of_mutation_makes_different_bad_files():
 
 def test_a_good_file_is_the_right_picture_and_a_lie_about_it_a_wrong_one():
     first = good()[0]
-    assert outcome(codec(), first.data) == survive.RIGHT
+    assert outcome(codec(), first.data) == fuzz.RIGHT
     lie = first.picture.copy()
     lie.putpixel((0, 0), (1, 2, 3))
-    assert outcome(Liar(lie), first.data) == survive.WRONG
+    assert outcome(Liar(lie), first.data) == fuzz.WRONG
 
 
 def test_a_forged_border_is_another_picture_if_its_pixels_are_as_they_were():
     right = good()[0].picture
-    assert outcome(codec(), narrower()) == survive.ANOTHER
+    assert outcome(codec(), narrower()) == fuzz.ANOTHER
     shifted = right.crop((1, 0, *right.size))
-    assert outcome(Liar(shifted), narrower()) == survive.WRONG
-    assert outcome(Liar(right), narrower()) == survive.WRONG  # not of the size that the file says
+    assert outcome(Liar(shifted), narrower()) == fuzz.WRONG
+    assert outcome(Liar(right), narrower()) == fuzz.WRONG  # not of the size that the file says
 
 
 def test_a_damaged_file_is_no_other_picture():
-    assert outcome(codec(), narrower(), forged=False) == survive.WRONG
+    assert outcome(codec(), narrower(), forged=False) == fuzz.WRONG
 
 
 def test_symbols_of_no_good_file_are_a_wrong_picture():
     header, stream, sections = good()[0].contents
     forged = coding.pack(header, stream[::-1], sections)
-    assert outcome(Liar(good()[0].picture), forged) == survive.WRONG
+    assert outcome(Liar(good()[0].picture), forged) == fuzz.WRONG
 
 
 def test_an_error_without_a_name_slowness_and_memory_are_seen(monkeypatch):
     first = good()[0]
-    assert outcome(Liar(KeyError("oops")), first.data) == survive.UNNAMED
+    assert outcome(Liar(KeyError("oops")), first.data) == fuzz.UNNAMED
     with monkeypatch.context() as patch:
-        patch.setattr(survive, "LONGEST", 0.0)
-        assert outcome(codec(), first.data) == survive.SLOW
+        patch.setattr(fuzz, "LONGEST", 0.0)
+        assert outcome(codec(), first.data) == fuzz.SLOW
     peaks = iter([1 << 30, 2 << 30])
-    monkeypatch.setattr(survive, "peak_memory", lambda: {"process": next(peaks)})
-    assert outcome(codec(), first.data) == survive.HUNGRY
+    monkeypatch.setattr(fuzz, "peak_memory", lambda: {"process": next(peaks)})
+    assert outcome(codec(), first.data) == fuzz.HUNGRY
 
 
 def test_a_bad_outcome_fails_the_run_and_says_how_to_see_it_again(monkeypatch, capsys):
-    monkeypatch.setattr(survive, "load", lambda name: Liar(KeyError("oops")))
-    assert survive.main(["--count", "3", "--first", "40"]) == 1
+    monkeypatch.setattr(fuzz, "load", lambda name: Liar(KeyError("oops")))
+    assert fuzz.main(["--count", "3", "--first", "40"]) == 1
     assert (
         "OTHER EXCEPTION KeyError('oops') (--seed 0 --first 41 --count 1)"
         in capsys.readouterr().out
@@ -122,14 +122,14 @@ def test_a_bad_outcome_fails_the_run_and_says_how_to_see_it_again(monkeypatch, c
 
 
 def test_ctrl_c_keeps_the_table(monkeypatch, capsys):
-    whole = survive.attempts
+    whole = fuzz.attempts
 
     def stopped(codec, numbers, seed, memory):
         yield from whole(codec, range(30), seed, memory)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(survive, "attempts", stopped)
-    assert survive.main(["--count", "1000"]) == survive.INTERRUPTED
+    monkeypatch.setattr(fuzz, "attempts", stopped)
+    assert fuzz.main(["--count", "1000"]) == fuzz.INTERRUPTED
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("all") and sum(int(n) for n in last.split()[1:] if n != "-") == 30
 
@@ -141,7 +141,7 @@ def test_a_claimed_size_is_judged_before_anything_is_made_of_it(monkeypatch, wid
     claim = coding.pack(dataclasses.replace(header, width=width, height=height), stream, sections)
     tracemalloc.start()
     with pytest.raises(ImageTooLarge):
-        codec().decompress(claim, max_pixels=survive.MAX_PIXELS)
+        codec().decompress(claim, max_pixels=fuzz.MAX_PIXELS)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1 << 20
@@ -151,7 +151,7 @@ def test_a_claimed_size_is_judged_before_anything_is_made_of_it(monkeypatch, wid
 def test_pillow_opens_or_declines_bad_files():
     opened = 0
     for number in range(660):
-        data = survive.mutated(good(), number)[1]
+        data = fuzz.mutated(good(), number)[1]
         with contextlib.suppress(UnidentifiedImageError, Image.DecompressionBombError):
             opened += Image.open(io.BytesIO(data)).format == "HCF"
     assert 0 < opened < 660

@@ -20,12 +20,12 @@ import safetensors.numpy
 
 from hcfss_jax.coding import Tables
 from hcfss_jax.errors import UnknownModel, WrongWeights
-from hcfss_jax.parameters import Params, flatten, nest, parameter_shapes
-from hcfss_jax.whole_file import write_whole
+from hcfss_jax.runtime.whole_file import write_whole
+from hcfss_jax.weights.parameters import Params, flatten, nest, parameter_shapes
 
 DEFAULT_WEIGHTS = "hcfssnet-tiny"
 """The package that is meant where none is named."""
-SHIPPED = Path(__file__).parent / "shipped"
+SHIPPED = Path(__file__).parents[1] / "shipped"
 """Where the packages that come with the library lie, NAME.safetensors beside its card NAME.md."""
 
 FORMAT_VERSION = 1

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
-from hcfss_jax import carried
-from hcfss_jax.images import Planes, read_image, to_pil
-from hcfss_jax.metadata import LARGEST_METADATA
-from hcfss_jax.other_formats import encode_picture
+from hcfss_jax.codec import carried
+from hcfss_jax.pictures.images import Planes, read_image, to_pil
+from hcfss_jax.pictures.metadata import LARGEST_METADATA
+from hcfss_jax.pictures.other_formats import encode_picture
 
 FORMATS = ["PNG", "JPEG", "WEBP", "AVIF", "TIFF"]
 XMP = (

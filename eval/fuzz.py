@@ -1,6 +1,6 @@
 """Hand a decoder files that no encoder wrote, and count what becomes of them.
 
-    python -m eval.survive --count 10000
+    python -m eval.fuzz --count 10000
 
 Good files of small pictures are damaged and forged (`eval.mutations`), and each is decoded. It must give the right
 picture, to the bit, or an error of `hcfss_jax.errors`. Four outcomes are bad: a wrong picture; any other exception;
@@ -33,9 +33,9 @@ from eval.machine import peak_memory
 from eval.mutations import DAMAGE, FORGERIES
 from hcfss_jax import coding
 from hcfss_jax.codec import Codec, load
+from hcfss_jax.codec.tiles import SMALLEST_TILE
 from hcfss_jax.errors import HcfError
-from hcfss_jax.jax_settings import prepare_jax
-from hcfss_jax.tiles import SMALLEST_TILE
+from hcfss_jax.runtime.jax_settings import prepare_jax
 from hcfss_jax.weights import DEFAULT_WEIGHTS
 
 RIGHT, ANOTHER = "right picture", "another valid picture"

@@ -13,11 +13,11 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from hcfss_jax.bare_file import bare
-from hcfss_jax.bit_depth import bits_a_channel, is_deep
-from hcfss_jax.colour import profile_of, without_inks
 from hcfss_jax.errors import HcfError, ImageTooLarge, UnsupportedImage
-from hcfss_jax.metadata import NO_METADATA, Metadata, read_metadata
+from hcfss_jax.pictures.bare_file import bare
+from hcfss_jax.pictures.bit_depth import bits_a_channel, is_deep
+from hcfss_jax.pictures.colour import profile_of, without_inks
+from hcfss_jax.pictures.metadata import NO_METADATA, Metadata, read_metadata
 
 ByteSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 """A path, bytes in memory, or an open file, which need not be able to seek."""

@@ -23,7 +23,7 @@ import jax
 from jax.experimental import serialize_executable
 from jax.experimental.compilation_cache import compilation_cache
 
-from hcfss_jax.whole_file import write_whole
+from hcfss_jax.runtime.whole_file import write_whole
 
 _SETTINGS = ("JAX_", "XLA_")  # environment variables that may change what a program computes
 
@@ -109,7 +109,7 @@ def _name(*parts: Any) -> str:
 @functools.cache
 def _surroundings() -> bytes:
     """A digest of all that programs follow from beside their function and its arguments."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]  # all of the library
     digest = hashlib.sha256()
     for source in sorted(package.rglob("*.py")):
         digest.update(f"{source.relative_to(package)} {source.stat().st_size}\n".encode())

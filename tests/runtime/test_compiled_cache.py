@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hcfss_jax import programs
 from hcfss_jax.codec import Codec
+from hcfss_jax.runtime import compiled_cache
 from tests.small_model import photo, small_package
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -20,12 +20,12 @@ def process(tmp_path):
 
     def begin():
         jax.clear_caches()
-        programs._surroundings.cache_clear()
-        programs.keep_in(tmp_path / "programs")
+        compiled_cache._surroundings.cache_clear()
+        compiled_cache.keep_in(tmp_path / "programs")
 
     yield begin
-    programs.keep_in(None)
-    programs._surroundings.cache_clear()
+    compiled_cache.keep_in(None)
+    compiled_cache._surroundings.cache_clear()
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_the_next_process_traces_nothing(process, scaled, traced):
     for _ in range(3):
         process()
         for _ in range(2):
-            check(programs.run(scaled, 2, {"x": X}, static=1))
+            check(compiled_cache.run(scaled, 2, {"x": X}, static=1))
     assert len(traced) == 1
 
 
@@ -64,18 +64,18 @@ def test_the_next_process_traces_nothing(process, scaled, traced):
 )
 def test_another_program_is_another_file(process, scaled, traced, factor, x):
     process()
-    check(programs.run(scaled, 2, {"x": X}, static=1))
+    check(compiled_cache.run(scaled, 2, {"x": X}, static=1))
     process()
-    check(programs.run(scaled, factor, {"x": x}, static=1), x, factor)
+    check(compiled_cache.run(scaled, factor, {"x": x}, static=1), x, factor)
     assert len(traced) == 2
 
 
 def test_programs_of_other_sources_are_not_run(process, scaled, traced, tmp_path, monkeypatch):
-    monkeypatch.setattr(programs, "__file__", str(tmp_path / "programs.py"))
+    monkeypatch.setattr(compiled_cache, "__file__", str(tmp_path / "runtime" / "compiled_cache.py"))
     for source in ("one = 1", "one = 2"):
         (tmp_path / "layer.py").write_text(source)
         process()
-        programs.run(scaled, 2, {"x": X}, static=1)
+        compiled_cache.run(scaled, 2, {"x": X}, static=1)
     assert len(traced) == 2
 
 
@@ -83,26 +83,26 @@ def test_programs_of_other_settings_are_not_run(process, scaled, traced, monkeyp
     for precision in ("highest", "default"):
         monkeypatch.setenv("JAX_DEFAULT_MATMUL_PRECISION", precision)
         process()
-        programs.run(scaled, 2, {"x": X}, static=1)
+        compiled_cache.run(scaled, 2, {"x": X}, static=1)
     assert len(traced) == 2
 
 
 @pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:-9], lambda b: b[:99] + b[100:]])
 def test_a_damaged_file_is_replaced(process, scaled, traced, tmp_path, damage):
     process()
-    programs.run(scaled, 2, {"x": X}, static=1)
+    compiled_cache.run(scaled, 2, {"x": X}, static=1)
     (file,) = (tmp_path / "programs").iterdir()
     file.write_bytes(damage(file.read_bytes()))
     for _ in range(2):
         process()
-        check(programs.run(scaled, 2, {"x": X}, static=1))
+        check(compiled_cache.run(scaled, 2, {"x": X}, static=1))
     assert len(traced) == 2
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing_but_time(process, scaled, tmp_path):
     (tmp_path / "programs").write_text("no folder")
     process()
-    check(programs.run(scaled, 2, {"x": X}, static=1))
+    check(compiled_cache.run(scaled, 2, {"x": X}, static=1))
 
 
 def test_what_jax_has_in_its_own_cache_is_kept_as_well(process, scaled, tmp_path):
@@ -115,17 +115,17 @@ def test_what_jax_has_in_its_own_cache_is_kept_as_well(process, scaled, tmp_path
     before = {name: jax.config.values[name] for name in settings}
     for name, value in settings.items():
         jax.config.update(name, value)
-    programs.compilation_cache.reset_cache()
+    compiled_cache.compilation_cache.reset_cache()
     try:
         scaled(2, {"x": X})
         assert list((tmp_path / "jax").iterdir())
         for _ in range(2):
             process()
-            check(programs.run(scaled, 2, {"x": X}, static=1))
+            check(compiled_cache.run(scaled, 2, {"x": X}, static=1))
     finally:
         for name, value in before.items():
             jax.config.update(name, value)
-        programs.compilation_cache.reset_cache()
+        compiled_cache.compilation_cache.reset_cache()
 
 
 def test_a_picture_is_decoded_to_the_bit_by_the_programs_of_another_process(process, monkeypatch):
@@ -133,6 +133,6 @@ def test_a_picture_is_decoded_to_the_bit_by_the_programs_of_another_process(proc
     process()
     Codec(small_package()).decompress(encoded.data)
     process()
-    monkeypatch.setattr(programs, "_without_jax_cache", None)  # what compiles fails
+    monkeypatch.setattr(compiled_cache, "_without_jax_cache", None)  # what compiles fails
     decoded = Codec(small_package()).decompress(encoded.data)
     assert np.array_equal(decoded, encoded.x_hat)

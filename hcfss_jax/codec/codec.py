@@ -16,7 +16,11 @@ import numpy as np
 from flax.errors import FlaxError
 from PIL import Image
 
-from hcfss_jax import carried, coding
+from hcfss_jax import coding
+from hcfss_jax.codec import carried
+from hcfss_jax.codec.compiled_model import CodingPasses, arrays_of
+from hcfss_jax.codec.picture_stream import Written, read_picture, write_picture
+from hcfss_jax.codec.tiles import LARGEST_TILE, SMALLEST_TILE, Canvas, Tile, layout, tile_count
 from hcfss_jax.entropy.margins import margins
 from hcfss_jax.errors import (
     CorruptSection,
@@ -27,13 +31,10 @@ from hcfss_jax.errors import (
     UnknownModel,
     WrongWeights,
 )
-from hcfss_jax.forked import check_not_forked, note_codec
-from hcfss_jax.images import ByteSource, ImageSource, Planes, bytes_of, read_image, to_pil
 from hcfss_jax.models import restore_model
 from hcfss_jax.models.contracts import ModelFactory, made_by
-from hcfss_jax.models.passes import CodingPasses, arrays_of
-from hcfss_jax.picture_stream import Written, read_picture, write_picture
-from hcfss_jax.tiles import LARGEST_TILE, SMALLEST_TILE, Canvas, Tile, layout, tile_count
+from hcfss_jax.pictures.images import ByteSource, ImageSource, Planes, bytes_of, read_image, to_pil
+from hcfss_jax.runtime.forked import check_not_forked, note_codec
 from hcfss_jax.weights import WeightPackage, check_parameters, load_package, shipped_with
 
 MAX_PIXELS = 2 * 89_478_485  # twice Pillow's warning, where Pillow itself refuses an image

@@ -8,8 +8,8 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 
 from hcfss_jax.errors import UnsupportedImage
-from hcfss_jax.exif import with_density, without_layout
-from hcfss_jax.icc_profile import cicp_of
+from hcfss_jax.pictures.exif import with_density, without_layout
+from hcfss_jax.pictures.icc_profile import cicp_of
 
 # How pixels are stored: without a second loss where the format can.
 _OPTIONS: dict[str, dict[str, Any]] = {

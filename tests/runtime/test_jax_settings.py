@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
-from hcfss_jax.jax_settings import prepare_jax
+from hcfss_jax.runtime.jax_settings import prepare_jax
 prepare_jax()
 import jax
 print(jax.config.jax_compilation_cache_dir)
@@ -33,7 +33,7 @@ def test_compiled_functions_go_to_the_users_cache_unless_told_otherwise(
     told = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         env=environment,
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         check=True,
@@ -55,18 +55,18 @@ def no_home():
     else:
         environment["XDG_CACHE_HOME"] = "/dev/null/cache"
     program += """
-from hcfss_jax import programs
-from hcfss_jax.jax_settings import prepare_jax, programs_folder
+from hcfss_jax.runtime import compiled_cache
+from hcfss_jax.runtime.jax_settings import prepare_jax, programs_folder
 prepare_jax()
-programs.keep_in(programs_folder())
+compiled_cache.keep_in(programs_folder())
 import jax
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-print(programs.run(jax.jit(lambda x: x + 1), 1), jax.jit(lambda x: x + 2)(1))
+print(compiled_cache.run(jax.jit(lambda x: x + 1), 1), jax.jit(lambda x: x + 2)(1))
 """
     told = subprocess.run(
         [sys.executable, "-c", program],
         env=environment,
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         check=True,

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from hcfss_jax.multiply_adds import multiply_adds
+from hcfss_jax.runtime.multiply_adds import multiply_adds
 
 
 def shape(*sides: int) -> jax.ShapeDtypeStruct:

@@ -12,14 +12,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hcfss_jax import programs
 from hcfss_jax.coding.buckets import bucket, whole_positions
 from hcfss_jax.entropy.distributions import Distribution
 from hcfss_jax.entropy.plan import Lattice, Plan, on_lattice, only_on
 from hcfss_jax.entropy.steps import Decoded, Latents, Prediction, in_full_precision
 from hcfss_jax.layers.area import inside, only_within
 from hcfss_jax.models.skeleton import CompressionModel
-from hcfss_jax.pixels import to_floats, to_pixels
+from hcfss_jax.pictures.pixels import to_floats, to_pixels
+from hcfss_jax.runtime import compiled_cache
 
 LARGEST_SYMBOL = 2**20  # beyond what any trained model makes; keeps broken ones inside int32
 
@@ -129,12 +129,12 @@ class PicturePasses:
         size = self.size if self._model.paddable else None
         static = self._model, method, step, size
         inputs = self._variables, self._area, *jax.device_put(args)
-        return programs.run(_run, *static, *inputs, static=len(static))
+        return compiled_cache.run(_run, *static, *inputs, static=len(static))
 
 
 def _call(function: Callable[..., Any], *args: Any, static: tuple[Any, ...] = ()) -> Any:
     """A compiled function of arrays, sent to the device by name: `jax.transfer_guard` lets no other pass."""
-    return programs.run(function, *static, *jax.device_put(args), static=len(static))
+    return compiled_cache.run(function, *static, *jax.device_put(args), static=len(static))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))

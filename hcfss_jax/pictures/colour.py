@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageCms
 
-from hcfss_jax.icc_profile import Chromaticities, Curve, colour_space, make_profile
+from hcfss_jax.pictures.icc_profile import Chromaticities, Curve, colour_space, make_profile
 
 LARGEST_PROFILE = 1 << 24  # bytes that a file may keep; a colour profile takes some kilobytes
 

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from hcfss_jax import weights
 from hcfss_jax.coding import Tables, tables_from_pmfs
 from hcfss_jax.errors import UnknownModel, WrongWeights
 from hcfss_jax.weights import (
@@ -24,6 +23,7 @@ from hcfss_jax.weights import (
     shipped_names,
     shipped_with,
 )
+from hcfss_jax.weights import package as packages
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +35,7 @@ class _Model(nn.Module):
     """Two dense layers, and a table whose frequencies follow the first kernel."""
 
     config: _Config = _Config()
+    multiple = 64
 
     @nn.compact
     def __call__(self, x: jax.Array, level: jax.Array, keys: jax.Array) -> jax.Array:
@@ -130,7 +131,7 @@ def test_an_unknown_storage_type_is_refused(params: dict[str, Any]) -> None:
 def test_replaced_weights_stay_beside_the_new_and_are_found_by_the_fingerprint_of_a_file(
     package: WeightPackage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "SHIPPED", tmp_path)
+    monkeypatch.setattr(packages, "SHIPPED", tmp_path)
     newer = dataclasses.replace(package, config={**package.config, "more": 1})
     old_name = f"{package.name}-{package.fingerprint.hex()}"
     save_package(tmp_path / f"{package.name}.safetensors", newer)
@@ -144,7 +145,7 @@ def test_replaced_weights_stay_beside_the_new_and_are_found_by_the_fingerprint_o
 def test_a_shipped_package_is_found_by_its_name(
     package: WeightPackage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "SHIPPED", tmp_path)
+    monkeypatch.setattr(packages, "SHIPPED", tmp_path)
     save_package(tmp_path / "model-tiny.safetensors", package)
     (tmp_path / "model-tiny.md").write_text("a card")
     assert shipped_names() == ["model-tiny"]
@@ -159,7 +160,7 @@ def _rewritten(package: WeightPackage, path: Path, **header: Any) -> Path:
     data = path.read_bytes()
     size = int.from_bytes(data[:8], "little")
     said = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["hcfss_jax"])
-    tensors = weights._tensors(package.params, package.tables)
+    tensors = packages._tensors(package.params, package.tables)
     metadata = {"hcfss_jax": json.dumps(said | header)}
     path.write_bytes(safetensors.numpy.save(tensors, metadata))
     return path

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from hcfss_jax.picture_files import counted, printable, search
-from hcfss_jax.whole_file import write_whole
+from hcfss_jax.pictures.picture_files import counted, printable, search
+from hcfss_jax.runtime.whole_file import write_whole
 
 
 def encoded(kind: str) -> bytes:

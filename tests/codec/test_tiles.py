@@ -9,9 +9,9 @@ import pytest
 
 from hcfss_jax import coding
 from hcfss_jax.codec import Codec
+from hcfss_jax.codec.tiles import LARGEST_TILE, OVERLAP, Canvas, layout, tile_count
 from hcfss_jax.errors import CorruptSection, DecodeMismatch, HcfError, ImageTooLarge
 from hcfss_jax.metrics import psnr
-from hcfss_jax.tiles import LARGEST_TILE, OVERLAP, Canvas, layout, tile_count
 from tests.small_model import photo, small_package
 
 SIDE = 128

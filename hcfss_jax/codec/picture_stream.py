@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from hcfss_jax import coding
+from hcfss_jax.codec.compiled_model import PicturePasses
 from hcfss_jax.entropy.plan import Plan
 from hcfss_jax.entropy.shifted_index import (
     SHIFTS,
@@ -24,7 +25,6 @@ from hcfss_jax.entropy.shifted_index import (
 )
 from hcfss_jax.entropy.steps import Prediction, Quantise, run_steps
 from hcfss_jax.errors import CorruptSection, DecodeMismatch
-from hcfss_jax.models.passes import PicturePasses
 
 Tables = Mapping[str, coding.Tables]
 Part = tuple[np.ndarray, np.ndarray, coding.Tables]

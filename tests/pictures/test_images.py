@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from hcfss_jax.errors import HcfError, ImageTooLarge, UnsupportedImage
-from hcfss_jax.images import Planes, read_image, to_pil
+from hcfss_jax.pictures.images import Planes, read_image, to_pil
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ import pytest
 from PIL import ExifTags, Image
 
 from hcfss_jax import coding
-from hcfss_jax.codec import Codec, load
-from hcfss_jax.colour import LARGEST_PROFILE
+from hcfss_jax.codec import Codec, compiled_model, load
+from hcfss_jax.codec.compiled_model import PicturePasses
 from hcfss_jax.entropy.margins import UNMEASURED
 from hcfss_jax.errors import (
     CorruptSection,
@@ -32,11 +32,10 @@ from hcfss_jax.errors import (
     UnsupportedImage,
     WrongWeights,
 )
-from hcfss_jax.icc_profile import Curve, make_profile
-from hcfss_jax.images import read_image, to_pil
 from hcfss_jax.metrics import psnr
-from hcfss_jax.models import passes
-from hcfss_jax.models.passes import PicturePasses
+from hcfss_jax.pictures.colour import LARGEST_PROFILE
+from hcfss_jax.pictures.icc_profile import Curve, make_profile
+from hcfss_jax.pictures.images import read_image, to_pil
 from hcfss_jax.weights import WeightPackage
 from tests.small_model import NAME, SMALL, photo, small_package
 
@@ -268,7 +267,7 @@ def test_target_bpp_gives_the_best_quality_within_the_budget():
 def test_target_bpp_reads_its_image_once(monkeypatch):
     reads = []
     monkeypatch.setattr(
-        "hcfss_jax.codec.read_image",
+        "hcfss_jax.codec.codec.read_image",
         lambda source, strip: reads.append(source) or read_image(source),
     )
     codec().target_bpp(photo(8, 8), 100.0)
@@ -353,8 +352,8 @@ def test_forged_extra_sections_are_corrupt():
 
 def to_pil_alpha(height: int, width: int) -> bytes:
     """The alpha section of another picture."""
-    from hcfss_jax import carried
-    from hcfss_jax.images import Planes
+    from hcfss_jax.codec import carried
+    from hcfss_jax.pictures.images import Planes
 
     planes = Planes(photo(height, width), np.zeros((height, width), np.uint8))
     assert to_pil(planes).mode == "RGBA"
@@ -437,10 +436,10 @@ def test_weights_with_a_broken_record_of_noise_are_named(record):
 
 def test_pictures_of_one_bucket_share_their_programs():
     codec().decompress(codec().compress(photo(100, 120)))
-    before = passes._run._cache_size()
+    before = compiled_model._run._cache_size()
     encoded = codec().encode(photo(33, 250))
     np.testing.assert_array_equal(codec().decompress(encoded.data), encoded.x_hat)
-    assert passes._run._cache_size() == before
+    assert compiled_model._run._cache_size() == before
 
 
 def test_forty_one_sizes_call_for_eight_shapes_of_each_function(monkeypatch):
@@ -454,8 +453,8 @@ def test_forty_one_sizes_call_for_eight_shapes_of_each_function(monkeypatch):
             known[shapes] = jax.eval_shape(traced, variables, area, *args)
         return jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), known[shapes])
 
-    run = passes._run
-    monkeypatch.setattr(passes, "_run", shapes_only)
+    run = compiled_model._run
+    monkeypatch.setattr(compiled_model, "_run", shapes_only)
     rng = np.random.default_rng(0)
     sizes = np.exp(rng.uniform(0, np.log(2048), (40, 2))).astype(int).tolist()
     for height, width in [*sizes, (2048, 2048)]:
@@ -469,7 +468,7 @@ def test_padding_to_a_bucket_changes_neither_bits_nor_picture(monkeypatch):
     """Against arrays as small as can be: the same symbols but for a few that rounding may turn."""
     picture = photo(150, 200)
     padded = codec().encode(picture)
-    monkeypatch.setattr(passes, "bucket", passes.whole_positions)
+    monkeypatch.setattr(compiled_model, "bucket", compiled_model.whole_positions)
     exact = codec().encode(picture)
     assert len(padded.data) == pytest.approx(len(exact.data), rel=0.002)
     assert psnr(padded.x_hat, picture) == pytest.approx(psnr(exact.x_hat, picture), abs=0.01)

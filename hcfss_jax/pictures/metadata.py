@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from hcfss_jax.exif import (
+from hcfss_jax.pictures.exif import (
     DIRECTORIES,
     ORIENTATION,
     RESOLUTION,

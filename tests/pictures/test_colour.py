@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from hcfss_jax.icc_profile import Curve, cicp_of, colour_space, make_profile
-from hcfss_jax.images import read_image, to_pil
-from hcfss_jax.other_formats import encode_picture
+from hcfss_jax.pictures.icc_profile import Curve, cicp_of, colour_space, make_profile
+from hcfss_jax.pictures.images import read_image, to_pil
+from hcfss_jax.pictures.other_formats import encode_picture
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 LAB = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hcfss_jax.bit_depth import bits_a_channel
 from hcfss_jax.errors import UnsupportedImage
-from hcfss_jax.images import read_image
+from hcfss_jax.pictures.bit_depth import bits_a_channel
+from hcfss_jax.pictures.images import read_image
 
 # A grey of 700 / 1023, 2x2 pixels, ten bits a channel, as libavif writes it. Pillow cannot.
 AVIF_OF_TEN_BITS = base64.b64decode(

@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from train.recipe import CropRecipe, centre_crop, pad_to
+from train.training_crop import CropRecipe, centre_crop, pad_to
 
 _RAMP = np.arange(96 * 80 * 3, dtype=np.uint32).reshape(96, 80, 3).astype(np.uint8)
 

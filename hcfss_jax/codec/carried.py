@@ -10,10 +10,10 @@ from PIL import Image
 
 from hcfss_jax.coding import Extra
 from hcfss_jax.coding.varint import ByteReader, varint
-from hcfss_jax.colour import LARGEST_PROFILE
 from hcfss_jax.errors import CorruptSection
-from hcfss_jax.images import Planes
-from hcfss_jax.metadata import LARGEST_METADATA, Metadata
+from hcfss_jax.pictures.colour import LARGEST_PROFILE
+from hcfss_jax.pictures.images import Planes
+from hcfss_jax.pictures.metadata import LARGEST_METADATA, Metadata
 
 _STEPS = 1000  # of a dot an inch, in which the density is written
 

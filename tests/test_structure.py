@@ -70,7 +70,7 @@ def test_a_file_imports_from_its_own_floor_and_those_below():
 
 
 @pytest.mark.parametrize(
-    "place", ["train", "eval", *(f"hcfss_jax/{p}" for p in ("runtime", "ops", "coding", "codec"))]
+    "place", ["train", "eval", *(f"hcfss_jax/{p}" for p in ("runtime", "coding", "codec"))]
 )
 def test_what_serves_every_model_names_none(place):
     for file in (ROOT / place).rglob("*.py"):

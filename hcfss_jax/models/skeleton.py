@@ -169,13 +169,13 @@ class CompressionModel(nn.Module):
         A value made once, when weights are exported, and stored with them; floats of another machine never meet it.
         """
         tables: dict[str, Tables] = {}
-        for number, step in enumerate(self.plan):
-            if step.latent not in tables:
-                learned = functools.partial(self._learned, number, variables)
-                tables[step.latent] = step.distribution.tables(learned)
+        with jax.transfer_guard("allow"):  # not compiled, and done once
+            for number, step in enumerate(self.plan):
+                if step.latent not in tables:
+                    learned = functools.partial(self._learned, number, variables)
+                    tables[step.latent] = step.distribution.tables(learned)
         return tables
 
     def _learned(self, step: int, variables: Any) -> Distribution:
-        with jax.transfer_guard("allow"):  # not compiled, and done once
-            found: Any = self.apply(variables, step, method="distribution")
+        found: Any = self.apply(variables, step, method="distribution")
         return found

@@ -21,7 +21,9 @@ def near_a_teacher(config: ConfigDict) -> Objective:
         return step.astype(jnp.float32) * value, {"distance": value}
 
     usual = rate_distortion(config)
-    offset = np.linspace(-2, 2, config.model.overrides.get("width", 4)).astype(np.float32)
+    offset = np.linspace(-2, 2, config.model.overrides.get("width", 4)).astype(np.float32)[
+        None, None, None
+    ]
     return dataclasses.replace(
         usual, terms=(*usual.terms, (0.5, distance)), frozen={"teacher": {"offset": offset}}
     )

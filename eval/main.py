@@ -55,7 +55,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.out:
         _check_writable(args.out)
     factory = factory_by_name(args.model_factory) if args.model_factory else None
-    codecs = [load(name, factory) for name in args.weights]
+    codecs = [load(name, model=factory) for name in args.weights]
     settings = _settings(codecs, args.qualities)
     pictures = find_images(args.data, args.recursive).first(args.limit)
     if pictures.passed_over:

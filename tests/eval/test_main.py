@@ -21,7 +21,7 @@ QUALITIES = ["12", "35", "65", "92"]  # among those at which JPEG is measured
 @pytest.fixture
 def codec(monkeypatch) -> JpegInDisguise:
     disguise = JpegInDisguise()
-    monkeypatch.setattr("eval.main.load", lambda name: disguise)
+    monkeypatch.setattr("eval.main.load", lambda name, model=None: disguise)
     return disguise
 
 
@@ -85,7 +85,7 @@ def test_means_are_those_of_the_points(codec, photos, tmp_path):
 
 
 def test_weights_of_one_rate_make_one_curve(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr("eval.main.load", lambda name: JpegInDisguise(only=int(name)))
+    monkeypatch.setattr("eval.main.load", lambda name, model=None: JpegInDisguise(only=int(name)))
     args = ["--data", str(photos), "--out", str(tmp_path), "--anchors", "--weights", *QUALITIES]
     assert main(args) == 0
     report = json.loads((tmp_path / "report.json").read_text())
@@ -97,7 +97,9 @@ def test_weights_of_one_rate_make_one_curve(photos, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("weights", "told"), [("12 12", "different"), ("12 0", "eval.compare")])
 def test_weights_that_make_no_one_curve_are_refused(photos, capsys, monkeypatch, weights, told):
-    monkeypatch.setattr("eval.main.load", lambda name: JpegInDisguise(only=int(name) or None))
+    monkeypatch.setattr(
+        "eval.main.load", lambda name, model=None: JpegInDisguise(only=int(name) or None)
+    )
     assert main(["--data", str(photos), "--weights", *weights.split()]) == 1
     assert told in capsys.readouterr().err
 
@@ -284,7 +286,7 @@ def test_a_report_that_finds_the_disk_full_is_named_after_its_figures(
 
 @pytest.mark.parametrize("program", ["eval.main", "eval.compare"])
 def test_ctrl_c_beside_the_pictures_ends_with_130(program, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     module = importlib.import_module(program)

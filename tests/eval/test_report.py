@@ -24,7 +24,7 @@ def runs(tmp_path_factory):
         for name, waste in (("first", 0), ("second", 500)):
             codec = JpegInDisguise()
             codec.padding = bytes(waste)
-            patch.setattr("eval.main.load", lambda _, codec=codec: codec)
+            patch.setattr("eval.main.load", lambda _, model=None, codec=codec: codec)
             args = ["--data", str(folder / "pictures"), "--out", str(folder / name)]
             args += ["--anchors", "jpeg", "webp", "--qualities", "10", "30", "60", "90"]
             assert main([*args, "--published", "kodak"]) == 0

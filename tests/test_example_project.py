@@ -4,6 +4,7 @@ import csv
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,7 @@ def test_it_trains_exports_codes_and_is_measured_from_outside(
 
     Path("PHOTOS").mkdir()
     Image.fromarray(photo(40, 56)).save("PHOTOS/photo.png")
+    shutil.copy("PHOTOS/photo.png", "photo.png")
     _, _, *to_measure = _commands()[2]
     assert evaluate([*to_measure, "--qualities", "1", "8", "--anchors"]) == 0
     assert "to the bit: 2 of 2" in capsys.readouterr().out
@@ -77,6 +79,12 @@ def test_it_trains_exports_codes_and_is_measured_from_outside(
     assert codec.model.paddable  # all of its layers say what they need beyond a picture
     encoded = codec.encode(photo(33, 21), 3)
     assert np.array_equal(np.asarray(codec.decompress(encoded.data)), encoded.x_hat)
+
+    (command,) = re.findall(r"^    hcfss (.+)$", (EXAMPLE / "README.md").read_text(), re.MULTILINE)
+    program = [sys.executable, "-m", "hcfss_jax.cli", *shlex.split(command)]
+    paths = os.pathsep.join(map(str, (EXAMPLE, ROOT)))
+    subprocess.run(program, env=os.environ | {"PYTHONPATH": paths}, check=True)
+    assert codec.decompress("photo.hcf").size == (56, 40)
 
 
 def test_nothing_that_a_file_names_is_imported(

@@ -34,7 +34,7 @@ def diagnose(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / f"out{Path(args.output or '.png').suffix or '.png'}"
         for name, flags in FLOAT_SETTINGS.items():
-            told = _read(file, picture, args.model, flags)
+            told = _read(args, picture, flags)
             print(f"{name:<16} {told or 'reads it'}", flush=True)
             if told is None:
                 _tell_how(args, picture, flags)
@@ -46,10 +46,12 @@ def diagnose(args: argparse.Namespace) -> int:
     return 1
 
 
-def _read(file: Path, picture: Path, model: str | None, flags: str) -> str | None:
+def _read(args: argparse.Namespace, picture: Path, flags: str) -> str | None:
     """What speaks against reading a file so; None where it could be read."""
-    command = [sys.executable, "-m", "hcfss_jax.cli", "decompress", str(file), "-o", str(picture)]
-    command += ["--quiet", "--force", *(("--model", model) if model else ())]
+    command = [sys.executable, "-m", "hcfss_jax.cli", "decompress", args.file, "-o", str(picture)]
+    command += ["--quiet", "--force"]
+    for option, value in (("--model", args.model), ("--model-factory", args.model_factory)):
+        command += [option, value] if value else []
     done = subprocess.run(
         command, env={**os.environ, **environment(flags)}, capture_output=True, text=True
     )

@@ -137,7 +137,7 @@ def parser() -> argparse.ArgumentParser:
     diagnose.add_argument(
         "-o", "--output", metavar="OUT", help="picture to write, if a way is found"
     )
-    diagnose.add_argument("--model", metavar="NAME|FILE", help="a model or a file of weights")
+    _add_model(diagnose)
     _set_command(diagnose, "diagnose", "diagnose")
 
     models = commands.add_parser("models", help="the models, and which have weights here")
@@ -176,7 +176,7 @@ def _add_paths(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help=what)
     parser.add_argument("-o", "--output", metavar="OUT", help="output file or folder; - is a pipe")
     parser.add_argument("-f", "--force", action="store_true", help="replace existing outputs")
-    parser.add_argument("--model", metavar="NAME|FILE", help="a model or a file of weights")
+    _add_model(parser)
     parser.add_argument(
         "-r",
         "--recursive",
@@ -188,6 +188,13 @@ def _add_paths(parser: argparse.ArgumentParser, what: str) -> None:
         "--preserve", action="store_true", help="give outputs the times of their inputs"
     )
     parser.add_argument("--quiet", action="store_true", help="tell of errors alone")
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="NAME|FILE", help="a model or a file of weights")
+    parser.add_argument(
+        "--model-factory", metavar="MODULE:NAME", help="what makes a model that is not ours"
+    )
 
 
 def _add_output(parser: argparse.ArgumentParser, what: str) -> None:

@@ -47,7 +47,7 @@ def compress(args: argparse.Namespace) -> int:
         )
     wishes = _wishes(args)
     todo = _plan(args, _to_hcf())
-    codec = runtime.load_codec(args.model)
+    codec = runtime.load_codec(args.model, args.model_factory)
     quality = codec.default_quality if args.quality is None else args.quality
     if args.target_bpp is None:
         codec.check_quality(quality)
@@ -88,7 +88,7 @@ def decompress(args: argparse.Namespace) -> int:
         data = source if isinstance(source, bytes) else source.read_bytes()
         name = args.model or _model_of(data)
         if name not in codecs:
-            codecs[name] = runtime.load_codec(name)
+            codecs[name] = runtime.load_codec(name, args.model_factory)
         try:
             image = codecs[name].decompress(data, progress=wishes.tiles)
         except WrongWeights as error:

@@ -65,6 +65,7 @@ def _load_or_compile(folder: Path, key: tuple, args: tuple[Any, ...]) -> Callabl
     program = _load(path)
     if program is None:
         with _without_jax_cache():
+            function.clear_cache()  # nor one that this process has got from there
             program = function.lower(*args).compile()
         # A full disk, a folder that is read only, a program that cannot be stored: it runs all the same.
         with contextlib.suppress(Exception):

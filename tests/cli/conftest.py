@@ -11,7 +11,7 @@ from tests.cli.fake_codec import FakeCodec
 @pytest.fixture
 def codec(monkeypatch) -> FakeCodec:
     fake = FakeCodec()
-    monkeypatch.setattr(runtime, "load_codec", lambda name: fake)
+    monkeypatch.setattr(runtime, "load_codec", lambda *names: fake)
     return fake
 
 

@@ -35,7 +35,7 @@ def photo() -> np.ndarray:
 def test_the_demo_leaves_the_file_its_picture_and_a_comparison(
     tmp_path, monkeypatch, capsys, photo
 ):
-    monkeypatch.setattr(runtime, "load_codec", lambda name: WebpInDisguise())
+    monkeypatch.setattr(runtime, "load_codec", lambda *names: WebpInDisguise())
     assert main(["demo", "--out", str(tmp_path), "--model", "disguise"]) == 0
     told = capsys.readouterr().out
     size = (tmp_path / "astronaut.hcf").stat().st_size

@@ -118,7 +118,7 @@ def test_what_is_no_hcf_file_is_named_without_a_traceback(codec, here, capsys, c
 
 
 def test_an_error_nobody_foresaw_is_one_line_too(codec, here, capsys, monkeypatch):
-    monkeypatch.setattr(codec, "compress", lambda image, **_: 1 / 0)
+    monkeypatch.setattr(codec, "compress", lambda *_, **__: 1 / 0)
     photo("a.png")
     assert main(["compress", "a.png"]) == 1
     assert capsys.readouterr().err.startswith("hcfss: a.png: ZeroDivisionError: division by zero")
@@ -138,7 +138,7 @@ def test_a_write_that_is_cut_off_leaves_nothing_behind(codec, here, monkeypatch,
 
 
 def test_a_polite_kill_unwinds_and_says_so_by_its_exit_code(codec, here, monkeypatch):
-    monkeypatch.setattr(codec, "compress", lambda image, **_: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(codec, "compress", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
     photo("a.png")
     with pytest.raises(SystemExit) as stopped:
         main(["compress", "a.png"])

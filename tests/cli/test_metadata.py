@@ -20,7 +20,7 @@ def codec() -> Codec:
 def here(tmp_path, monkeypatch) -> Path:
     """A folder with a photo, `a.jpg`, and the small model."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(runtime, "load_codec", lambda name: codec())
+    monkeypatch.setattr(runtime, "load_codec", lambda *names: codec())
     exif = Image.Exif()
     exif[ExifTags.Base.Copyright], exif[ExifTags.Base.Orientation] = "(c) me", 6
     image = Image.fromarray(photo(20, 30))

@@ -136,3 +136,13 @@ def test_a_picture_is_decoded_to_the_bit_by_the_programs_of_another_process(proc
     monkeypatch.setattr(compiled_cache, "_without_jax_cache", None)  # what compiles fails
     decoded = Codec(small_package()).decompress(encoded.data)
     assert np.array_equal(decoded, encoded.x_hat)
+
+
+def test_what_is_kept_is_compiled_anew_though_this_process_has_the_function_at_hand(
+    process, scaled, traced
+):
+    """What it has may come from JAX's own cache, and loses functions when it is stored again."""
+    check(scaled(2, {"x": X}))
+    process()
+    check(compiled_cache.run(scaled, 2, {"x": X}, static=1))
+    assert len(traced) == 2

@@ -48,7 +48,7 @@ from hcfss_jax.cli import main, runtime
 from hcfss_jax.runtime.jax_settings import prepare_jax
 timed("import JAX", prepare_jax)()
 timed("import Flax", importlib.import_module)("flax.linen")
-timed("import the codec", importlib.import_module)("hcfss_jax.codec")
+timed("import the codec", importlib.import_module)("hcfss_jax.codec.codec")
 for stage, module, *path in json.loads(sys.argv[2]):
     owner = importlib.import_module(module)
     for name in path[:-1]:

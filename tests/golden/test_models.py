@@ -2,6 +2,7 @@
 
 import collections
 import functools
+import itertools
 import json
 
 import jax
@@ -102,7 +103,8 @@ def teacher_forced(model, x, **symbols):
         scale = together(steps, [jnp.exp(given.log_scale) for given in slices])
         found |= {f"means{part}": mean, f"scales{part}": scale}
         found[f"y_sym{part}"] = jnp.round(latents[f"y{part}"] - mean)
-        found[f"bits_y_per_slice{part}"] = bits
+        of_slice = itertools.groupby(zip(steps, bits, strict=True), lambda pair: pair[0].first)
+        found[f"bits_y_per_slice{part}"] = [sum(b for _, b in passes) for _, passes in of_slice]
     return found
 
 

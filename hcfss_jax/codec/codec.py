@@ -242,22 +242,24 @@ class Codec:
         """The file of an image and its extra sections. look: is shown each tile, as it has been written."""
         header = self._header(planes, self.default_quality if quality is None else quality)
         room = self._margins(header.quality)
-        streams, checks, of_steps = [], [0], np.zeros(0, "<u4")
+        streams: list[bytes] = []
+        of_steps: list[Sequence[int]] = []
         with self._fitting():
             for tile in progress(layout(header.height, header.width, self._tile)):
                 passes = self._passes.of(tile.height, tile.width)
                 rgb = tile.of(planes.rgb)
-                written = write_picture(passes, self.tables, rgb, header.quality, room, checks[-1])
+                before = of_steps[-1][-1] if of_steps else 0
+                written = write_picture(passes, self.tables, rgb, header.quality, room, before)
                 streams.append(written.stream)
-                checks.append(written.checks[-1])
-                of_steps = np.append(of_steps, np.array(written.checks, "<u4"))
+                of_steps.append(written.checks)
                 if look:
                     look(tile, written)
+        checks = [of_tile[-1] for of_tile in of_steps]
         if len(streams) > 1:
-            table = coding.TileTable(self._tile, list(map(len, streams)), checks[1:])
+            table = coding.TileTable(self._tile, list(map(len, streams)), checks)
             sections = {**sections, coding.Extra.TILES: table.pack()}
         if step_checks:
-            sections = {**sections, coding.Extra.STEP_CHECKS: of_steps.tobytes()}
+            sections = {**sections, coding.Extra.STEP_CHECKS: np.array(of_steps, "<u4").tobytes()}
         header = dataclasses.replace(header, symbols_crc=checks[-1])
         return coding.pack(header, b"".join(streams), sections)
 

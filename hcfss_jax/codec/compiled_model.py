@@ -15,7 +15,7 @@ import numpy as np
 from hcfss_jax.coding.buckets import bucket, whole_positions
 from hcfss_jax.entropy.distributions import Distribution
 from hcfss_jax.entropy.plan import Lattice, Plan, on_lattice, only_on
-from hcfss_jax.entropy.steps import Decoded, Latents, Prediction, in_full_precision
+from hcfss_jax.entropy.steps import Decoded, Latents, Prediction, in_full_precision, symbols
 from hcfss_jax.layers.area import inside, only_within
 from hcfss_jax.models.skeleton import CompressionModel
 from hcfss_jax.pictures.pixels import to_floats, to_pixels
@@ -56,6 +56,7 @@ class PicturePasses:
         self.plan = model.plan
         self.height, self.width = height, width
         self.size = arrays_of(model, height, width)
+        self._seen_within = self.size if model.paddable else None
         whole = whole_positions(height, width, model.multiple)
         self._area = jax.device_put(np.asarray(whole, np.int32))
 
@@ -126,8 +127,7 @@ class PicturePasses:
         return (1, *here.area(*self.size), here.channels)
 
     def _run(self, method: str, *args: Any, step: int | None = None) -> Any:
-        size = self.size if self._model.paddable else None
-        static = self._model, method, step, size
+        static = self._model, method, step, self._seen_within
         inputs = self._variables, self._area, *jax.device_put(args)
         return compiled_cache.run(_run, *static, *inputs, static=len(static))
 
@@ -167,11 +167,12 @@ def _rows(given: Distribution) -> jax.Array:
 def _quantise(
     lattice: Lattice, part: jax.Array, given: Distribution, area: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    rounded = jnp.nan_to_num(jnp.round(given.centred(part)))
-    q = jnp.clip(rounded, -LARGEST_SYMBOL, LARGEST_SYMBOL)
-    q = jnp.where(inside(part, area), only_on(lattice, q), 0)
-    bits = jnp.where(inside(part, area), only_on(lattice, given.bits(q)), 0)
+    q, bits = symbols(lattice, part, given, inside(part, area), _round_within_int32)
     return q.astype(jnp.int32), jnp.sum(bits)
+
+
+def _round_within_int32(x: jax.Array) -> jax.Array:
+    return jnp.clip(jnp.nan_to_num(jnp.round(x)), -LARGEST_SYMBOL, LARGEST_SYMBOL)
 
 
 @functools.partial(jax.jit, static_argnums=0)

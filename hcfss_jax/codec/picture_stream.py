@@ -87,8 +87,7 @@ def read_picture(
     """Symbols to uint8 `[H, W, 3]`.
 
     checks: CRC-32 of all symbols up to the end of each step, or only that of the last. crc: of those before.
-    Raises DecodeMismatch where the symbols are not those that were written; CorruptSection where the stream is none,
-    and there are no checks.
+    Raises DecodeMismatch where the symbols are not those that were written.
     """
     level = _level(quality)
     decoder = coding.RangeDecoder(stream)

@@ -4,8 +4,7 @@ Step t predicts the distribution of its part of a latent from what the steps bef
 Training, evaluation, encoding and decoding run these same lines; what differs is the quantiser:
 
     noise_and_straight_through   training: noise for the rate, straight-through rounding for the rest
-    rounding                     evaluation: rounding, bits by the model
-    rounding_within              the same of a picture in larger arrays
+    rounding                     evaluation, estimates of many pictures: rounding, bits by the model
     (the codec's own two)        encoding collects symbols, decoding reads them
 
 `equal_steps` is the same for training where the model is to compile quickly.
@@ -19,7 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from hcfss_jax.entropy.distributions import Distribution
-from hcfss_jax.entropy.plan import Plan, Step, only_on
+from hcfss_jax.entropy.plan import Lattice, Plan, Step, only_on
 from hcfss_jax.ops import add_uniform_noise, round_straight_through
 
 in_full_precision = functools.partial(jax.default_matmul_precision, "highest")
@@ -110,26 +109,40 @@ def noise_and_round(
     return only_on(step.lattice, given.value(rounded)), bits
 
 
-def rounding(plan: Plan, latents: Latents) -> Quantise:
-    """The quantiser of evaluation; records bits `[B]`."""
-    return rounding_within(plan, latents, lambda step, part: None)
-
-
-def rounding_within(
-    plan: Plan, latents: Latents, sent: Callable[[Step, jax.Array], jax.Array | None]
+def rounding(
+    plan: Plan,
+    latents: Latents,
+    sent: Callable[[Step, jax.Array], jax.Array | None] = lambda step, part: None,
 ) -> Quantise:
-    """The same of a picture in arrays that are larger: beyond it a latent is what is predicted, and costs nothing.
+    """The quantiser of evaluation; records bits `[B]`.
 
-    sent: (step, its part) to bool `[1, h, w, 1]`, or None for all of it.
+    sent: of pictures in arrays that are larger, (step, its part) to bool `[1, h, w, 1]`: beyond it a latent is what is
+    predicted, and costs nothing.
     """
 
     def quantise(step: int, prediction: Prediction) -> tuple[jax.Array, jax.Array]:
-        part = plan[step].part(latents)
-        given, within = prediction.distribution, sent(plan[step], part)
-        q = jnp.round(given.centred(part))
-        q = q if within is None else jnp.where(within, q, 0)
-        bits = only_on(plan[step].lattice, given.bits(q))
-        bits = bits if within is None else jnp.where(within, bits, 0)
-        return only_on(plan[step].lattice, given.value(q)), jnp.sum(bits, axis=(1, 2, 3))
+        lattice, part, given = plan[step].lattice, plan[step].part(latents), prediction.distribution
+        q, bits = symbols(lattice, part, given, sent(plan[step], part))
+        return only_on(lattice, given.value(q)), jnp.sum(bits, axis=(1, 2, 3))
 
     return quantise
+
+
+def symbols(
+    lattice: Lattice,
+    part: jax.Array,
+    given: Distribution,
+    within: jax.Array | None,
+    rounded: Callable[[jax.Array], jax.Array] = jnp.round,
+) -> tuple[jax.Array, jax.Array]:
+    """What a step sends of its part `[B, h, w, c]`, and its bits; both are 0 where nothing is sent.
+
+    within: bool `[1, h, w, 1]`, what of the lattice is sent; None for all of it.
+    """
+
+    def only_sent(x: jax.Array) -> jax.Array:
+        on = only_on(lattice, x)
+        return on if within is None else jnp.where(within, on, 0)
+
+    q = only_sent(rounded(given.centred(part)))
+    return q, only_sent(given.bits(q))

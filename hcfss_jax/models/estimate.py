@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from hcfss_jax.coding.buckets import whole_positions
 from hcfss_jax.entropy.plan import Step
-from hcfss_jax.entropy.steps import rounding_within, run_steps
+from hcfss_jax.entropy.steps import rounding, run_steps
 from hcfss_jax.layers.area import inside, only_within
 from hcfss_jax.layers.checks import check_areas, check_levels, check_pixels
 from hcfss_jax.models.skeleton import CompressionModel
@@ -63,6 +63,6 @@ def _pass(
         return inside(part, jnp.stack(step.area(*area)))
 
     latents = model.analyse(x, level)
-    decoded, bits = run_steps(model, level, rounding_within(model.plan, latents, sent))
+    decoded, bits = run_steps(model, level, rounding(model.plan, latents, sent))
     pixels = to_pixels(model.synthesise(decoded, level)[0])
     return pixels, sum(bits[1:], start=bits[0])[0]

@@ -32,6 +32,7 @@ from hcfss_jax.layers.vss import VSS
 from hcfss_jax.models.config import PORTED, SMALLEST, SMALLEST_PORTED, TINY, ModelConfig
 from hcfss_jax.models.family import Family
 from hcfss_jax.models.hyperprior import Y_STRIDE, HyperpriorModel
+from hcfss_jax.models.transforms import HyperSynthesis
 
 Rates = tuple[float, ...]
 
@@ -163,18 +164,6 @@ class Chain(nn.Module):
                 width, kernel, dtype=self.dtype, kernel_init=ISOMETRY, name=f"conv{i + 1}"
             )(x)
         return x
-
-
-class HyperSynthesis(nn.Module):
-    """h_s: z to a map for mean and one for scale, with nothing in common. make: makes what gives one of them."""
-
-    make: Callable[[], nn.Module]
-
-    def setup(self) -> None:
-        self.mean, self.scale = self.make(), self.make()
-
-    def __call__(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return self.mean(z), self.scale(z)
 
 
 def _dealt(rates: Rates, counts: Sequence[int]) -> tuple[Rates, ...]:

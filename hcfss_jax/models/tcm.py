@@ -22,7 +22,14 @@ from hcfss_jax.layers.window_attention import SwinBlock
 from hcfss_jax.models.config import PORTED, SMALLEST, SMALLEST_PORTED, TINY, ModelConfig
 from hcfss_jax.models.family import Family
 from hcfss_jax.models.hyperprior import HyperpriorModel
-from hcfss_jax.models.transforms import Analysis, Block, HyperAnalysis, HyperSynthesis, Synthesis
+from hcfss_jax.models.transforms import (
+    Analysis,
+    Block,
+    HyperAnalysis,
+    HyperSynthesis,
+    HyperUpsampling,
+    Synthesis,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +81,8 @@ class TCM(HyperpriorModel):
         in_hyper = (c.hyper_head_dim,), c.hyper_window, c.mlp_ratio
         hyper_block = functools.partial(_conv_trans, *in_hyper, remat)
         self.h_a = HyperAnalysis(c, hyper_block, remat)
-        self.h_s = HyperSynthesis(c, hyper_block, remat)
+        h_s = functools.partial(HyperUpsampling, c, hyper_block, sum(c.slices), remat)
+        self.h_s = HyperSynthesis(h_s)
         attention = functools.partial(
             remat_if(remat, SWAtten),
             c.attention_dim,

@@ -9,7 +9,8 @@ RBS, RBU: residual blocks with stride 2 / upsampling by 2; h_a and h_s take othe
 TCM's (Liu et al. 2023).
 """
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import flax.linen as nn
@@ -43,9 +44,10 @@ def blocks_of_stage(
     return [make(stage, j, name=f"{name}{j + 1}", dtype=dtype) for j in range(count)]
 
 
-def _linear_starts(c: ModelConfig, start: Callable[[np.ndarray], Initializer]) -> list[Initializer]:
+def linear_starts(
+    c: ModelConfig, stages: Sequence[np.ndarray], start: Callable[[np.ndarray], Initializer]
+) -> list[Initializer]:
     """How the linear path of each stage starts, the finest first: as a packet where its kernels can."""
-    stages = packet((*c.widths, sum(c.slices)))
     return [start(stage) if c.skip_kernels == (2, 1) else ISOMETRY for stage in stages]
 
 
@@ -61,15 +63,24 @@ class Analysis(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, level: jax.Array) -> jax.Array:
-        c, (*starts, last) = self.config, _linear_starts(self.config, forward_start)
-        down = remat_if(self.remat, ResidualBlockWithStride)
+        c = self.config
+        *starts, last = linear_starts(c, self.packet(), forward_start)
         for i, (width, blocks) in enumerate(zip(c.widths, c.blocks, strict=True)):
-            x = down(width, c.skip_kernels[0], self.dtype, starts[i], name=f"down{i + 1}")(x)
+            x = self.down(i)(width, dtype=self.dtype, skip_init=starts[i], name=f"down{i + 1}")(x)
             x = in_turn(
                 blocks_of_stage(self.block, i, blocks, f"stage{i + 1}_block", self.dtype), x
             )
         out = conv(sum(c.slices), stride=2, dtype=self.dtype, kernel_init=last, name="out")
         return out(x)
+
+    def down(self, stage: int) -> Callable[..., nn.Module]:
+        """Makes the layer before the blocks of a stage."""
+        layer = remat_if(self.remat, ResidualBlockWithStride)
+        return functools.partial(layer, skip_kernel=self.config.skip_kernels[0])
+
+    def packet(self) -> Sequence[np.ndarray]:
+        """What the linear paths of the stages, and of the last convolution, may start as."""
+        return packet((*self.config.widths, sum(self.config.slices)))
 
 
 class Synthesis(nn.Module):
@@ -84,15 +95,27 @@ class Synthesis(nn.Module):
 
     @nn.compact
     def __call__(self, y: jax.Array, level: jax.Array) -> jax.Array:
-        c, x = self.config, y
-        last, *starts = _linear_starts(c, inverse_start)
-        up = remat_if(self.remat, ResidualBlockUpsample)
-        for i, (width, blocks) in reversed(list(enumerate(zip(c.widths, c.blocks, strict=True)))):
-            x = up(width, c.skip_kernels[1], self.dtype, starts[i], name=f"up{i + 1}")(x)
+        x = y
+        last, *starts = linear_starts(self.config, self.packet(), inverse_start)
+        for i, (width, blocks) in reversed(list(enumerate(self.stages()))):
+            x = self.up(i)(width, dtype=self.dtype, skip_init=starts[i], name=f"up{i + 1}")(x)
             x = in_turn(
                 blocks_of_stage(self.block, i, blocks, f"stage{i + 1}_block", self.dtype), x
             )
         return SubPixelConv(3, dtype=self.dtype, kernel_init=last, name="out")(x)
+
+    def stages(self) -> list[tuple[int, int]]:
+        """Width and number of blocks of each, the finest first."""
+        return list(zip(self.config.widths, self.config.blocks, strict=True))
+
+    def up(self, stage: int) -> Callable[..., nn.Module]:
+        """Makes the layer before the blocks of a stage."""
+        layer = remat_if(self.remat, ResidualBlockUpsample)
+        return functools.partial(layer, skip_kernel=self.config.skip_kernels[1])
+
+    def packet(self) -> Sequence[np.ndarray]:
+        """What the linear paths of the stages, and of the last convolution, which comes first here, may invert."""
+        return packet((*self.config.widths, sum(self.config.slices)))
 
 
 class HyperAnalysis(nn.Module):
@@ -139,17 +162,11 @@ class HyperSynthesis(nn.Module):
 
     beyond = Beyond.ANYTHING
 
-    config: ModelConfig
-    block: Block
-    remat: bool = False
-    up: type[nn.Module] = ResidualBlockUpsample
+    make: Callable[[], nn.Module]
+    """Makes what gives one of them."""
 
     def setup(self) -> None:
-        features = sum(self.config.slices)
-        self.mean, self.scale = (
-            HyperUpsampling(self.config, self.block, features, self.remat, self.up)
-            for _ in range(2)
-        )
+        self.mean, self.scale = self.make(), self.make()
 
     def __call__(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
         return self.mean(z), self.scale(z)

@@ -21,26 +21,23 @@ import jax.numpy as jnp
 import numpy as np
 
 from hcfss_jax.entropy.channel_slices import AttendedSlices
-from hcfss_jax.entropy.distributions import Factorised
-from hcfss_jax.entropy.plan import Plan, Step, in_slices
+from hcfss_jax.entropy.plan import Plan, in_slices
 from hcfss_jax.entropy.steps import Decoded, Latents, Prediction
-from hcfss_jax.layers.area import Beyond
-from hcfss_jax.layers.convolution import ISOMETRY, Initializer, SubPixelConv, conv
 from hcfss_jax.layers.gated_attention import GatedAttention
 from hcfss_jax.layers.numerics import PYTORCH
-from hcfss_jax.layers.one_loop import in_turn
 from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.residual import (
     ResidualBlock,
     ResidualBlockUpsample,
     ResidualBlockWithStride,
 )
-from hcfss_jax.layers.wavelet_start import forward_start, inverse_start, packet
+from hcfss_jax.layers.wavelet_start import packet
 from hcfss_jax.layers.weconv import SpareConv, WeConvDown, WeConvUp
+from hcfss_jax.models import transforms
 from hcfss_jax.models.config import PORTED, SMALLEST, SMALLEST_PORTED, TINY, ModelConfig
 from hcfss_jax.models.family import Family
-from hcfss_jax.models.hyperprior import Y_STRIDE, Z_STRIDE, HyperpriorModel
-from hcfss_jax.models.transforms import Block, HyperAnalysis, HyperSynthesis, blocks_of_stage
+from hcfss_jax.models.hyperprior import Y_STRIDE, HyperpriorModel
+from hcfss_jax.models.transforms import HyperAnalysis, HyperSynthesis, HyperUpsampling
 from hcfss_jax.ops import haar, inverse_haar
 
 
@@ -102,11 +99,11 @@ class WeConvene(HyperpriorModel):
     def plan(self) -> Plan:
         """z, then the slices of LL, then those of the other subbands."""
         c = self.config
-        return (
-            Step("z", 0, c.hyper_channels, Z_STRIDE, distribution=Factorised),
-            *in_slices("y_low", c.slices, Y_STRIDE),
-            *in_slices("y_high", c.high_slices, Y_STRIDE),
+        low, high = (
+            in_slices("y_low", c.slices, Y_STRIDE),
+            in_slices("y_high", c.high_slices, Y_STRIDE),
         )
+        return (super().plan[0], *low, *high)
 
     @property
     def paddable(self) -> bool:
@@ -125,7 +122,8 @@ class WeConvene(HyperpriorModel):
         self.g_a = Analysis(c, block, self.dtype, remat)
         self.g_s = Synthesis(c, block, self.dtype, remat)
         self.h_a = HyperAnalysis(c, block, remat, WeConvDown)
-        self.h_s = HyperSynthesis(c, block, remat, WeConvUp)
+        h_s = functools.partial(HyperUpsampling, c, block, sum(c.slices), remat, WeConvUp)
+        self.h_s = HyperSynthesis(h_s)
         attention = functools.partial(remat_if(remat, GatedAttention), c.attention_dim)
         sizes = c.parameter_hidden, PYTORCH, attention
         self.low_slices = AttendedSlices(c.slices, *sizes, log_scale=False)
@@ -211,94 +209,65 @@ class HighSlices(AttendedSlices):
         )
 
 
-class Analysis(nn.Module):
+class Analysis(transforms.Analysis):
     """g_a: `[B, H, W, 3]` to `[B, H / 8, W / 8, M]`, whatever the level."""
 
-    beyond = Beyond.ANYTHING
-
     config: WeConveneConfig
-    block: Block
-    dtype: str = "float32"
-    remat: bool = False
 
-    @nn.compact
-    def __call__(self, x: jax.Array, level: jax.Array) -> jax.Array:
+    def down(self, stage: int) -> Callable[..., nn.Module]:
+        """See `transforms.Analysis.down`; the first keeps the sides of the picture."""
+        if stage == 0:
+            widen = remat_if(self.remat, ResidualBlockWithStride)
+            return functools.partial(widen, skip_kernel=1, stride=1)
+        layer = remat_if(self.remat, WeConvDown)
+        return functools.partial(layer, skip_kernel=self.config.skip_kernels[0])
+
+    def packet(self) -> Sequence[np.ndarray]:
+        """See `transforms.Analysis.packet`; the first leaves the picture as it is."""
         c = self.config
-        *starts, last = _starts(c, _analysis_packet(c), forward_start)
-        widen = functools.partial(remat_if(self.remat, ResidualBlockWithStride), stride=1)
-        down = remat_if(self.remat, WeConvDown)
-        for i, (width, blocks) in enumerate(zip(c.widths, c.blocks, strict=True)):
-            layer, skip = (down, c.skip_kernels[0]) if i else (widen, 1)
-            x = layer(width, skip, self.dtype, starts[i], name=f"down{i + 1}")(x)
-            x = in_turn(
-                blocks_of_stage(self.block, i, blocks, f"stage{i + 1}_block", self.dtype), x
-            )
-        out = conv(sum(c.slices), stride=2, dtype=self.dtype, kernel_init=last, name="out")
-        return out(x)
+        first, second, third = _packet(c)
+        return [
+            np.eye(3, c.widths[0])[None, None],
+            _of_sizes(first, c.widths[0], c.widths[1]),
+            second,
+            third,
+        ]
 
 
-class Synthesis(nn.Module):
+class Synthesis(transforms.Synthesis):
     """g_s: `[B, H / 8, W / 8, M]` to `[B, H, W, 3]`, whatever the level."""
 
-    beyond = Beyond.ANYTHING
-
     config: WeConveneConfig
-    block: Block
-    dtype: str = "float32"
-    remat: bool = False
 
-    @nn.compact
-    def __call__(self, y: jax.Array, level: jax.Array) -> jax.Array:
-        c, x = self.config, y
-        last, *starts = _starts(c, _synthesis_packet(c), inverse_start)
-        mix = functools.partial(remat_if(self.remat, ResidualBlockUpsample), factor=1)
-        up = remat_if(self.remat, WeConvUp)
-        for i in (2, 1, 0):
-            layer = mix if i == 2 else up
-            width, blocks = c.decoder_widths[i], c.decoder_blocks[i]
-            x = layer(width, c.skip_kernels[1], self.dtype, starts[i], name=f"up{i + 1}")(x)
-            x = in_turn(
-                blocks_of_stage(self.block, i, blocks, f"stage{i + 1}_block", self.dtype), x
-            )
-        return SubPixelConv(3, dtype=self.dtype, kernel_init=last, name="out")(x)
+    def stages(self) -> list[tuple[int, int]]:
+        """See `transforms.Synthesis.stages`."""
+        return list(zip(self.config.decoder_widths, self.config.decoder_blocks, strict=True))
+
+    def up(self, stage: int) -> Callable[..., nn.Module]:
+        """See `transforms.Synthesis.up`; that of the coarsest stage keeps the sides of y."""
+        skip_kernel = self.config.skip_kernels[1]
+        if stage == 2:
+            mix = remat_if(self.remat, ResidualBlockUpsample)
+            return functools.partial(mix, skip_kernel=skip_kernel, factor=1)
+        return functools.partial(remat_if(self.remat, WeConvUp), skip_kernel=skip_kernel)
+
+    def packet(self) -> Sequence[np.ndarray]:
+        """See `transforms.Synthesis.packet`; the last of what is inverted leaves y as it is."""
+        c = self.config
+        fine, middle, coarse = c.decoder_widths
+        first, second, third = _packet(c)
+        return [
+            _of_sizes(first, 3, fine),
+            _of_sizes(second, fine, middle),
+            _of_sizes(third, middle, coarse),
+            np.eye(coarse, sum(c.slices))[None, None],
+        ]
 
 
 def _residual_block(
     remat: bool, stage: int, index: int, *, name: str, dtype: str | None
 ) -> nn.Module:
     return remat_if(remat, ResidualBlock)(dtype, name=name)
-
-
-def _starts(
-    c: WeConveneConfig,
-    stages: Sequence[np.ndarray],
-    start: Callable[[np.ndarray], Initializer],
-) -> list[Initializer]:
-    """How the linear path of each stage starts, the finest first: as a packet where its kernels can."""
-    return [start(stage) if c.skip_kernels == (2, 1) else ISOMETRY for stage in stages]
-
-
-def _analysis_packet(c: WeConveneConfig) -> list[np.ndarray]:
-    """The stages of g_a: the first leaves the picture as it is."""
-    first, second, third = _packet(c)
-    return [
-        np.eye(3, c.widths[0])[None, None],
-        _of_sizes(first, c.widths[0], c.widths[1]),
-        second,
-        third,
-    ]
-
-
-def _synthesis_packet(c: WeConveneConfig) -> list[np.ndarray]:
-    """What the stages of g_s invert: the last, which comes first there, leaves y as it is."""
-    fine, middle, coarse = c.decoder_widths
-    first, second, third = _packet(c)
-    return [
-        _of_sizes(first, 3, fine),
-        _of_sizes(second, fine, middle),
-        _of_sizes(third, middle, coarse),
-        np.eye(coarse, sum(c.slices))[None, None],
-    ]
 
 
 def _packet(c: WeConveneConfig) -> tuple[np.ndarray, ...]:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.sharding import Mesh, PartitionSpec
 
+from hcfss_jax.pictures.pixels import to_floats
 from train.example import given_of
 from train.mesh import BATCH_AXES, FSDP
 from train.objective import Batch, Objective
@@ -44,7 +45,7 @@ def make_gradient(
     def loss_of(
         learned: Vectors, still: Vectors, batch: Batch, step: jax.Array, frozen: Any
     ) -> tuple[jax.Array, Metrics]:
-        x = batch["image"].astype(jnp.float32) / 255.0
+        x = to_floats(batch["image"])
         keys = jax.vmap(jax.random.key)(batch["noise"])
         params = packing.unpack({**learned, **still})
         more = {"given": given} if (given := given_of(batch)) else {}

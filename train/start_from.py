@@ -49,7 +49,12 @@ def starting_params(
     for names, why in ((left, "start at random"), (unused, "of those weights are not used")):
         if names:
             tell(f"  {len(names)} {why}: {_listed(names)}")
-    return _joined(initial_params(model, config.seed), package.params, set(taken))
+    leaves = dict(
+        zip(packing.names, jax.tree.leaves(initial_params(model, config.seed)), strict=True)
+    )
+    theirs = dict(zip(given.names, jax.tree.leaves(package.params), strict=True))
+    leaves |= {name: theirs[name] for name in taken}
+    return jax.tree.unflatten(packing.structure, list(leaves.values()))
 
 
 def _load(name_or_path: str) -> WeightPackage:
@@ -57,18 +62,6 @@ def _load(name_or_path: str) -> WeightPackage:
         return load_package(name_or_path)
     except (HcfError, OSError) as error:
         raise BadConfig(f"config.init_from={name_or_path!r}: {error}") from error
-
-
-def _joined(fresh: Any, given: Any, taken: set[str]) -> Any:
-    """`fresh`, with the parameters of `given` that are in `taken`."""
-    found = {_name(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(given)[0]}
-    return jax.tree_util.tree_map_with_path(
-        lambda path, leaf: found[_name(path)] if _name(path) in taken else leaf, fresh
-    )
-
-
-def _name(path: Any) -> str:
-    return "/".join(str(key.key) for key in path)
 
 
 def _listed(names: list[str]) -> str:

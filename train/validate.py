@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
+from hcfss_jax.pictures.pixels import to_floats, to_pixels
 from train.loss import RateDistortion
 from train.mesh import BATCH_AXES, batch_sharding, place, replicated
 from train.packing import Packing, Vectors, gather
@@ -34,10 +34,10 @@ def make_validation(
     """
 
     def on_a_device(shards: Vectors, image: jax.Array, level: jax.Array) -> dict[str, jax.Array]:
-        x = image.astype(jnp.float32) / 255.0
+        x = to_floats(image)
         params = {"params": packing.unpack(gather(shards))}
         out = model.apply(params, x, level, method="evaluate")
-        shown = jnp.round(jnp.clip(out.x_hat, 0.0, 1.0) * 255.0) / 255.0
+        shown = to_floats(to_pixels(out.x_hat))
         distortion, quality = loss.measure(shown, x)
         bpp = out.total_bits / (x.shape[1] * x.shape[2])
         return {"bpp": bpp, "distortion": distortion, **quality}

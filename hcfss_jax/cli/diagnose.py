@@ -11,6 +11,7 @@ from hcfss_jax.cli.messages import complain, explain
 from hcfss_jax.coding import Extra, unpack
 from hcfss_jax.pictures.picture_files import printable
 from hcfss_jax.runtime.float_settings import FLOAT_SETTINGS, environment
+from hcfss_jax.runtime.whole_file import write_whole
 
 
 def diagnose(args: argparse.Namespace) -> int:
@@ -61,7 +62,7 @@ def _read(args: argparse.Namespace, picture: Path, flags: str) -> str | None:
 
 def _tell_how(args: argparse.Namespace, picture: Path, flags: str) -> None:
     if args.output:
-        Path(args.output).write_bytes(picture.read_bytes())
+        write_whole(Path(args.output), picture.read_bytes())
         print(f"written: {printable(args.output)}")
     elif flags:
         print(

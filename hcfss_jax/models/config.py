@@ -35,6 +35,11 @@ class ModelConfig:
             raise ValueError(f"{self.levels} levels take gains: set gains, or levels=1")
 
 
+def tuples_of(value: Any) -> Any:
+    """A field's value, its lists as tuples, so that it may come from JSON and be hashed."""
+    return tuple(map(tuples_of, value)) if isinstance(value, list | tuple) else value
+
+
 TINY: dict[str, Any] = {
     "widths": (24, 48, 64),
     "blocks": (0, 0, 2),

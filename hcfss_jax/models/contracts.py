@@ -14,6 +14,7 @@ from hcfss_jax.coding import Tables
 from hcfss_jax.entropy.plan import Plan
 from hcfss_jax.entropy.steps import Decoded, Latents, Prediction
 from hcfss_jax.errors import UnknownModel
+from hcfss_jax.models.config import tuples_of
 from hcfss_jax.models.skeleton import Output
 from hcfss_jax.named import by_name
 
@@ -92,7 +93,7 @@ def missing(model: Any, contract: type) -> list[str]:
 
 def made_by(factory: ModelFactory, name: str, fields: Mapping[str, Any]) -> Any:
     """The model of a factory. Lists among the fields become tuples, so that they may come from JSON."""
-    return factory(name, **{field: _tuples(value) for field, value in fields.items()})
+    return factory(name, **{field: tuples_of(value) for field, value in fields.items()})
 
 
 def factory_by_name(name: str) -> ModelFactory:
@@ -101,7 +102,3 @@ def factory_by_name(name: str) -> ModelFactory:
         return by_name(name)
     except ValueError as error:
         raise UnknownModel(f"the factory of the model: {error}") from error
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value

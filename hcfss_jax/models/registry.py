@@ -6,7 +6,7 @@ from typing import Any
 
 from hcfss_jax.errors import UnknownModel
 from hcfss_jax.models import cmamba, csm, hcfssnet, mambaic, tcm, weconvene
-from hcfss_jax.models.config import ModelConfig
+from hcfss_jax.models.config import ModelConfig, tuples_of
 from hcfss_jax.models.family import Family
 from hcfss_jax.models.skeleton import CompressionModel
 
@@ -77,7 +77,7 @@ def _changed(config: ModelConfig, name: str, values: Mapping[str, Any]) -> Model
         raise ValueError(
             f"{name} has no config field {unknown}; it has {', '.join(sorted(fields))}"
         )
-    tuples: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    tuples: dict[str, Any] = {field: tuples_of(value) for field, value in values.items()}
     return dataclasses.replace(config, **tuples)
 
 

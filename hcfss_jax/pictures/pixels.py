@@ -1,4 +1,4 @@
-"""Pixels of 8 bits to the floats that models compute with, and back: the one place that knows of 255."""
+"""Pixels of 8 bits to the floats that models compute with, and back."""
 
 from typing import Any
 

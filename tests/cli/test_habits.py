@@ -191,6 +191,8 @@ def test_ctrl_c_ends_with_130_and_one_line(tmp_path):
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=Path(__file__).parents[2],
+        # A shell has its background jobs ignore Ctrl-C, and their children with them.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_until_it_reads(process.pid)
     process.send_signal(signal.SIGINT)

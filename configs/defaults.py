@@ -25,8 +25,8 @@ _LAMBDAS = {"mse": (0.0018, 0.05), "ms-ssim": (2.4, 60.5)}
 _MS_SSIM_SCALE = 1300.0
 
 
-# What an encoder is made of: what the last phase leaves as it is.
-_ENCODER = r"^(g_a|h_a|gain_y|gain_z)\."
+# What an encoder is made of, or each of two: what the last phase leaves as it is.
+_ENCODER = r"^(\w+\.)?(g_a|h_a|gain_y|gain_z)\."
 
 
 class Size(NamedTuple):

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hcfss_jax.layers.area import example
 from hcfss_jax.models import create_model
 from hcfss_jax.models.registry import FAMILIES
 from hcfss_jax.weights import WeightPackage, make_package
@@ -32,8 +33,7 @@ def small_model(name: str = NAME):
 def small_params(seed: int = 0, name: str = NAME):
     """Random weights, scaled so that latents have a few bits each."""
     key = jax.random.key(seed)
-    x, level = jnp.zeros((1, 64, 64, 3)), jnp.zeros(1)
-    shapes = jax.eval_shape(small_model(name).init, key, x, level, key[None])["params"]
+    shapes = jax.eval_shape(small_model(name).init, key, *example(small_model(name)))["params"]
     rng = np.random.default_rng(seed)
     variants = FAMILIES[name.partition("-")[0]].variants.values()
     itself = not all(config.gains for config in variants)  # as in PyTorch's codecs

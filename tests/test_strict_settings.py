@@ -14,7 +14,7 @@ from hcfss_jax.codec import Codec
 from hcfss_jax.metrics import ms_ssim, ms_ssim_of_floats, ssim
 from hcfss_jax.models import create_model
 from hcfss_jax.weights import WeightPackage, make_package
-from tests.small_model import FIELDS, NAME, SMALL, photo, small_package
+from tests.small_model import FIELDS, NAME, SMALL, photo, small_model, small_package
 from tests.train.conftest import config, photo_dir  # noqa: F401, fixtures of training
 from train.experiment import batch_like, build_model, build_step, packing_of
 from train.initial import initial_params
@@ -110,7 +110,8 @@ def test_the_training_step_of_each_family_is_traced_under_all_at_once(
     name: str, loops: bool
 ) -> None:
     experiment = get_config("tiny")
-    experiment.model.name, experiment.loops, experiment.crop = name, loops, 64
+    experiment.model.name, experiment.loops = name, loops
+    experiment.crop = max(64, small_model(name).multiple)
     experiment.model.overrides = ConfigDict(SMALL[name])
     with all_at_once():
         mesh, model = make_mesh(), build_model(experiment)

@@ -116,3 +116,17 @@ class AttendedSlices(ChannelSlices):
         """From what nets give; see `log_scale`."""
         log_scale = scale if self.log_scale else jnp.log(lower_bound(scale, SCALE_MIN))
         return Gaussian(mean, log_scale)
+
+
+class PlainSlices(AttendedSlices):
+    """The same without attention: the nets see the hyperprior and the slices before as they are."""
+
+    def attentions(self) -> Sequence[nn.Module]:
+        """None."""
+        return ()
+
+    def support(
+        self, number: int, hyper: tuple[jax.Array, jax.Array], decoded: Decoded
+    ) -> list[jax.Array]:
+        """See `AttendedSlices.support`."""
+        return [jnp.concatenate([features, *decoded], axis=-1) for features in hyper]

@@ -72,6 +72,14 @@ def _energy_along(passes: tuple[str, ...]) -> float:
     return float(function @ correlation @ function)
 
 
+def of_sizes(stage: np.ndarray, fine: int, coarse: int) -> np.ndarray:
+    """A stage for other numbers of channels: without its last ones, or with more that are not used."""
+    found = np.zeros((*stage.shape[:2], fine, coarse))
+    fine, coarse = min(fine, stage.shape[2]), min(coarse, stage.shape[3])
+    found[:, :, :fine, :coarse] = stage[:, :, :fine, :coarse]
+    return found
+
+
 def forward_start(stage: np.ndarray) -> Initializer:
     """A stage as a convolution with stride 2 and a kernel of 2x2, or of 3x3 padded by 1."""
 

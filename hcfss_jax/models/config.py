@@ -8,9 +8,9 @@ from typing import Any
 class ModelConfig:
     """What a model is; each adds fields of its own. The defaults are paper scale."""
 
-    widths: tuple[int, int, int] = (256, 256, 256)
+    widths: tuple[int, ...] = (256, 256, 256)
     """Channels at strides 2, 4 and 8."""
-    blocks: tuple[int, int, int] = (2, 2, 2)
+    blocks: tuple[int, ...] = (2, 2, 2)
     """Blocks at strides 2, 4 and 8."""
     hyper_width: int = 256
     hyper_blocks: int = 2

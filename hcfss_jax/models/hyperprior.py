@@ -19,7 +19,14 @@ from hcfss_jax.layers.gain import NoGain, RateGain
 from hcfss_jax.models.config import ModelConfig
 from hcfss_jax.models.skeleton import CompressionModel
 
-Y_STRIDE, Z_STRIDE = 16, 64  # pixels that a position of y and of z stands for
+Y_STRIDE = 16  # pixels that a position of y stands for
+_Z_OVER_Y = 4  # of the strides
+
+
+def coded_with_hyperprior(c: ModelConfig, ending: str = "", y_stride: int = Y_STRIDE) -> Plan:
+    """z, then the slices of y. ending: of their names."""
+    z = Step(f"z{ending}", 0, c.hyper_channels, _Z_OVER_Y * y_stride, distribution=Factorised)
+    return (z, *in_slices(f"y{ending}", c.slices, y_stride))
 
 
 class HyperpriorModel(CompressionModel):
@@ -30,13 +37,14 @@ class HyperpriorModel(CompressionModel):
     """
 
     config: ModelConfig
+    ending: str = ""
+    """Of the names of y and z, where a model has several."""
+    y_stride: int = Y_STRIDE
 
     @property
     def plan(self) -> Plan:
         """z, then the slices of y."""
-        c = self.config
-        z = Step("z", 0, c.hyper_channels, Z_STRIDE, distribution=Factorised)
-        return (z, *in_slices("y", c.slices, Y_STRIDE))
+        return coded_with_hyperprior(self.config, self.ending, self.y_stride)
 
     @property
     def y_channels(self) -> int:
@@ -61,7 +69,8 @@ class HyperpriorModel(CompressionModel):
         """See `CompressionModel.analyse`."""
         self.check(x, level)
         y = self.g_a(x, level).astype(jnp.float32) * self.gain_y(level)
-        return {"z": self.h_a(y) * self.gain_z(level), "y": y}
+        z = self.h_a(y) * self.gain_z(level)
+        return {f"z{self.ending}": z, f"y{self.ending}": y}
 
     def predict(self, step: int, level: jax.Array, decoded: Decoded) -> Prediction:
         """See `CompressionModel.predict`."""
@@ -82,7 +91,10 @@ class HyperpriorModel(CompressionModel):
         """See `CompressionModel.modules_of_step`."""
         return self.slices.modules_of_slice(step - 1) if step else {}
 
+    def y_hat(self, decoded: Decoded, level: jax.Array) -> jax.Array:
+        """What g_s is given: y as it was decoded, without its gain."""
+        return jnp.concatenate(decoded[1:], axis=-1) * self.inverse_gain_y(level)
+
     def synthesise(self, decoded: Decoded, level: jax.Array) -> jax.Array:
         """See `CompressionModel.synthesise`."""
-        y_hat = jnp.concatenate(decoded[1:], axis=-1)
-        return self.g_s(y_hat * self.inverse_gain_y(level), level).astype(jnp.float32)
+        return self.g_s(self.y_hat(decoded, level), level).astype(jnp.float32)

@@ -21,7 +21,11 @@ from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.convolution import ISOMETRY, Initializer, SubPixelConv, conv
 from hcfss_jax.layers.one_loop import in_turn
 from hcfss_jax.layers.remat import remat_if
-from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
+from hcfss_jax.layers.residual import (
+    ResidualBlock,
+    ResidualBlockUpsample,
+    ResidualBlockWithStride,
+)
 from hcfss_jax.layers.wavelet_start import forward_start, inverse_start, packet
 from hcfss_jax.models.config import ModelConfig
 
@@ -42,6 +46,13 @@ def blocks_of_stage(
 ) -> list[nn.Module]:
     """The blocks of a stage; `name` with a number each, from 1."""
     return [make(stage, j, name=f"{name}{j + 1}", dtype=dtype) for j in range(count)]
+
+
+def residual_block(
+    remat: bool, stage: int, index: int, *, name: str, dtype: str | None
+) -> nn.Module:
+    """A residual block of two convolutions, wherever it stands."""
+    return remat_if(remat, ResidualBlock)(dtype, name=name)
 
 
 def linear_starts(

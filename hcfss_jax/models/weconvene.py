@@ -26,18 +26,19 @@ from hcfss_jax.entropy.steps import Decoded, Latents, Prediction
 from hcfss_jax.layers.gated_attention import GatedAttention
 from hcfss_jax.layers.numerics import PYTORCH
 from hcfss_jax.layers.remat import remat_if
-from hcfss_jax.layers.residual import (
-    ResidualBlock,
-    ResidualBlockUpsample,
-    ResidualBlockWithStride,
-)
-from hcfss_jax.layers.wavelet_start import packet
+from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
+from hcfss_jax.layers.wavelet_start import of_sizes, packet
 from hcfss_jax.layers.weconv import SpareConv, WeConvDown, WeConvUp
 from hcfss_jax.models import transforms
 from hcfss_jax.models.config import PORTED, SMALLEST, SMALLEST_PORTED, TINY, ModelConfig
 from hcfss_jax.models.family import Family
 from hcfss_jax.models.hyperprior import Y_STRIDE, HyperpriorModel
-from hcfss_jax.models.transforms import HyperAnalysis, HyperSynthesis, HyperUpsampling
+from hcfss_jax.models.transforms import (
+    HyperAnalysis,
+    HyperSynthesis,
+    HyperUpsampling,
+    residual_block,
+)
 from hcfss_jax.ops import haar, inverse_haar
 
 
@@ -118,7 +119,7 @@ class WeConvene(HyperpriorModel):
     def setup(self) -> None:
         super().setup()
         c, remat = self.config, self.remat
-        block = functools.partial(_residual_block, remat)
+        block = functools.partial(residual_block, remat)
         self.g_a = Analysis(c, block, self.dtype, remat)
         self.g_s = Synthesis(c, block, self.dtype, remat)
         self.h_a = HyperAnalysis(c, block, remat, WeConvDown)
@@ -228,7 +229,7 @@ class Analysis(transforms.Analysis):
         first, second, third = _packet(c)
         return [
             np.eye(3, c.widths[0])[None, None],
-            _of_sizes(first, c.widths[0], c.widths[1]),
+            of_sizes(first, c.widths[0], c.widths[1]),
             second,
             third,
         ]
@@ -257,30 +258,16 @@ class Synthesis(transforms.Synthesis):
         fine, middle, coarse = c.decoder_widths
         first, second, third = _packet(c)
         return [
-            _of_sizes(first, 3, fine),
-            _of_sizes(second, fine, middle),
-            _of_sizes(third, middle, coarse),
+            of_sizes(first, 3, fine),
+            of_sizes(second, fine, middle),
+            of_sizes(third, middle, coarse),
             np.eye(coarse, sum(c.slices))[None, None],
         ]
-
-
-def _residual_block(
-    remat: bool, stage: int, index: int, *, name: str, dtype: str | None
-) -> nn.Module:
-    return remat_if(remat, ResidualBlock)(dtype, name=name)
 
 
 def _packet(c: WeConveneConfig) -> tuple[np.ndarray, ...]:
     """From strides 1 to 2, 2 to 4, and 4 to 8, where the model's own Haar transform goes on."""
     return packet((*c.widths[1:], sum(c.slices)))
-
-
-def _of_sizes(stage: np.ndarray, fine: int, coarse: int) -> np.ndarray:
-    """A stage for other numbers of channels: without its last ones, or with more that are not used."""
-    found = np.zeros((*stage.shape[:2], fine, coarse))
-    fine, coarse = min(fine, stage.shape[2]), min(coarse, stage.shape[3])
-    found[:, :, :fine, :coarse] = stage[:, :, :fine, :coarse]
-    return found
 
 
 FAMILY = Family(

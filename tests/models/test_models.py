@@ -17,7 +17,6 @@ from hcfss_jax.weights.parameters import parameter_shapes
 from tests.small_model import NAME, SMALL, photo, small_model, small_params
 
 LEVELS = jnp.asarray([0.0, 6.5])
-BATCH = jnp.asarray(np.stack([photo(64, 128, seed) for seed in (0, 1)]) / 255.0, jnp.float32)
 KEYS = jax.random.split(jax.random.key(0), 2)
 
 # On CPU, and nowhere else, XLA drops the barriers around what is computed again, and merges it with the first time.
@@ -28,6 +27,17 @@ KEEP_REMAT = {"xla_disable_hlo_passes": "cse_barrier_expander"}
 def name(request) -> str:
     """A small model of each family."""
     return request.param
+
+
+@functools.cache
+def images(model, count: int = 2, width: int = 128) -> jax.Array:
+    """Pictures as a model takes them, no larger than need be, `[count, H, W, 3]`."""
+    height, width = (max(side, model.multiple) for side in (64, width))
+    stack = np.stack([photo(height, width, seed) for seed in range(count)])
+    return jnp.asarray(stack / 255.0, jnp.float32)
+
+
+BATCH = images(small_model())
 
 
 @functools.cache
@@ -46,6 +56,7 @@ def parameter_count(name: str) -> int:
         ("cmamba-tiny", 2.5e6),
         ("weconvene-tiny", 2.5e6),
         ("mambaic-tiny", 2.5e6),
+        ("twobranch-tiny", 2.5e6),
         ("cmamba-base", 56.2e6),  # 48.2 % of MLIC++'s 116.5 M, as the paper says
     ],
 )
@@ -93,12 +104,12 @@ def test_a_package_is_of_the_model_that_it_was_made_with_whatever_its_name_means
 @functools.cache
 def evaluated(name):
     run = jax.jit(functools.partial(small_model(name).apply, method="evaluate"))
-    return run({"params": small_params(0, name)}, BATCH, LEVELS)
+    return run({"params": small_params(0, name)}, images(small_model(name)), LEVELS)
 
 
 def test_a_pass_keeps_the_picture_s_shape_and_counts_bits_of_each_image(name):
     out = evaluated(name)
-    assert out.x_hat.shape == BATCH.shape
+    assert out.x_hat.shape == images(small_model(name)).shape
     assert out.bits.keys() == {step.latent for step in small_model(name).plan}
     assert all(bits.shape == (2,) and np.all(bits > 0) for bits in out.bits.values())
     assert out.total_bits[1] > out.total_bits[0]  # a higher level, the same kind of picture
@@ -114,23 +125,24 @@ def test_training_rounds_the_same_latent_but_counts_the_rate_of_a_noisy_one(name
     """Straight-through rounding gives the picture of evaluation; only the rate is a proxy."""
     run, params = training_pass(name), small_params(0, name)
     first, second = (jax.random.split(jax.random.key(seed), 2) for seed in (0, 1))
-    trained = run(params, BATCH, LEVELS, first)
+    batch = images(small_model(name))
+    trained = run(params, batch, LEVELS, first)
     out = evaluated(name)
     np.testing.assert_allclose(trained.x_hat, out.x_hat, atol=2e-3)
     assert np.all(np.abs(trained.total_bits / out.total_bits - 1) < 0.2)
-    again = run(params, BATCH, LEVELS, second)
+    again = run(params, batch, LEVELS, second)
     assert np.all(trained.total_bits != again.total_bits)
 
 
 def test_what_training_makes_of_an_image_depends_on_its_own_key_and_not_on_its_batch(name):
     """So that a batch may be ordered, cut and dealt out to devices in any way."""
-    images = jnp.asarray(np.stack([photo(64, 64, seed) for seed in range(4)]) / 255.0, jnp.float32)
+    batch = images(small_model(name), 4, width=64)
     levels, keys = jnp.arange(4.0), jax.random.split(jax.random.key(0), 4)
     run, params = training_pass(name), small_params(0, name)
-    together = run(params, images, levels, keys)
-    alone = [run(params, images[i : i + 1], levels[i : i + 1], keys[i : i + 1]) for i in range(4)]
+    together = run(params, batch, levels, keys)
+    alone = [run(params, batch[i : i + 1], levels[i : i + 1], keys[i : i + 1]) for i in range(4)]
     order = jnp.asarray([2, 0, 3, 1])
-    permuted = run(params, images[order], levels[order], keys[order])
+    permuted = run(params, batch[order], levels[order], keys[order])
     for whole, mixed, *parts in zip(
         *map(jax.tree.leaves, (together, permuted, *alone)), strict=True
     ):
@@ -143,10 +155,11 @@ def test_what_training_makes_of_an_image_depends_on_its_own_key_and_not_on_its_b
 def gradient_program(name: str, remat: bool):
     """(params, keys) to a rate-distortion loss and its gradient, compiled."""
     model = create_model(name, remat=remat, **SMALL[name])
+    batch = images(model)
 
     def loss(params, keys):
-        out = model.apply({"params": params}, BATCH, LEVELS, keys)
-        return jnp.mean((out.x_hat - BATCH) ** 2) * 1e4 + jnp.mean(out.total_bits)
+        out = model.apply({"params": params}, batch, LEVELS, keys)
+        return jnp.mean((out.x_hat - batch) ** 2) * 1e4 + jnp.mean(out.total_bits)
 
     program = jax.jit(jax.value_and_grad(loss)).lower(small_params(0, name), KEYS)
     return program.compile(compiler_options=KEEP_REMAT)
@@ -176,20 +189,21 @@ def test_rematerialised_blocks_take_less_memory_and_give_the_same_gradients():
 _LOOPED = {"slices": (4, 4, 4, 8), "blocks": (0, 0, 2)}
 
 
-@pytest.mark.parametrize("name", [NAME, "cmamba-tiny"])
+@pytest.mark.parametrize("name", [NAME, "cmamba-tiny", "twobranch-tiny"])
 def test_loops_compute_what_blocks_and_steps_one_by_one_do(name):
     fields = SMALL[name] | _LOOPED
     plain, looped = (create_model(name, loops=loops, **fields) for loops in (False, True))
-    shapes = jax.eval_shape(plain.init, KEYS[0], BATCH, LEVELS, KEYS)
-    assert shapes == jax.eval_shape(looped.init, KEYS[0], BATCH, LEVELS, KEYS)
+    batch = images(plain)
+    shapes = jax.eval_shape(plain.init, KEYS[0], batch, LEVELS, KEYS)
+    assert shapes == jax.eval_shape(looped.init, KEYS[0], batch, LEVELS, KEYS)
     rng = np.random.default_rng(0)
     variables = jax.tree.map(lambda leaf: 0.1 * rng.normal(size=leaf.shape), shapes)
 
     plain, looped = (
-        jax.jit(model.apply).lower(variables, BATCH, LEVELS, KEYS) for model in (plain, looped)
+        jax.jit(model.apply).lower(variables, batch, LEVELS, KEYS) for model in (plain, looped)
     )
     wanted, found = (
-        program.compile()(variables, BATCH, LEVELS, KEYS) for program in (plain, looped)
+        program.compile()(variables, batch, LEVELS, KEYS) for program in (plain, looped)
     )
     for ours, theirs in zip(*map(jax.tree.leaves, (found, wanted)), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)  # sums in another order
@@ -204,7 +218,7 @@ def test_rematerialised_blocks_keep_their_names(name):
 def test_a_step_is_predicted_from_those_before_it_and_from_no_other(name):
     """What makes a file decodable: changing a part of a latent must not change what predicts it."""
     model = small_model(name).bind({"params": small_params(0, name)})
-    latents = model.analyse(BATCH, LEVELS)
+    latents = model.analyse(images(small_model(name)), LEVELS)
     plan = model.plan
     *_, before, last = range(len(plan))
 

@@ -31,9 +31,13 @@ def small_model(name: str = NAME):
 
 @functools.cache
 def small_params(seed: int = 0, name: str = NAME):
-    """Random weights, scaled so that latents have a few bits each."""
-    key = jax.random.key(seed)
-    shapes = jax.eval_shape(small_model(name).init, key, *example(small_model(name)))["params"]
+    """Those of the small model."""
+    return random_params(small_model(name), name, seed)
+
+
+def random_params(model, name: str, seed: int = 0):
+    """Random weights of a model of that family, scaled so that latents have a few bits each."""
+    shapes = jax.eval_shape(model.init, jax.random.key(seed), *example(model))["params"]
     rng = np.random.default_rng(seed)
     variants = FAMILIES[name.partition("-")[0]].variants.values()
     itself = not all(config.gains for config in variants)  # as in PyTorch's codecs

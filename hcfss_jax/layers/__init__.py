@@ -17,6 +17,7 @@ from hcfss_jax.layers.gated_attention import GatedAttention
 from hcfss_jax.layers.gdn import GDN
 from hcfss_jax.layers.hybrid import HybridBlock
 from hcfss_jax.layers.mlp import MLP
+from hcfss_jax.layers.octave_conv import GoConv, GoTConv
 from hcfss_jax.layers.residual import (
     ResidualBlock,
     ResidualBlockUpsample,
@@ -47,6 +48,8 @@ __all__ = [
     "DepthwiseBlock",
     "DepthwiseConv",
     "GatedAttention",
+    "GoConv",
+    "GoTConv",
     "HybridBlock",
     "ResidualBlock",
     "ResidualBlockUpsample",

@@ -31,6 +31,7 @@ class TransposedConv(nn.Module):
     """Odd, pixels a side."""
     dtype: DTypeLike | None = None
     kernel_init: Initializer = _PYTORCH
+    use_bias: bool = True
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -41,7 +42,6 @@ class TransposedConv(nn.Module):
         # Lies as in a convolution from the features to the channels, whose gradient this is.
         shape = (self.kernel, self.kernel, self.features, x.shape[-1])
         kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
         dtype = self.dtype or x.dtype
         cells, before, after = _by_cells(kernel.astype(dtype))
         padding = [(before, after)] * 2
@@ -49,7 +49,11 @@ class TransposedConv(nn.Module):
         y = lax.conv_general_dilated(
             x.astype(dtype), cells, (1, 1), padding, dimension_numbers=numbers
         )
-        return depth_to_space(y) + bias.astype(dtype)[None, None, None]
+        y = depth_to_space(y)
+        if not self.use_bias:
+            return y
+        bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
+        return y + bias.astype(dtype)[None, None, None]
 
 
 def _by_cells(kernel: jax.Array) -> tuple[jax.Array, int, int]:

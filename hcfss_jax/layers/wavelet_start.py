@@ -81,11 +81,15 @@ def of_sizes(stage: np.ndarray, fine: int, coarse: int) -> np.ndarray:
 
 
 def forward_start(stage: np.ndarray) -> Initializer:
-    """A stage as a convolution with stride 2 and a kernel of 2x2, or of 3x3 padded by 1."""
+    """A stage as a convolution with stride 2 and a kernel of 2x2, or an odd one padded by (kernel - 1) / 2.
+
+    The kernel of a `TransposedConv` lies alike: there it is the inverse.
+    """
 
     def init(key: jax.Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> jax.Array:
         kernel = np.zeros(shape)
-        kernel[shape[0] - 2 :, shape[1] - 2 :] = stage
+        first = (shape[0] - 1) // 2
+        kernel[first : first + len(stage), first : first + len(stage)] = stage
         return jnp.asarray(kernel, dtype)
 
     return init

@@ -5,7 +5,26 @@ from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
-class ModelConfig:
+class RateConfig:
+    """What the gains and the learned densities of a model are, whatever its transforms."""
+
+    prior_filters: tuple[int, ...] = (3, 3, 3)
+    medians: bool = False
+    """Whether z is coded around medians, see `FactorisedPrior`."""
+    levels: int = 8
+    gains: bool = True
+    """Whether y and z have learned gains, one pair a level; without, there is one level."""
+    gain_start: tuple[float, float] = (0.7, 2.4)
+    """Logarithms at which the gains of y start, for the first and last level: about the inverse of the best step of an
+    orthonormal transform at lambda .0018 and .05, sqrt(18 / (lambda ln 2)) / 255."""
+
+    def __post_init__(self) -> None:
+        if not self.gains and self.levels != 1:
+            raise ValueError(f"{self.levels} levels take gains: set gains, or levels=1")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig(RateConfig):
     """What a model is; each adds fields of its own. The defaults are paper scale."""
 
     widths: tuple[int, ...] = (256, 256, 256)
@@ -18,21 +37,8 @@ class ModelConfig:
     slices: tuple[int, ...] = (64, 64, 64, 64, 64)
     parameter_hidden: tuple[int, int] = (224, 128)
     """Channels inside of the nets of three convolutions of a slice."""
-    prior_filters: tuple[int, ...] = (3, 3, 3)
-    medians: bool = False
-    """Whether z is coded around medians, see `FactorisedPrior`."""
     skip_kernels: tuple[int, int] = (1, 3)
     """Kernels of the skips of RBS and RBU; CompressAI's by default. With (2, 1) they start as a wavelet packet."""
-    levels: int = 8
-    gains: bool = True
-    """Whether y and z have learned gains, one pair a level; without, there is one level."""
-    gain_start: tuple[float, float] = (0.7, 2.4)
-    """Logarithms at which the gains of y start, for the first and last level: about the inverse of the best step of an
-    orthonormal transform at lambda .0018 and .05, sqrt(18 / (lambda ln 2)) / 255."""
-
-    def __post_init__(self) -> None:
-        if not self.gains and self.levels != 1:
-            raise ValueError(f"{self.levels} levels take gains: set gains, or levels=1")
 
 
 def tuples_of(value: Any) -> Any:

@@ -16,7 +16,7 @@ from hcfss_jax.entropy.factorised import FactorisedPrior
 from hcfss_jax.entropy.plan import Plan, Step, in_slices
 from hcfss_jax.entropy.steps import Decoded, Latents, Prediction
 from hcfss_jax.layers.gain import NoGain, RateGain
-from hcfss_jax.models.config import ModelConfig
+from hcfss_jax.models.config import ModelConfig, RateConfig
 from hcfss_jax.models.skeleton import CompressionModel
 
 Y_STRIDE = 16  # pixels that a position of y stands for
@@ -27,6 +27,18 @@ def coded_with_hyperprior(c: ModelConfig, ending: str = "", y_stride: int = Y_ST
     """z, then the slices of y. ending: of their names."""
     z = Step(f"z{ending}", 0, c.hyper_channels, _Z_OVER_Y * y_stride, distribution=Factorised)
     return (z, *in_slices(f"y{ending}", c.slices, y_stride))
+
+
+def gain_pair(
+    c: RateConfig, channels: int, start: tuple[float, float] = (0.0, 0.0)
+) -> tuple[nn.Module, nn.Module]:
+    """What a latent is multiplied by before it is rounded, and after; 1 in a model of one rate. start: logarithms."""
+    if not c.gains:
+        return NoGain(), NoGain()
+    first, last = start
+    return RateGain(c.levels, channels, (first, last)), RateGain(
+        c.levels, channels, (-first, -last)
+    )
 
 
 class HyperpriorModel(CompressionModel):
@@ -54,14 +66,8 @@ class HyperpriorModel(CompressionModel):
     def setup(self) -> None:
         c = self.config
         self.prior = FactorisedPrior(c.hyper_channels, c.prior_filters, c.medians)
-        first, last = c.gain_start
-        self.gain_y = self._gain(self.y_channels, (first, last))
-        self.inverse_gain_y = self._gain(self.y_channels, (-first, -last))
-        self.gain_z = self._gain(c.hyper_channels)
-        self.inverse_gain_z = self._gain(c.hyper_channels)
-
-    def _gain(self, channels: int, start: tuple[float, float] = (0.0, 0.0)) -> nn.Module:
-        return RateGain(self.config.levels, channels, start) if self.config.gains else NoGain()
+        self.gain_y, self.inverse_gain_y = gain_pair(c, self.y_channels, c.gain_start)
+        self.gain_z, self.inverse_gain_z = gain_pair(c, c.hyper_channels)
 
     def analyse(
         self, x: jax.Array, level: jax.Array, given: Mapping[str, jax.Array] = {}

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hcfss_jax.errors import UnknownModel
-from hcfss_jax.models import cmamba, csm, hcfssnet, mambaic, tcm, twobranch, weconvene
-from hcfss_jax.models.config import ModelConfig, tuples_of
+from hcfss_jax.models import cmamba, csm, hcfssnet, mambaic, octave, tcm, twobranch, weconvene
+from hcfss_jax.models.config import RateConfig, tuples_of
 from hcfss_jax.models.family import Family
 from hcfss_jax.models.skeleton import CompressionModel
 
@@ -20,6 +20,7 @@ FAMILIES: dict[str, Family] = {
     "weconvene": weconvene.FAMILY,
     "mambaic": mambaic.FAMILY,
     "twobranch": twobranch.FAMILY,
+    "octave": octave.FAMILY,
 }
 """The one list of them: whatever asks for all families asks here."""
 
@@ -72,7 +73,7 @@ def restore_model(name: str, config: Mapping[str, Any]) -> CompressionModel:
     return of.model(_changed(defaults, name, config))
 
 
-def _changed(config: ModelConfig, name: str, values: Mapping[str, Any]) -> ModelConfig:
+def _changed(config: RateConfig, name: str, values: Mapping[str, Any]) -> RateConfig:
     fields = {field.name for field in dataclasses.fields(config)}
     if unknown := sorted(set(values) - fields):
         raise ValueError(

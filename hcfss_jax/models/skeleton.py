@@ -109,6 +109,10 @@ class CompressionModel(nn.Module):
         """What all steps left to images, float32, not clipped."""
         raise NotImplementedError
 
+    def told(self, decoded: Decoded, level: jax.Array) -> Mapping[str, jax.Array]:
+        """What a loss term asks for beside picture and bits, in training only: see `Output.features`."""
+        return {}
+
     def modules_of_step(self, step: int) -> Mapping[str, nn.Module]:
         """Modules that serve one step alone, by what they are in it; none where steps share what they do.
 
@@ -141,7 +145,8 @@ class CompressionModel(nn.Module):
             latents = self.analyse(x, level, given)
             noise = keys if quantisation == "noise" else None
             decoded, bits = self._run_training_steps(level, noise, latents)
-            return self._output(decoded, bits, level)
+            output = self._output(decoded, bits, level)
+            return output._replace(features=self.told(decoded, level))
 
     def _run_training_steps(
         self, level: jax.Array, keys: jax.Array | None, latents: Latents

@@ -69,7 +69,7 @@ def test_a_layer_is_the_function_of_its_original(name):
     x = DATA[f"{name}/x"] if f"{name}/x" in DATA else module_input(name, record["input"])
     x, wanted = (_channels_last(a, record["layout"]) for a in (x, DATA[f"{name}/y"]))
     made = weights(record["parameters"])
-    found = jax.jit(layer.apply)({"params": _parameters(layer, x, name, table, made)}, x)
+    found = jax.jit(layer.apply)({"params": _parameters(layer, (x,), name, table, made)}, x)
     tolerance = max(1e-5, 10 * record["max_abs_f32_f64"])
     np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance)
 
@@ -82,14 +82,39 @@ def test_the_haar_transform_has_the_signs_and_the_order_of_the_original(name, tr
     np.testing.assert_allclose(transform(x), wanted, rtol=0, atol=2e-6)
 
 
+OCTAVES = {
+    "goconv_first": layers.GoConv(6, activation="gdn"),
+    "goconv_gdn": layers.GoConv(6, activation="gdn"),
+    "goconv_lrelu3": layers.GoConv(6, 3, 1, "leaky relu"),
+    "gotconv_igdn": layers.GoTConv(6, activation="inverse gdn"),
+    "gotconv_last": layers.GoTConv(3, only_high=True),
+}
+
+
+@pytest.mark.parametrize("name", OCTAVES)
+def test_an_octave_convolution_is_what_an_independent_one_computes(name):
+    """No code of the authors is public: these outputs are of another implementation of the same reading."""
+    layer, record = OCTAVES[name], RECORD[name]
+    maps, wanted = (
+        tuple(_channels_last(DATA[f"{name}/{a}"], record["layout"]) for a in record[kind])
+        for kind in ("inputs", "outputs")
+    )
+    paths = {part: part for part in ("hh", "hl", "ll", "lh", "gdn_h", "gdn_l")}
+    made = weights(record["parameters"])
+    found = jax.jit(layer.apply)({"params": _parameters(layer, maps, name, paths, made)}, *maps)
+    tolerance = max(1e-5, 10 * record["max_abs_f32_f64"])
+    for ours, theirs in zip(jax.tree.leaves(found), wanted, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)
+
+
 def _channels_last(x: np.ndarray, layout: str) -> np.ndarray:
     return x.transpose(0, 2, 3, 1) if layout == "NCHW" else x
 
 
-def _parameters(layer, x, name, table, made):
+def _parameters(layer, inputs, name, table, made):
     """The weights of a layer alone, in our layout; every one of them is used."""
     params, used = {}, set()
-    shapes = jax.eval_shape(layer.init, jax.random.key(0), x)["params"]
+    shapes = jax.eval_shape(layer.init, jax.random.key(0), *inputs)["params"]
     for path, leaf in flatten(shapes).items():
         module, _, last = path.rpartition(".")
         layout = layout_of(module, last, leaf.shape)

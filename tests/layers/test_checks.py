@@ -27,6 +27,8 @@ LAYERS = {
     "DepthwiseBlock": layers.DepthwiseBlock(),
     "DepthwiseConv": layers.DepthwiseConv(),
     "GatedAttention": layers.GatedAttention(16),
+    "GoConv": layers.GoConv(8),
+    "GoTConv": layers.GoTConv(8),
     "HybridBlock": layers.HybridBlock(layers.VFSS(parent=None)),
     "ResidualBlock": layers.ResidualBlock(),
     "ResidualBlockUpsample": layers.ResidualBlockUpsample(8),
@@ -94,6 +96,12 @@ def test_sides_that_a_skip_cannot_halve_are_named():
     block = layers.ResidualBlockWithStride(8, skip_kernel=2)
     with pytest.raises(InvalidInput, match="even heights and widths, not 8x7: pad"):
         _trace(block, jnp.zeros((1, 8, 7, 3)))
+
+
+def test_two_maps_that_are_no_two_resolutions_of_one_are_named():
+    high, low = jnp.zeros((1, 8, 8, 3)), jnp.zeros((1, 4, 8, 3))
+    with pytest.raises(InvalidInput, match="GoTConv takes a low map .* 4x4 beside 8x8, not 4x8"):
+        jax.eval_shape(layers.GoTConv(8).init, jax.random.key(0), high, low)
 
 
 def test_channels_that_make_no_cells_are_named():

@@ -2,6 +2,7 @@
 
 from hcfss_jax.layers.acp import ACP
 from hcfss_jax.layers.afmm import AFMM
+from hcfss_jax.layers.attention_block import AttentionBlock
 from hcfss_jax.layers.ca_ssm import CASSM
 from hcfss_jax.layers.checkerboard_conv import CheckerboardConv
 from hcfss_jax.layers.convolution import (
@@ -21,6 +22,7 @@ from hcfss_jax.layers.residual import (
     ResidualBlock,
     ResidualBlockUpsample,
     ResidualBlockWithStride,
+    ResidualBottleneck,
     ResidualUnit,
 )
 from hcfss_jax.layers.ss2d import SS2D
@@ -43,6 +45,7 @@ __all__ = [
     "VFSS",
     "VONSS",
     "VSS",
+    "AttentionBlock",
     "CheckerboardConv",
     "DepthwiseBlock",
     "DepthwiseConv",
@@ -51,6 +54,7 @@ __all__ = [
     "ResidualBlock",
     "ResidualBlockUpsample",
     "ResidualBlockWithStride",
+    "ResidualBottleneck",
     "ResidualUnit",
     "SWAtten",
     "SubPixelConv",

@@ -29,6 +29,7 @@ def conv(
     *,
     dtype: DTypeLike | None = None,
     kernel_init: Initializer = LECUN,
+    bias_init: Initializer = nn.initializers.zeros,
     name: str | None = None,
 ) -> nn.Conv:
     """A square convolution, padded by (kernel - 1) // 2 on every side as in PyTorch codecs; `[B, H, W, C]`."""
@@ -40,6 +41,7 @@ def conv(
         (pad, pad),
         dtype=dtype,
         kernel_init=kernel_init,
+        bias_init=bias_init,
         name=name,
     )
 

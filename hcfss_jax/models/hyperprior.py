@@ -11,6 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from hcfss_jax.entropy.checkerboard import in_checkerboards
 from hcfss_jax.entropy.distributions import Factorised
 from hcfss_jax.entropy.factorised import FactorisedPrior
 from hcfss_jax.entropy.plan import Plan, Step, in_slices
@@ -36,7 +37,13 @@ class HyperpriorModel(CompressionModel):
         """z, then the slices of y."""
         c = self.config
         z = Step("z", 0, c.hyper_channels, Z_STRIDE, distribution=Factorised)
-        return (z, *in_slices("y", c.slices, Y_STRIDE))
+        order = in_checkerboards if self.checkerboard else in_slices
+        return (z, *order("y", c.slices, Y_STRIDE))
+
+    @property
+    def checkerboard(self) -> bool:
+        """Whether each slice of y takes two steps, the passes of a checkerboard, which share their modules."""
+        return False
 
     @property
     def y_channels(self) -> int:
@@ -80,9 +87,11 @@ class HyperpriorModel(CompressionModel):
 
     def modules_of_step(self, step: int) -> Mapping[str, nn.Module]:
         """See `CompressionModel.modules_of_step`."""
-        return self.slices.modules_of_slice(step - 1) if step else {}
+        own = step and not self.checkerboard
+        return self.slices.modules_of_slice(step - 1) if own else {}
 
     def synthesise(self, decoded: Decoded, level: jax.Array) -> jax.Array:
-        """See `CompressionModel.synthesise`."""
-        y_hat = jnp.concatenate(decoded[1:], axis=-1)
+        """See `CompressionModel.synthesise`. Of a checkerboard a slice is whole after its second pass."""
+        slices = decoded[2::2] if self.checkerboard else decoded[1:]
+        y_hat = jnp.concatenate(slices, axis=-1)
         return self.g_s(y_hat * self.inverse_gain_y(level), level).astype(jnp.float32)

@@ -59,6 +59,9 @@ CASES = {
     "deconv3_s2": (layers.TransposedConv(12), names.ITSELF),
     "deconv5_s2": (layers.TransposedConv(3, 5), names.ITSELF),
     "checkerboard_conv": (layers.CheckerboardConv(16), mambaic.CHECKERBOARD),
+    "elic_ckbd_conv": (layers.CheckerboardConv(16), mambaic.CHECKERBOARD),
+    "attention_block": (layers.AttentionBlock(), names.ATTENTION_BLOCK),
+    "bottleneck_block": (layers.ResidualBottleneck(), names.BOTTLENECK),
 }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hcfss_jax.layers.area import Beyond, beyond_of, only_within
+from hcfss_jax.layers.attention_block import AttentionBlock
 from hcfss_jax.layers.checkerboard_conv import CheckerboardConv
 from hcfss_jax.layers.depthwise_block import DepthwiseBlock
 from hcfss_jax.layers.fstam import FSTAM
@@ -35,10 +36,11 @@ _AREA, _SIZE = (12, 20), (24, 32)
         (WeConvUp(6), 2),
         (nn.Sequential([TransposedConv(6, 5)]), 2),
         (CheckerboardConv(6), 1),
+        (AttentionBlock(), 1),
     ],
     ids=[
         *("VFSS", "depthwise", "FSTAM", "RBS", "RBU", "gated", "WeConvDown", "WeConvUp"),
-        *("transposed", "checkerboard"),
+        *("transposed", "checkerboard", "attention"),
     ],
 )
 def test_within_its_area_a_layer_computes_what_it_would_without_padding(layer, scale) -> None:

@@ -14,6 +14,7 @@ from hcfss_jax.layers.checkerboard_conv import CheckerboardConv
 from hcfss_jax.layers.depthwise_block import DepthwiseBlock
 from hcfss_jax.layers.fstam import FSTAM
 from hcfss_jax.layers.gated_attention import GatedAttention
+from hcfss_jax.layers.hscatb import HSCATB
 from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
 from hcfss_jax.layers.transposed_conv import TransposedConv
@@ -37,10 +38,11 @@ _AREA, _SIZE = (12, 20), (24, 32)
         (nn.Sequential([TransposedConv(6, 5)]), 2),
         (CheckerboardConv(6), 1),
         (AttentionBlock(), 1),
+        (HSCATB(2, 8), 1),  # the picture ends within windows, and others hold none of it
     ],
     ids=[
         *("VFSS", "depthwise", "FSTAM", "RBS", "RBU", "gated", "WeConvDown", "WeConvUp"),
-        *("transposed", "checkerboard", "attention"),
+        *("transposed", "checkerboard", "attention", "HSCATB"),
     ],
 )
 def test_within_its_area_a_layer_computes_what_it_would_without_padding(layer, scale) -> None:

@@ -47,6 +47,8 @@ def parameter_count(name: str) -> int:
         ("weconvene-tiny", 2.5e6),
         ("mambaic-tiny", 2.5e6),
         ("elic-tiny", 2.5e6),
+        ("hscatb-tiny", 2.5e6),
+        ("hscatb-base", 21e6),
         ("cmamba-base", 56.2e6),  # 48.2 % of MLIC++'s 116.5 M, as the paper says
     ],
 )

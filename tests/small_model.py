@@ -45,7 +45,7 @@ def random_params(model, name: str, seed: int = 0):
 
     def draw(path, leaf):
         name = jax.tree_util.keystr(path)
-        if re.search(r"scale_(net|gate)_\d+'\]\['out'\]", name) or "head" in name:
+        if re.search(r"(scale_(net|gate)|parameter_net)_\d+'\]\['out'\]", name) or "head" in name:
             # Wide Gaussians: a model that its symbols surprise estimates badly what they cost.
             return 0.005 * rng.normal(size=leaf.shape) + wide * ("bias" in name)
         if "kernel" in name or "proj" in name:

@@ -8,29 +8,30 @@ import jax
 import jax.numpy as jnp
 
 from hcfss_jax.entropy.distributions import Gaussian
-from hcfss_jax.entropy.gaussian import SCALE_MIN
 from hcfss_jax.entropy.steps import Decoded, Prediction
 from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.convolution import conv
 from hcfss_jax.layers.numerics import FLAX, Numerics
 from hcfss_jax.layers.one_loop import each
-from hcfss_jax.ops import lower_bound
 
 
 class ParameterNet(nn.Module):
-    """Three 3x3 convolutions with GELU between, to `features` channels."""
+    """Three convolutions, 3x3 if nothing else is said, with GELU or ReLU between, to `features` channels."""
 
     beyond = Beyond.ANYTHING
 
     hidden: tuple[int, int]
     features: int
     numerics: Numerics = FLAX
+    kernel: int = 3
+    relu: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        activation = nn.relu if self.relu else self.numerics.gelu
         for i, width in enumerate(self.hidden):
-            x = self.numerics.gelu(conv(width, name=f"conv{i + 1}")(x))
-        return conv(self.features, name="out")(x)
+            x = activation(conv(width, self.kernel, name=f"conv{i + 1}")(x))
+        return conv(self.features, self.kernel, name="out")(x)
 
 
 class ChannelSlices(nn.Module):
@@ -114,8 +115,7 @@ class AttendedSlices(ChannelSlices):
 
     def gaussian(self, mean: jax.Array, scale: jax.Array) -> Gaussian:
         """From what nets give; see `log_scale`."""
-        log_scale = scale if self.log_scale else jnp.log(lower_bound(scale, SCALE_MIN))
-        return Gaussian(mean, log_scale)
+        return Gaussian.of(mean, scale, self.log_scale)
 
 
 class PlainSlices(AttendedSlices):

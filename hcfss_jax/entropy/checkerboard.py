@@ -1,6 +1,6 @@
 """MambaIC's context model: slices of channels, each in the two passes of a checkerboard."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -8,22 +8,11 @@ import jax
 import jax.numpy as jnp
 
 from hcfss_jax.entropy.channel_slices import AttendedSlices
-from hcfss_jax.entropy.plan import Plan, Step
 from hcfss_jax.entropy.steps import Decoded, Prediction
 from hcfss_jax.layers.checkerboard_conv import CheckerboardConv
 from hcfss_jax.layers.convolution import conv
 from hcfss_jax.layers.drop_path import branch_factors
 from hcfss_jax.layers.one_loop import each, in_turn
-
-
-def in_checkerboards(latent: str, channels: Sequence[int], stride: int) -> Plan:
-    """A latent in slices of channels, of each first the anchors, where row + column is even, and then the others."""
-    firsts = [sum(channels[:i]) for i in range(len(channels))]
-    return tuple(
-        Step(latent, first, count, stride, lattice)
-        for first, count in zip(firsts, channels, strict=True)
-        for lattice in ("even", "odd")
-    )
 
 
 class Supported(NamedTuple):

@@ -23,6 +23,7 @@ from jax.nn import sigmoid, softplus
 from hcfss_jax.coding import Tables, gaussian_tables, tables_from_pmfs
 from hcfss_jax.entropy.gaussian import (
     LEAST_LIKELIHOOD,
+    SCALE_MIN,
     gaussian_bits,
     scale_position,
     scale_table,
@@ -64,6 +65,12 @@ class Gaussian(Distribution):
     log_scale: jax.Array
 
     shifted: ClassVar[bool] = True
+
+    @classmethod
+    def of(cls, mean: jax.Array, scale: jax.Array, log_scale: bool) -> "Gaussian":
+        """From what nets give. log_scale: they give the logarithm of the scale, and not the scale, as in PyTorch's
+        codecs."""
+        return cls(mean, scale if log_scale else jnp.log(lower_bound(scale, SCALE_MIN)))
 
     def centred(self, y: jax.Array) -> jax.Array:
         """y less its mean."""

@@ -60,11 +60,19 @@ class Step(NamedTuple):
 Plan = tuple[Step, ...]
 
 
-def in_slices(latent: str, channels: Sequence[int], stride: int) -> Plan:
-    """A latent in slices of channels, each at all positions."""
+Passes = tuple[Lattice, ...]
+WHOLE: Passes = ("whole",)
+CHECKERBOARD: Passes = ("even", "odd")
+"""The anchors first, where row + column is even."""
+
+
+def in_slices(latent: str, channels: Sequence[int], stride: int, passes: Passes = WHOLE) -> Plan:
+    """A latent in slices of channels, each at all positions at once or in several passes."""
     firsts = [sum(channels[:i]) for i in range(len(channels))]
     return tuple(
-        Step(latent, first, count, stride) for first, count in zip(firsts, channels, strict=True)
+        Step(latent, first, count, stride, lattice)
+        for first, count in zip(firsts, channels, strict=True)
+        for lattice in passes
     )
 
 

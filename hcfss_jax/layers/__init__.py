@@ -2,7 +2,9 @@
 
 from hcfss_jax.layers.acp import ACP
 from hcfss_jax.layers.afmm import AFMM
+from hcfss_jax.layers.attention_block import AttentionBlock
 from hcfss_jax.layers.ca_ssm import CASSM
+from hcfss_jax.layers.casa import CaSA
 from hcfss_jax.layers.checkerboard_conv import CheckerboardConv
 from hcfss_jax.layers.convolution import (
     DepthwiseConv,
@@ -15,15 +17,21 @@ from hcfss_jax.layers.depthwise_block import DepthwiseBlock
 from hcfss_jax.layers.fstam import FSTAM
 from hcfss_jax.layers.gated_attention import GatedAttention
 from hcfss_jax.layers.gdn import GDN
+from hcfss_jax.layers.hscatb import HSCATB
 from hcfss_jax.layers.hybrid import HybridBlock
+from hcfss_jax.layers.map_mean import MapMean
+from hcfss_jax.layers.mlgffn import MLGFFN
 from hcfss_jax.layers.mlp import MLP
 from hcfss_jax.layers.octave_conv import GoConv, GoTConv
+from hcfss_jax.layers.pooled_attention import PooledAttention
 from hcfss_jax.layers.residual import (
     ResidualBlock,
     ResidualBlockUpsample,
     ResidualBlockWithStride,
+    ResidualBottleneck,
     ResidualUnit,
 )
+from hcfss_jax.layers.sasa import SaSA
 from hcfss_jax.layers.ss2d import SS2D
 from hcfss_jax.layers.swatten import SWAtten
 from hcfss_jax.layers.transposed_conv import TransposedConv
@@ -39,11 +47,15 @@ __all__ = [
     "CASSM",
     "FSTAM",
     "GDN",
+    "HSCATB",
+    "MLGFFN",
     "MLP",
     "SS2D",
     "VFSS",
     "VONSS",
     "VSS",
+    "AttentionBlock",
+    "CaSA",
     "CheckerboardConv",
     "DepthwiseBlock",
     "DepthwiseConv",
@@ -51,11 +63,15 @@ __all__ = [
     "GoConv",
     "GoTConv",
     "HybridBlock",
+    "MapMean",
+    "PooledAttention",
     "ResidualBlock",
     "ResidualBlockUpsample",
     "ResidualBlockWithStride",
+    "ResidualBottleneck",
     "ResidualUnit",
     "SWAtten",
+    "SaSA",
     "SubPixelConv",
     "SubbandConv",
     "SwinBlock",

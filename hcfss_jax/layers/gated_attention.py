@@ -1,18 +1,17 @@
 """The gated attention module of WeConvene (Fu et al. 2024, arXiv 2407.09983), which with windows is TCM's SWAtten."""
 
-from collections.abc import Callable
-
 import flax.linen as nn
 import jax
 
 from hcfss_jax.layers.area import Beyond
+from hcfss_jax.layers.attention_block import Gated
 from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.convolution import conv
 from hcfss_jax.layers.one_loop import in_turn
-from hcfss_jax.layers.residual import ResidualBlock, ResidualUnit
+from hcfss_jax.layers.residual import ResidualBlock
 
 
-class GatedAttention(nn.Module):
+class GatedAttention(Gated):
     """A map times a gate that sees farther; here through two residual blocks.
 
         x -> 1x1 -> t;   out = 1x1(t + trunk(t) * sigmoid(gate(t)))
@@ -33,18 +32,8 @@ class GatedAttention(nn.Module):
         check_map(self, x)
         features = self.features or x.shape[-1]
         x = conv(self.dim, 1, name="in")(x)
-        trunk = in_turn(self._units("trunk"), x)
-        gate = in_turn(self._units("gate"), self.look(x))
-        gate = nn.sigmoid(conv(self.dim, 1, name="gate")(gate))
-        return conv(features, 1, name="out")(x + trunk * gate)
+        return conv(features, 1, name="out")(self.gated(x))
 
     def look(self, x: jax.Array) -> jax.Array:
-        """What the gate sees through; keeps the shape of x."""
+        """See `Gated.look`."""
         return in_turn([ResidualBlock(name=f"block{i + 1}") for i in range(2)], x)
-
-    def activation_of_units(self) -> Callable[[jax.Array], jax.Array]:
-        """What the residual units have between their convolutions."""
-        return nn.relu
-
-    def _units(self, name: str) -> list[ResidualUnit]:
-        return [ResidualUnit(self.activation_of_units(), name=f"{name}{i + 1}") for i in range(3)]

@@ -15,9 +15,14 @@ class Numerics(NamedTuple):
     gelu: Callable[[jax.Array], jax.Array]
     epsilon: float
 
-    def layer_norm(self, name: str, dtype: DTypeLike | None = None) -> nn.LayerNorm:
-        """A LayerNorm over channels."""
-        return nn.LayerNorm(self.epsilon, dtype=dtype, name=name)
+    def layer_norm(
+        self,
+        name: str,
+        dtype: DTypeLike | None = None,
+        start: Callable[..., jax.Array] = nn.initializers.ones,
+    ) -> nn.LayerNorm:
+        """A LayerNorm over channels. start: how its scale starts."""
+        return nn.LayerNorm(self.epsilon, dtype=dtype, scale_init=start, name=name)
 
 
 FLAX = Numerics(nn.gelu, 1e-6)

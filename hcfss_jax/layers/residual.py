@@ -8,7 +8,7 @@ from jax.typing import DTypeLike
 
 from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_even_sides, check_map, check_width
-from hcfss_jax.layers.convolution import ISOMETRY, SILENT, Initializer, SubPixelConv, conv
+from hcfss_jax.layers.convolution import ISOMETRY, LECUN, SILENT, Initializer, SubPixelConv, conv
 from hcfss_jax.layers.gdn import GDN
 
 
@@ -116,9 +116,28 @@ class ResidualUnit(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        return self.activation(x + self.branch(x, LECUN))
+
+    def branch(self, x: jax.Array, last: Initializer) -> jax.Array:
+        """What is added to x. last: how its last kernel starts."""
         check_map(self, x)
         check_width(self, x, 2)
         channels = x.shape[-1]
         y = self.activation(conv(channels // 2, 1, name="narrow", dtype=self.dtype)(x))
         y = self.activation(conv(channels // 2, name="conv", dtype=self.dtype)(y))
-        return self.activation(x + conv(channels, 1, name="wide", dtype=self.dtype)(y))
+        return conv(channels, 1, kernel_init=last, name="wide", dtype=self.dtype)(y)
+
+
+class ResidualBottleneck(ResidualUnit):
+    """The same with nothing after the sum, the block of ELIC (He et al. 2022, arXiv 2203.10886). It starts as its skip.
+
+    `[B, H, W, C]` to the same.
+    """
+
+    beyond = Beyond.ANYTHING
+
+    activation: Callable[[jax.Array], jax.Array] = nn.relu
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return x + self.branch(x, SILENT)

@@ -21,13 +21,13 @@ class SWAtten(GatedAttention):
     numerics: Numerics = PYTORCH
 
     def look(self, x: jax.Array) -> jax.Array:
-        """See `GatedAttention.look`."""
+        """See `Gated.look`."""
         for name, shifted in (("w_msa", False), ("sw_msa", True)):
             x = self.attend(x, name, shifted)
         return x
 
     def activation_of_units(self) -> Callable[[jax.Array], jax.Array]:
-        """See `GatedAttention.activation_of_units`."""
+        """See `Gated.activation_of_units`."""
         return self.activation
 
     def attend(self, x: jax.Array, name: str, shifted: bool) -> jax.Array:

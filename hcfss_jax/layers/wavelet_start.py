@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from hcfss_jax.layers.convolution import Initializer
+from hcfss_jax.layers.convolution import SILENT, Initializer
 
 CORRELATION = (
     0.95  # of neighbouring pixels: the Markov model of pictures that the DCT is derived from
@@ -80,17 +80,19 @@ def of_sizes(stage: np.ndarray, fine: int, coarse: int) -> np.ndarray:
     return found
 
 
-def forward_start(stage: np.ndarray) -> Initializer:
-    """A stage as a convolution with stride 2 and a kernel of 2x2, or an odd one padded by (kernel - 1) / 2.
+def forward_start(stage: np.ndarray, rest: Initializer = SILENT) -> Initializer:
+    """A stage as a convolution with stride 2 and a kernel of 2x2, or of an odd side k padded by (k - 1) / 2.
 
-    The kernel of a `TransposedConv` lies alike: there it is the inverse.
+    A transposed convolution that starts with the same kernel inverts it. rest: how the kernels of those channels start
+    for which there is no subband; where they are 0, a channel that nothing else reads or writes stays 0 for ever.
     """
 
     def init(key: jax.Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> jax.Array:
         kernel = np.zeros(shape)
         first = (shape[0] - 1) // 2
         kernel[first : first + len(stage), first : first + len(stage)] = stage
-        return jnp.asarray(kernel, dtype)
+        spare = ~np.any(stage, axis=(0, 1, 2), keepdims=True)
+        return jnp.where(spare, rest(key, shape, dtype), jnp.asarray(kernel, dtype))
 
     return init
 

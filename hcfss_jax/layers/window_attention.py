@@ -16,7 +16,7 @@ from hcfss_jax.ops.windows import attention_regions, merge, pad_to_windows, part
 
 
 class WindowAttention(nn.Module):
-    """Multi-head attention inside windows, with a learned bias for each relative position.
+    """Multi-head attention inside windows, with a learned bias for each relative position if nothing else is said.
 
     With `shifted` the windows lie half a window further (SW-MSA). Maps of any size: what is added to fill the last
     windows is never attended to.
@@ -28,11 +28,15 @@ class WindowAttention(nn.Module):
     window: int = 8
     shifted: bool = False
     dtype: DTypeLike | None = None
+    features: int | None = None
+    """Channels that come out, a multiple of head_dim; None for those that went in."""
+    bias: bool = True
+    """Whether there is a bias for each relative position."""
 
     @nn.compact
     def __call__(self, x: jax.Array, valid: jax.Array | None = None) -> jax.Array:
-        """`[B, H, W, C]` to the same; C is a multiple of head_dim. valid: bool `[H, W]`, what may be attended to."""
-        check_map(self, x, self.head_dim, "head_dim")
+        """`[B, H, W, C]` to `[B, H, W, features]`. valid: bool `[H, W]`, what may be attended to."""
+        check_map(self, x, 1 if self.features else self.head_dim, "head_dim")
         height, width, channels = x.shape[1:]
         shift = self.window // 2 if self.shifted else 0
         regions: Any = attention_regions(height, width, self.window, shift)
@@ -40,8 +44,8 @@ class WindowAttention(nn.Module):
             kept = self._windows(valid[None, ..., None], shift)[0, ..., 0]
             regions = jnp.where(kept.reshape(regions.shape), regions, -1)
         x = self._windows(x, shift)
-        shape, x = x.shape, x.reshape(x.shape[0], -1, self.window**2, channels)
-        x = self._attend(x, regions).reshape(shape)
+        shape, x = x.shape[:-1], x.reshape(x.shape[0], -1, self.window**2, channels)
+        x = self._attend(x, regions).reshape(*shape, -1)
         x = jnp.roll(merge(x), (shift, shift), axis=(1, 2))
         return x[:, :height, :width]
 
@@ -51,12 +55,13 @@ class WindowAttention(nn.Module):
 
     def _attend(self, x: jax.Array, regions: Any) -> jax.Array:
         """Attention among the pixels of each window: x `[B, windows, pixels, C]`."""
-        channels = x.shape[-1]
+        channels = self.features or x.shape[-1]
         heads = channels // self.head_dim
         qkv = nn.DenseGeneral((3, heads, self.head_dim), name="qkv", dtype=self.dtype)(x)
         q, k, v = (qkv[..., i, :, :] for i in range(3))
         scores = jnp.einsum("bwihd,bwjhd->bwhij", q, k)
-        scores = scores.astype(jnp.float32) * self.head_dim**-0.5 + self._position_bias(heads)
+        scores = scores.astype(jnp.float32) * self.head_dim**-0.5
+        scores = scores + self._position_bias(heads) if self.bias else scores
         apart = (regions[:, :, None] != regions[:, None, :])[None, :, None]
         if not isinstance(apart, np.ndarray) or apart.any():
             scores = jnp.where(apart, -1e9, scores)

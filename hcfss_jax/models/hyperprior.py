@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from hcfss_jax.entropy.distributions import Factorised
 from hcfss_jax.entropy.factorised import FactorisedPrior
-from hcfss_jax.entropy.plan import Plan, Step, in_slices
+from hcfss_jax.entropy.plan import WHOLE, Passes, Plan, Step, in_slices
 from hcfss_jax.entropy.steps import Decoded, Latents, Prediction
 from hcfss_jax.layers.gain import NoGain, RateGain
 from hcfss_jax.models.config import ModelConfig, RateConfig
@@ -23,10 +23,12 @@ Y_STRIDE = 16  # pixels that a position of y stands for
 _Z_OVER_Y = 4  # of the strides
 
 
-def coded_with_hyperprior(c: ModelConfig, ending: str = "", y_stride: int = Y_STRIDE) -> Plan:
+def coded_with_hyperprior(
+    c: ModelConfig, ending: str = "", y_stride: int = Y_STRIDE, passes: Passes = WHOLE
+) -> Plan:
     """z, then the slices of y. ending: of their names."""
     z = Step(f"z{ending}", 0, c.hyper_channels, _Z_OVER_Y * y_stride, distribution=Factorised)
-    return (z, *in_slices(f"y{ending}", c.slices, y_stride))
+    return (z, *in_slices(f"y{ending}", c.slices, y_stride, passes))
 
 
 def gain_pair(
@@ -56,7 +58,12 @@ class HyperpriorModel(CompressionModel):
     @property
     def plan(self) -> Plan:
         """z, then the slices of y."""
-        return coded_with_hyperprior(self.config, self.ending, self.y_stride)
+        return coded_with_hyperprior(self.config, self.ending, self.y_stride, self.passes)
+
+    @property
+    def passes(self) -> Passes:
+        """In which passes each slice of y is coded; they share their modules."""
+        return WHOLE
 
     @property
     def y_channels(self) -> int:
@@ -95,11 +102,14 @@ class HyperpriorModel(CompressionModel):
 
     def modules_of_step(self, step: int) -> Mapping[str, nn.Module]:
         """See `CompressionModel.modules_of_step`."""
-        return self.slices.modules_of_slice(step - 1) if step else {}
+        own = step and self.passes == WHOLE
+        return self.slices.modules_of_slice(step - 1) if own else {}
 
     def y_hat(self, decoded: Decoded, level: jax.Array) -> jax.Array:
-        """What g_s is given: y as it was decoded, without its gain."""
-        return jnp.concatenate(decoded[1:], axis=-1) * self.inverse_gain_y(level)
+        """What g_s is given: y as it was decoded, without its gain. A slice is whole after its last pass."""
+        _, *steps = decoded
+        slices = steps[len(self.passes) - 1 :: len(self.passes)]
+        return jnp.concatenate(slices, axis=-1) * self.inverse_gain_y(level)
 
     def synthesise(self, decoded: Decoded, level: jax.Array) -> jax.Array:
         """See `CompressionModel.synthesise`."""

@@ -13,14 +13,13 @@ is not linear is in the blocks.
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
 
-from hcfss_jax.entropy.checkerboard import CheckerboardSlices, in_checkerboards
-from hcfss_jax.entropy.plan import Plan
-from hcfss_jax.entropy.steps import Decoded
+from hcfss_jax.entropy.checkerboard import CheckerboardSlices
+from hcfss_jax.entropy.plan import CHECKERBOARD, Passes
 from hcfss_jax.layers.convolution import ISOMETRY, conv
 from hcfss_jax.layers.drop_path import branch_factors, linear_rates
 from hcfss_jax.layers.numerics import PYTORCH
@@ -31,7 +30,7 @@ from hcfss_jax.layers.transposed_conv import TransposedConv
 from hcfss_jax.layers.vss import VSS
 from hcfss_jax.models.config import PORTED, SMALLEST, SMALLEST_PORTED, TINY, ModelConfig
 from hcfss_jax.models.family import Family
-from hcfss_jax.models.hyperprior import Y_STRIDE, HyperpriorModel
+from hcfss_jax.models.hyperprior import HyperpriorModel
 from hcfss_jax.models.transforms import HyperSynthesis
 
 Rates = tuple[float, ...]
@@ -81,9 +80,9 @@ class MambaIC(HyperpriorModel):
     config: MambaICConfig
 
     @property
-    def plan(self) -> Plan:
-        """z, then each slice of y in the two passes of a checkerboard."""
-        return (super().plan[0], *in_checkerboards("y", self.config.slices, Y_STRIDE))
+    def passes(self) -> Passes:
+        """See `HyperpriorModel.passes`."""
+        return CHECKERBOARD
 
     @property
     def paddable(self) -> bool:
@@ -122,14 +121,6 @@ class MambaIC(HyperpriorModel):
             rates=_dealt(rates, (c.context_blocks,) * len(c.slices)),
             idle_nets=c.idle_nets,
         )
-
-    def modules_of_step(self, step: int) -> Mapping[str, nn.Module]:
-        """None: the two passes of a slice share theirs."""
-        return {}
-
-    def synthesise(self, decoded: Decoded, level: jax.Array) -> jax.Array:
-        """See `CompressionModel.synthesise`; a slice is whole after its second pass."""
-        return super().synthesise((decoded[0], *decoded[2::2]), level)
 
 
 class Chain(nn.Module):

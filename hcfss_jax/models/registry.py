@@ -5,7 +5,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from hcfss_jax.errors import UnknownModel
-from hcfss_jax.models import cmamba, csm, hcfssnet, mambaic, octave, tcm, twobranch, weconvene
+from hcfss_jax.models import (
+    cmamba,
+    csm,
+    elic,
+    hcfssnet,
+    hscatb,
+    mambaic,
+    octave,
+    tcm,
+    twobranch,
+    weconvene,
+)
 from hcfss_jax.models.config import RateConfig, tuples_of
 from hcfss_jax.models.family import Family
 from hcfss_jax.models.skeleton import CompressionModel
@@ -21,6 +32,8 @@ FAMILIES: dict[str, Family] = {
     "mambaic": mambaic.FAMILY,
     "twobranch": twobranch.FAMILY,
     "octave": octave.FAMILY,
+    "elic": elic.FAMILY,
+    "hscatb": hscatb.FAMILY,
 }
 """The one list of them: whatever asks for all families asks here."""
 

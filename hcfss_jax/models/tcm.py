@@ -83,15 +83,19 @@ class TCM(HyperpriorModel):
         self.h_a = HyperAnalysis(c, hyper_block, remat)
         h_s = functools.partial(HyperUpsampling, c, hyper_block, sum(c.slices), remat)
         self.h_s = HyperSynthesis(h_s)
+        self.slices = self.context()
+
+    def context(self) -> nn.Module:
+        """The entropy model of y."""
+        c = self.config
         attention = functools.partial(
-            remat_if(remat, SWAtten),
+            remat_if(self.remat, SWAtten),
             c.attention_dim,
             head_dim=c.attention_head_dim,
             mlp_ratio=c.mlp_ratio,
         )
-        self.slices = AttendedSlices(
-            c.slices, c.parameter_hidden, PYTORCH, attention, log_scale=False
-        )
+        sizes = c.slices, c.parameter_hidden
+        return AttendedSlices(*sizes, PYTORCH, attention, log_scale=False)
 
     def block(self) -> Block:
         """What makes the blocks of g_a and g_s."""

@@ -21,10 +21,12 @@ SWIN = {
 SS2D = {"": "", "in": "in_proj", "conv": "conv2d", "norm": "out_norm", "out": "out_proj"}
 VSS = {"norm": "norm", **within("ss2d", "op", SS2D)}
 UNIT = {"narrow": "conv.0", "conv": "conv.2", "wide": "conv.4"}
-GATED = {"in": "in_conv", "gate": "conv_b.3", "out": "out_conv"}
+BOTTLENECK = {"narrow": "conv1", "conv": "conv2", "wide": "conv3"}
+ATTENTION_BLOCK = {"gate": "conv_b.3"}
 for _i in range(3):
-    GATED |= within(f"trunk{_i + 1}", f"conv_a.{_i}", UNIT)
-    GATED |= within(f"gate{_i + 1}", f"conv_b.{_i}", UNIT)
+    ATTENTION_BLOCK |= within(f"trunk{_i + 1}", f"conv_a.{_i}", UNIT)
+    ATTENTION_BLOCK |= within(f"gate{_i + 1}", f"conv_b.{_i}", UNIT)
+GATED = {"in": "in_conv", **ATTENTION_BLOCK, "out": "out_conv"}
 ATTENTION = {
     **GATED,
     **within("w_msa", "non_local_block.block_1", SWIN),

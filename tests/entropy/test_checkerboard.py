@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hcfss_jax.entropy.checkerboard import Anchors, in_checkerboards
-from hcfss_jax.entropy.plan import on_lattice, only_on
+from hcfss_jax.entropy.checkerboard import Anchors
+from hcfss_jax.entropy.plan import CHECKERBOARD, in_slices, on_lattice, only_on
 from tests.golden.formula import HERE
 from tests.small_model import small_model, small_params
 
@@ -15,7 +15,7 @@ RECORDED = np.load(HERE / "mambaic_modules.npz")
 def test_the_first_pass_codes_what_the_original_calls_anchors():
     """There each row of a pass is packed to half its width."""
     x = RECORDED["ckbd_mambaic/x"][0]
-    first, second = in_checkerboards("y", (2,), 16)
+    first, second = in_slices("y", (2,), 16, CHECKERBOARD)
     for step, name in ((first, "anchor_packed"), (second, "nonanchor_packed")):
         rows = zip(x.transpose(1, 0, 2), on_lattice(step.lattice, *x.shape[1:]), strict=True)
         packed = np.stack([row[:, sent] for row, sent in rows], axis=1)
@@ -23,7 +23,7 @@ def test_the_first_pass_codes_what_the_original_calls_anchors():
 
 
 def test_the_passes_of_all_slices_code_every_number_once():
-    plan = in_checkerboards("y", (2, 3), 16)
+    plan = in_slices("y", (2, 3), 16, CHECKERBOARD)
     times = np.zeros((5, 7, 5), int)
     for step in plan:
         part = times[..., step.first : step.first + step.channels]

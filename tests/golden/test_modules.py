@@ -59,6 +59,24 @@ CASES = {
     "deconv3_s2": (layers.TransposedConv(12), names.ITSELF),
     "deconv5_s2": (layers.TransposedConv(3, 5), names.ITSELF),
     "checkerboard_conv": (layers.CheckerboardConv(16), mambaic.CHECKERBOARD),
+    "elic_ckbd_conv": (layers.CheckerboardConv(16), mambaic.CHECKERBOARD),
+    "attention_block": (layers.AttentionBlock(), names.ATTENTION_BLOCK),
+    "bottleneck_block": (layers.ResidualBottleneck(), names.BOTTLENECK),
+    "hscatb_sasa": (
+        layers.SaSA(10),
+        {
+            **{"high.qkv": "h_qkv", "high.out": "h_proj"},
+            **{"low.query": "l_q", "low.key_value": "l_kv", "low.out": "l_proj"},
+        },
+    ),
+    "hscatb_casa": (layers.CaSA(), {"narrow": "fc1", "wide": "fc2"}),
+    "hscatb_mlgffn": (
+        layers.MLGFFN(),
+        {
+            **{"norm": "ln", "in3": "pw1", "in5": "pw2"},
+            **{"depthwise3": "dw1", "depthwise5": "dw2"},
+        },
+    ),
 }
 
 

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from hcfss_jax.layers.area import Beyond, beyond_of, only_within
+from hcfss_jax.layers.attention_block import AttentionBlock
 from hcfss_jax.layers.checkerboard_conv import CheckerboardConv
 from hcfss_jax.layers.depthwise_block import DepthwiseBlock
 from hcfss_jax.layers.fstam import FSTAM
 from hcfss_jax.layers.gated_attention import GatedAttention
+from hcfss_jax.layers.hscatb import HSCATB
 from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
 from hcfss_jax.layers.transposed_conv import TransposedConv
@@ -35,10 +37,12 @@ _AREA, _SIZE = (12, 20), (24, 32)
         (WeConvUp(6), 2),
         (nn.Sequential([TransposedConv(6, 5)]), 2),
         (CheckerboardConv(6), 1),
+        (AttentionBlock(), 1),
+        (HSCATB(2, 8), 1),  # the picture ends within windows, and others hold none of it
     ],
     ids=[
         *("VFSS", "depthwise", "FSTAM", "RBS", "RBU", "gated", "WeConvDown", "WeConvUp"),
-        *("transposed", "checkerboard"),
+        *("transposed", "checkerboard", "attention", "HSCATB"),
     ],
 )
 def test_within_its_area_a_layer_computes_what_it_would_without_padding(layer, scale) -> None:

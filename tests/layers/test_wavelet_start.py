@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hcfss_jax.layers.convolution import SubPixelConv, conv
+from hcfss_jax.layers.convolution import LECUN, SubPixelConv, conv
+from hcfss_jax.layers.transposed_conv import TransposedConv
 from hcfss_jax.layers.wavelet_start import forward_start, inverse_start, packet
 from hcfss_jax.models.config import ModelConfig
 from hcfss_jax.models.transforms import Analysis, Synthesis
@@ -33,6 +34,18 @@ def test_a_packet_with_room_for_every_subband_loses_nothing():
         up = SubPixelConv(stage.shape[2], 3, kernel_init=inverse_start(stage))
         y = up.apply(up.init(KEY, y), y)
     np.testing.assert_allclose(y, X, atol=1e-5)
+
+
+def test_a_transposed_convolution_with_the_same_start_inverts_a_stage():
+    """Though channels without a subband start at random, for the next to read: the stage itself does not."""
+    (stage,) = packet((14,))
+    assert not np.any(stage[..., 12:])
+    start = forward_start(stage, rest=LECUN)
+    down, up = conv(14, 5, 2, kernel_init=start), TransposedConv(3, 5, kernel_init=start)
+    y = down.apply(down.init(KEY, X), X)
+    assert np.all(np.any(y != 0, axis=(0, 1, 2)))
+    used = y.at[..., 12:].set(0)
+    np.testing.assert_allclose(up.apply(up.init(KEY, y), used), X, atol=1e-5)
 
 
 def test_a_network_of_block_transforms_starts_as_the_projection_onto_its_packet():

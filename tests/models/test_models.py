@@ -58,6 +58,9 @@ def parameter_count(name: str) -> int:
         ("mambaic-tiny", 2.5e6),
         ("twobranch-tiny", 2.5e6),
         ("octave-tiny", 2.5e6),
+        ("elic-tiny", 2.5e6),
+        ("hscatb-tiny", 2.5e6),
+        ("hscatb-base", 21e6),
         ("cmamba-base", 56.2e6),  # 48.2 % of MLIC++'s 116.5 M, as the paper says
     ],
 )
@@ -74,6 +77,7 @@ def test_every_size_can_be_made_and_keeps_its_promise(name, limit):
         ("csm-base", 82_878_980),
         ("weconvene-base", 107_147_148),
         ("mambaic-base", 123_805_667),
+        ("elic-base", 33_792_771),
     ],
 )
 def test_what_can_be_ported_is_as_large_as_its_original(name, count):

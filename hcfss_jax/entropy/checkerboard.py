@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from hcfss_jax.entropy.channel_slices import AttendedSlices
-from hcfss_jax.entropy.plan import Plan, Step
+from hcfss_jax.entropy.plan import Lattice, Plan, Step
 from hcfss_jax.entropy.steps import Decoded, Prediction
 from hcfss_jax.layers.checkerboard_conv import CheckerboardConv
 from hcfss_jax.layers.convolution import conv
@@ -16,13 +16,21 @@ from hcfss_jax.layers.drop_path import branch_factors
 from hcfss_jax.layers.one_loop import each, in_turn
 
 
-def in_checkerboards(latent: str, channels: Sequence[int], stride: int) -> Plan:
-    """A latent in slices of channels, of each first the anchors, where row + column is even, and then the others."""
+def in_checkerboards(
+    latent: str,
+    channels: Sequence[int],
+    stride: int,
+    passes: tuple[Lattice, Lattice] = ("even", "odd"),
+) -> Plan:
+    """A latent in slices of channels, of each first the anchors and then the others.
+
+    passes: where row + column is even for anchors, unless it says otherwise.
+    """
     firsts = [sum(channels[:i]) for i in range(len(channels))]
     return tuple(
         Step(latent, first, count, stride, lattice)
         for first, count in zip(firsts, channels, strict=True)
-        for lattice in ("even", "odd")
+        for lattice in passes
     )
 
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from hcfss_jax.layers.convolution import Initializer
+from hcfss_jax.layers.convolution import SILENT, Initializer
 
 CORRELATION = (
     0.95  # of neighbouring pixels: the Markov model of pictures that the DCT is derived from
@@ -72,13 +72,19 @@ def _energy_along(passes: tuple[str, ...]) -> float:
     return float(function @ correlation @ function)
 
 
-def forward_start(stage: np.ndarray) -> Initializer:
-    """A stage as a convolution with stride 2 and a kernel of 2x2, or of 3x3 padded by 1."""
+def forward_start(stage: np.ndarray, rest: Initializer = SILENT) -> Initializer:
+    """A stage as a convolution with stride 2 and a kernel of 2x2, or of an odd side k padded by (k - 1) / 2.
+
+    A transposed convolution that starts with the same kernel inverts it. rest: how the kernels of channels start for
+    which there is no subband; where they are 0, and nothing else reads or writes such a channel, it stays 0 for ever.
+    """
 
     def init(key: jax.Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> jax.Array:
         kernel = np.zeros(shape)
-        kernel[shape[0] - 2 :, shape[1] - 2 :] = stage
-        return jnp.asarray(kernel, dtype)
+        first = (shape[0] - 1) // 2
+        kernel[first : first + 2, first : first + 2] = stage
+        spare = ~np.any(stage, axis=(0, 1, 2))
+        return jnp.where(spare, rest(key, shape, dtype), jnp.asarray(kernel, dtype))
 
     return init
 

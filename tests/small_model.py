@@ -41,7 +41,7 @@ def small_params(seed: int = 0, name: str = NAME):
 
     def draw(path, leaf):
         name = jax.tree_util.keystr(path)
-        if re.search(r"scale_(net|gate)_\d+'\]\['out'\]", name) or "head" in name:
+        if re.search(r"(scale|parameter)_(net|gate)_\d+'\]\['out'\]", name) or "head" in name:
             # Wide Gaussians: a model that its symbols surprise estimates badly what they cost.
             return 0.005 * rng.normal(size=leaf.shape) + wide * ("bias" in name)
         if "kernel" in name or "proj" in name:

@@ -5,13 +5,13 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.typing import DTypeLike
 
 from hcfss_jax.entropy.channel_slices import ChannelSlices
 from hcfss_jax.entropy.distributions import Gaussian
 from hcfss_jax.entropy.gaussian import SCALE_MIN
 from hcfss_jax.entropy.plan import Lattice, only_on
 from hcfss_jax.entropy.pointwise_net import PointwiseNet
+from hcfss_jax.entropy.scale_start import scales_of_1
 from hcfss_jax.entropy.steps import Decoded, Prediction
 from hcfss_jax.layers.checkerboard_conv import CheckerboardConv
 from hcfss_jax.layers.interaction import ChannelContext, GlobalContext
@@ -121,10 +121,3 @@ class ACGCSlices(ChannelSlices):
         whole = features.values + quantised
         corrected = super().refine(slice_, features.known.seen, whole)
         return features.values + only_on(PASSES[1], corrected)
-
-
-def scales_of_1(
-    key: jax.Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
-) -> jax.Array:
-    """A bias with which scales, the first half of it, start at 1, where the bound below has no part in them."""
-    return jnp.where(jnp.arange(shape[0]) < shape[0] // 2, 1.0, 0.0).astype(dtype)

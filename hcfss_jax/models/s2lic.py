@@ -1,12 +1,10 @@
 """S2LIC, residual SwinV2 blocks and the ACGC context (Wang et al. 2024, arXiv 2403.14471).
 
     g_a   x -> enhance -> conv5x5 /2 -> RS2TB*1 -> conv3x3 /2 -> RS2TB*2 -> conv3x3 /2 -> RS2TB*3 -> conv3x3 /2 -> y
-    g_s   y -> deconv3x3 x2 -> RS2TB*3 -> deconv3x3 x2 -> RS2TB*2 -> deconv3x3 x2 -> RS2TB*1 -> sub-pixel 3x3 -> enhance
+    g_s   the mirror, with deconv3x3 and, at last, sub-pixel 3x3: see `swin_transforms`
     h_a   y -> conv3x3 -> conv3x3 -> conv3x3 /2 -> conv3x3 -> conv3x3 /2 -> z, GELU between
     h_s   z_hat -> conv3x3 -> sub-pixel x2 -> conv3x3 -> sub-pixel x2 -> conv3x3 -> one map, GELU between
     y     10 slices of channels, each in the two passes of a checkerboard: see `ACGCSlices`
-
-RS2TB: so many SwinV2 blocks and a skip around them. Nothing stands between a convolution and the next group.
 
 Known, from the authors' file of the model (github.com/wyq2021/S2LIC): what stands where, widths, the order of coding
 and latent residual prediction. Blocks are of projects that it builds on: InvCompress's dense blocks, SwinV2's blocks,
@@ -20,45 +18,25 @@ from collections.abc import Mapping
 
 import flax.linen as nn
 import jax
-import numpy as np
-from jax.typing import DTypeLike
 
 from hcfss_jax.entropy.acgc import PASSES, ACGCSlices
 from hcfss_jax.entropy.checkerboard import in_checkerboards
 from hcfss_jax.entropy.plan import Plan
 from hcfss_jax.entropy.steps import Decoded
 from hcfss_jax.layers.area import Beyond
-from hcfss_jax.layers.convolution import ISOMETRY, Initializer, SubPixelConv, conv
+from hcfss_jax.layers.convolution import SubPixelConv, conv
 from hcfss_jax.layers.drop_path import dealt, linear_rates
-from hcfss_jax.layers.enhancement import Enhancement
 from hcfss_jax.layers.numerics import PYTORCH
-from hcfss_jax.layers.remat import remat_if
-from hcfss_jax.layers.swin_v2 import RS2TB
-from hcfss_jax.layers.transposed_conv import TransposedConv
-from hcfss_jax.layers.wavelet_start import forward_start, inverse_start, packet
-from hcfss_jax.models.config import PORTED, SMALLEST, SMALLEST_PORTED, TINY, ModelConfig
+from hcfss_jax.models.config import PORTED, SMALLEST, SMALLEST_PORTED, TINY
 from hcfss_jax.models.family import Family
 from hcfss_jax.models.hyperprior import Y_STRIDE, HyperpriorModel
-
-Rates = tuple[float, ...]
+from hcfss_jax.models.swin_transforms import Analysis, SwinConfig, Synthesis
 
 
 @dataclasses.dataclass(frozen=True)
-class S2LICConfig(ModelConfig):
+class S2LICConfig(SwinConfig):
     """Sizes of an S2LIC; 74.3 M parameters, of which AC and AG, whose insides are our reading, are 14.1 M."""
 
-    widths: tuple[int, int, int] = (192, 192, 192)
-    blocks: tuple[int, int, int] = (1, 2, 3)
-    heads: tuple[int, int, int] = (4, 8, 16)
-    """Of the attention at strides 2, 4 and 8."""
-    window: int = 8
-    mlp_ratio: int = 4
-    position_hidden: int = 512
-    """Channels inside of the net that makes the bias of an offset."""
-    enhance_width: int = 64
-    """Channels between the dense blocks of the enhancement."""
-    enhance_growth: int = 32
-    """Channels that each convolution of a dense block adds."""
     hyper_width: int = 192
     hyper_features: tuple[int, int, int] = (320, 480, 640)
     """Channels of h_s at strides 64, 32 and 16; of the last, the second half is for means."""
@@ -72,8 +50,6 @@ class S2LICConfig(ModelConfig):
     anchor_context: bool = False
     """Whether the second pass of a slice sees the anchors of the first. The authors' figure has it so and their code
     has not; the 5x5 convolution is MLIC's."""
-    drop_path: float = 0.1
-    """Probability of an image to go past the last block in training; see `drop_path`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -152,64 +128,6 @@ class S2LIC(HyperpriorModel):
         return super().synthesise((decoded[0], *decoded[2::2]), level)
 
 
-class Analysis(nn.Module):
-    """g_a: `[B, H, W, 3]` to `[B, H / 16, W / 16, M]`, whatever the level."""
-
-    beyond = Beyond.ANYTHING
-
-    config: S2LICConfig
-    rates: tuple[Rates, ...]
-    """Of stochastic depth, for each group those of its blocks, the finest first."""
-    dtype: str = "float32"
-    remat: bool = False
-
-    @nn.compact
-    def __call__(self, x: jax.Array, level: jax.Array) -> jax.Array:
-        c = self.config
-        x = enhancement(c, self.dtype, self.remat)(x)
-        halve = False
-        for i, (width, stage) in enumerate(zip((*c.widths, sum(c.slices)), stages(c), strict=True)):
-            start = after_group(forward_start(stage, ISOMETRY), halve)
-            x = conv(
-                width,
-                3 if i else 5,
-                stride=2,
-                dtype=self.dtype,
-                kernel_init=start,
-                name=f"conv{i + 1}",
-            )(x)
-            if halve := i < len(self.rates) and bool(self.rates[i]):
-                x = group(c, i, self.rates[i], self.dtype, self.remat)(x)
-        return x
-
-
-class Synthesis(nn.Module):
-    """g_s: `[B, H / 16, W / 16, M]` to `[B, H, W, 3]`, the mirror of g_a, whatever the level."""
-
-    beyond = Beyond.ANYTHING
-
-    config: S2LICConfig
-    rates: tuple[Rates, ...]
-    """Of stochastic depth, for each group those of its blocks, the coarsest first."""
-    dtype: str = "float32"
-    remat: bool = False
-
-    @nn.compact
-    def __call__(self, y: jax.Array, level: jax.Array) -> jax.Array:
-        c, x, halve = self.config, y, False
-        finest, *coarser = stages(c)
-        for i, rates in zip(reversed(range(len(c.widths))), self.rates, strict=True):
-            start = after_group(forward_start(coarser[i], ISOMETRY), halve)
-            x = TransposedConv(
-                c.widths[i], dtype=self.dtype, kernel_init=start, name=f"conv{i + 1}"
-            )(x)
-            if halve := bool(rates):
-                x = group(c, i, rates, self.dtype, self.remat)(x)
-        start = after_group(inverse_start(finest), halve)
-        x = SubPixelConv(3, dtype=self.dtype, kernel_init=start, name="out")(x)
-        return enhancement(c, self.dtype, self.remat)(x)
-
-
 class HyperAnalysis(nn.Module):
     """h_a: y `[B, h, w, M]` to `[B, h / 4, w / 4, features]`, float32."""
 
@@ -241,33 +159,6 @@ class HyperSynthesis(nn.Module):
             x = PYTORCH.gelu(conv(width, name=f"conv{i + 1}")(x))
             x = PYTORCH.gelu(SubPixelConv(width, name=f"up{i + 1}")(x))
         return conv(last, name="out")(x)
-
-
-def enhancement(c: S2LICConfig, dtype: str, remat: bool) -> nn.Module:
-    """That of a transform."""
-    layer = remat_if(remat, Enhancement)
-    return layer(c.enhance_width, c.enhance_growth, dtype, name="enhance")
-
-
-def group(c: S2LICConfig, stage: int, rates: Rates, dtype: str, remat: bool) -> nn.Module:
-    """The RS2TB of a stage, from 0 at the finest."""
-    head_dim = c.widths[stage] // c.heads[stage]
-    sizes = (head_dim, c.window, c.mlp_ratio, dtype, c.position_hidden, remat)
-    return RS2TB(rates, *sizes, name=f"group{stage + 1}")
-
-
-def stages(c: S2LICConfig) -> tuple[np.ndarray, ...]:
-    """What the convolutions of g_a start as, and those of g_s invert; our choice, see `wavelet_start`."""
-    return packet((*c.widths, sum(c.slices)))
-
-
-def after_group(start: Initializer, halve: bool) -> Initializer:
-    """How a convolution starts behind a group, which starts as 2 x."""
-
-    def init(key: jax.Array, shape: tuple[int, ...], dtype: DTypeLike = "float32") -> jax.Array:
-        return start(key, shape, dtype) / 2
-
-    return init if halve else start
 
 
 FAMILY = Family(

@@ -10,28 +10,31 @@ import jax.numpy as jnp
 from hcfss_jax.entropy.distributions import Gaussian
 from hcfss_jax.entropy.steps import Decoded, Prediction
 from hcfss_jax.layers.area import Beyond
-from hcfss_jax.layers.convolution import conv
+from hcfss_jax.layers.convolution import Initializer, conv
 from hcfss_jax.layers.numerics import FLAX, Numerics
 from hcfss_jax.layers.one_loop import each
 
 
 class ParameterNet(nn.Module):
-    """Three convolutions, 3x3 if nothing else is said, with GELU or ReLU between, to `features` channels."""
+    """Convolutions, 3x3 if nothing else is said, with GELU or ReLU between, to `features` channels."""
 
     beyond = Beyond.ANYTHING
 
-    hidden: tuple[int, int]
+    hidden: tuple[int, ...]
     features: int
     numerics: Numerics = FLAX
     kernel: int = 3
     relu: bool = False
+    bias_init: Initializer = nn.initializers.zeros
+    """Of the last."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         activation = nn.relu if self.relu else self.numerics.gelu
         for i, width in enumerate(self.hidden):
             x = activation(conv(width, self.kernel, name=f"conv{i + 1}")(x))
-        return conv(self.features, self.kernel, name="out")(x)
+        out = conv(self.features, self.kernel, bias_init=self.bias_init, name="out")
+        return out(x)
 
 
 class ChannelSlices(nn.Module):

@@ -35,7 +35,7 @@ class ChannelContextSlices(nn.Module):
     """Channels of each slice."""
     told_hidden: tuple[int, int] = (224, 128)
     """Channels inside of the nets of 5x5 convolutions."""
-    hidden: tuple[int, int] = (640, 512)
+    hidden: tuple[int, ...] = (640, 512)
     """Channels inside of the nets of 1x1 convolutions."""
     seen: Seen = "all"
     log_scale: bool = True

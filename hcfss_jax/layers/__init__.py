@@ -13,12 +13,16 @@ from hcfss_jax.layers.convolution import (
     depth_to_space,
     space_to_depth,
 )
+from hcfss_jax.layers.cosine_attention import CosineWindowAttention
+from hcfss_jax.layers.deformable_attention import DeformableAttention
 from hcfss_jax.layers.depthwise_block import DepthwiseBlock
+from hcfss_jax.layers.enhancement import DenseBlock, Enhancement
 from hcfss_jax.layers.fstam import FSTAM
 from hcfss_jax.layers.gated_attention import GatedAttention
 from hcfss_jax.layers.gdn import GDN
 from hcfss_jax.layers.hscatb import HSCATB
 from hcfss_jax.layers.hybrid import HybridBlock
+from hcfss_jax.layers.interaction import ChannelContext, ChannelMap, GlobalContext, SpatialMap
 from hcfss_jax.layers.map_mean import MapMean
 from hcfss_jax.layers.mlgffn import MLGFFN
 from hcfss_jax.layers.mlp import MLP
@@ -34,6 +38,7 @@ from hcfss_jax.layers.residual import (
 from hcfss_jax.layers.sasa import SaSA
 from hcfss_jax.layers.ss2d import SS2D
 from hcfss_jax.layers.swatten import SWAtten
+from hcfss_jax.layers.swin_v2 import RS2TB, SwinV2Block
 from hcfss_jax.layers.transposed_conv import TransposedConv
 from hcfss_jax.layers.vfss import VFSS
 from hcfss_jax.layers.vonss import VONSS
@@ -50,16 +55,24 @@ __all__ = [
     "HSCATB",
     "MLGFFN",
     "MLP",
+    "RS2TB",
     "SS2D",
     "VFSS",
     "VONSS",
     "VSS",
     "AttentionBlock",
     "CaSA",
+    "ChannelContext",
+    "ChannelMap",
     "CheckerboardConv",
+    "CosineWindowAttention",
+    "DeformableAttention",
+    "DenseBlock",
     "DepthwiseBlock",
     "DepthwiseConv",
+    "Enhancement",
     "GatedAttention",
+    "GlobalContext",
     "GoConv",
     "GoTConv",
     "HybridBlock",
@@ -72,9 +85,11 @@ __all__ = [
     "ResidualUnit",
     "SWAtten",
     "SaSA",
+    "SpatialMap",
     "SubPixelConv",
     "SubbandConv",
     "SwinBlock",
+    "SwinV2Block",
     "TransposedConv",
     "WeConvDown",
     "WeConvUp",

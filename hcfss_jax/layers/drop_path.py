@@ -11,6 +11,7 @@ there are, and in every other pass, which says nothing, all blocks are gone thro
 
 import contextlib
 import contextvars
+import itertools
 import zlib
 from collections.abc import Iterator, Sequence
 
@@ -52,6 +53,12 @@ def branch_factors(rates: Sequence[float], place: str) -> jax.Array | None:
 def linear_rates(largest: float, blocks: int) -> tuple[float, ...]:
     """Rates that rise from 0 at the first block to `largest` at the last (Huang et al. 2016, section 3)."""
     return tuple(largest * i / max(blocks - 1, 1) for i in range(blocks))
+
+
+def dealt(rates: Sequence[float], counts: Sequence[int]) -> tuple[tuple[float, ...], ...]:
+    """Rates in groups of so many, in order; those that are left over are nobody's."""
+    rest = iter(rates)
+    return tuple(tuple(itertools.islice(rest, count)) for count in counts)
 
 
 def along_branch(kept: jax.Array | None, branch: jax.Array) -> jax.Array:

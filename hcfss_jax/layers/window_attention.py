@@ -57,11 +57,8 @@ class WindowAttention(nn.Module):
         """Attention among the pixels of each window: x `[B, windows, pixels, C]`."""
         channels = self.features or x.shape[-1]
         heads = channels // self.head_dim
-        qkv = nn.DenseGeneral((3, heads, self.head_dim), name="qkv", dtype=self.dtype)(x)
-        q, k, v = (qkv[..., i, :, :] for i in range(3))
-        scores = jnp.einsum("bwihd,bwjhd->bwhij", q, k)
-        scores = scores.astype(jnp.float32) * self.head_dim**-0.5
-        scores = scores + self._position_bias(heads) if self.bias else scores
+        q, k, v = self.projected(x, heads)
+        scores = self.scores(q, k)
         apart = (regions[:, :, None] != regions[:, None, :])[None, :, None]
         if not isinstance(apart, np.ndarray) or apart.any():
             scores = jnp.where(apart, -1e9, scores)
@@ -69,11 +66,27 @@ class WindowAttention(nn.Module):
         y = jnp.einsum("bwhij,bwjhd->bwihd", weights, v)
         return nn.DenseGeneral(channels, (-2, -1), name="out", dtype=self.dtype)(y)
 
+    def projected(self, x: jax.Array, heads: int) -> tuple[jax.Array, ...]:
+        """Queries, keys and values `[B, windows, pixels, heads, head_dim]` of x `[B, windows, pixels, C]`."""
+        qkv = nn.DenseGeneral((3, heads, self.head_dim), name="qkv", dtype=self.dtype)(x)
+        return tuple(qkv[..., i, :, :] for i in range(3))
+
+    def scores(self, q: jax.Array, k: jax.Array) -> jax.Array:
+        """How well each query of a window fits each of its keys, float32 `[B, windows, heads, pixels, pixels]`."""
+        scores = jnp.einsum("bwihd,bwjhd->bwhij", q, k)
+        scores = scores.astype(jnp.float32) * self.head_dim**-0.5
+        return scores + self._position_bias(q.shape[-2]) if self.bias else scores
+
     def _position_bias(self, heads: int) -> jax.Array:
         """`[1, 1, heads, pixels, pixels]`, looked up by the offset between two pixels."""
         side = 2 * self.window - 1
         normal = nn.initializers.normal(0.02)
         table = self.param("position_bias", normal, (side * side, heads), jnp.float32)
+        return self.by_pairs(table)
+
+    def by_pairs(self, table: jax.Array) -> jax.Array:
+        """A table `[(2 window - 1)^2, heads]` of offsets, row by row, as `[1, 1, heads, pixels, pixels]`."""
+        side = 2 * self.window - 1
         y, x = np.divmod(np.arange(self.window**2), self.window)
         offset = (y[:, None] - y + self.window - 1) * side + x[:, None] - x + self.window - 1
         return table[offset].transpose(2, 0, 1)[None, None]

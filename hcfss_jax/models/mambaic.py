@@ -12,8 +12,7 @@ is not linear is in the blocks.
 
 import dataclasses
 import functools
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax
@@ -21,7 +20,7 @@ import jax
 from hcfss_jax.entropy.checkerboard import CheckerboardSlices
 from hcfss_jax.entropy.plan import CHECKERBOARD, Passes
 from hcfss_jax.layers.convolution import ISOMETRY, conv
-from hcfss_jax.layers.drop_path import branch_factors, linear_rates
+from hcfss_jax.layers.drop_path import branch_factors, dealt, linear_rates
 from hcfss_jax.layers.numerics import PYTORCH
 from hcfss_jax.layers.one_loop import in_turn
 from hcfss_jax.layers.remat import remat_if
@@ -95,11 +94,11 @@ class MambaIC(HyperpriorModel):
         vss = functools.partial(remat_if(self.remat, VSS), c.state_size, c.expand)
         # Rates rise along g_a and on through h_a; and along h_s, either of its two, and on through g_s.
         rates = linear_rates(c.drop_path, sum(c.blocks) + c.hyper_blocks)
-        *main, hyper = _dealt(rates, (*c.blocks, c.hyper_blocks))
+        *main, hyper = dealt(rates, (*c.blocks, c.hyper_blocks))
         widths: tuple[int, ...] = (*c.widths, sum(c.slices))
         self.g_a = Chain(vss, widths, (5, 3, 3, 3), tuple(main), False, self.dtype)
         self.h_a = Chain(vss, (c.hyper_width, c.hyper_channels), (3, 3), (hyper,), False)
-        hyper, *main = _dealt(rates, (c.hyper_blocks, *reversed(c.blocks)))
+        hyper, *main = dealt(rates, (c.hyper_blocks, *reversed(c.blocks)))
         widths = (*reversed(c.widths), 3)
         self.g_s = Chain(vss, widths, (3, 3, 3, 5), tuple(main), True, self.dtype)
         h_s = (vss, (c.hyper_width, c.hyper_features), (3, 3), (hyper,), True)
@@ -118,7 +117,7 @@ class MambaIC(HyperpriorModel):
             attention,
             log_scale=False,
             vss=vss,
-            rates=_dealt(rates, (c.context_blocks,) * len(c.slices)),
+            rates=dealt(rates, (c.context_blocks,) * len(c.slices)),
             idle_nets=c.idle_nets,
         )
 
@@ -155,12 +154,6 @@ class Chain(nn.Module):
                 width, kernel, dtype=self.dtype, kernel_init=ISOMETRY, name=f"conv{i + 1}"
             )(x)
         return x
-
-
-def _dealt(rates: Rates, counts: Sequence[int]) -> tuple[Rates, ...]:
-    """Rates in groups of so many, in order."""
-    rest = iter(rates)
-    return tuple(tuple(itertools.islice(rest, count)) for count in counts)
 
 
 FAMILY = Family(

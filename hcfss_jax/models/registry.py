@@ -13,6 +13,7 @@ from hcfss_jax.models import (
     hscatb,
     mambaic,
     octave,
+    s2lic,
     tcm,
     twobranch,
     weconvene,
@@ -34,6 +35,7 @@ FAMILIES: dict[str, Family] = {
     "octave": octave.FAMILY,
     "elic": elic.FAMILY,
     "hscatb": hscatb.FAMILY,
+    "s2lic": s2lic.FAMILY,
 }
 """The one list of them: whatever asks for all families asks here."""
 

@@ -4,6 +4,7 @@ from hcfss_jax.ops.bounds import lower_bound
 from hcfss_jax.ops.dct import inverse_windowed_dct, windowed_dct
 from hcfss_jax.ops.haar import haar, inverse_haar
 from hcfss_jax.ops.linear_recurrence import linear_recurrence
+from hcfss_jax.ops.nearby import read_nearby
 from hcfss_jax.ops.quantise import add_uniform_noise, round_straight_through
 from hcfss_jax.ops.scan_lines import Line, lines_of
 from hcfss_jax.ops.selective_scan import selective_scan
@@ -17,6 +18,7 @@ __all__ = [
     "linear_recurrence",
     "lines_of",
     "lower_bound",
+    "read_nearby",
     "round_straight_through",
     "selective_scan",
     "windowed_dct",

@@ -49,7 +49,8 @@ def from_state_dict(
     """
     given = _once(canonical(state), FAMILIES[_family(model)])
     complaints = {
-        name: _differences(given, name, create_model(name, **overrides)) for name in sizes_of(model)
+        name: _differences(given, name, create_model(name, **overrides))
+        for name in sizes_of(model, **overrides)
     }
     name = min(complaints, key=lambda name: len(complaints[name]))
     if complaints[name]:
@@ -83,10 +84,13 @@ def to_state_dict(package: WeightPackage) -> dict[str, np.ndarray]:
     return state | again | buffers(state, names.gaussians) | names.constants(model.config)
 
 
-def sizes_of(model: str) -> list[str]:
-    """The models that are meant by a name of one or of a family. Raises UnknownModel where there is no code of it."""
+def sizes_of(model: str, **overrides: Any) -> list[str]:
+    """The models that are meant by a name of one or of a family, with fields of their configs changed.
+
+    Raises UnknownModel where there is no code of it.
+    """
     sizes = [name for name in model_names() if name.partition("-")[0] == _family(model)]
-    found = [name for name in sizes if _is_ported(name, create_model(name))]
+    found = [name for name in sizes if _is_ported(name, create_model(name, **overrides))]
     chosen = [name for name in found if model in (name, _family(name))]
     if not chosen:
         raise UnknownModel(

@@ -47,6 +47,10 @@ def layout_of(module: str, leaf: str, shape: Shape) -> Layout:
         return _moved("gamma", shape, (1, 0))
     if leaf == "quantiles":
         return _same("quantiles", shape, (shape[0], 1, shape[1]))
+    if leaf in ("q_bias", "v_bias"):
+        return _same(leaf, shape, (int(np.prod(shape)),))
+    if leaf == "logit_scale":
+        return _same(leaf, shape, (*shape, 1, 1))
     if leaf in ("bias", "d"):
         return _same({"bias": "bias", "d": "Ds"}[leaf], shape, (int(np.prod(shape)),))
     if leaf[0] in "hba" and leaf[1:].isdigit():

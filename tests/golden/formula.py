@@ -46,8 +46,12 @@ def _draw(name: str, shape: tuple[int, ...]) -> np.ndarray:
         return n / np.sqrt(shape[-1])
     if leaf == "relative_position_params":
         return 0.5 * n
-    if leaf == "bias":
-        return 0.01 * n
+    if leaf in ("bias", "q_bias", "v_bias", "running_mean"):
+        return (0.1 if leaf == "running_mean" else 0.01) * n
+    if leaf == "logit_scale":
+        return np.log(10) + 0.1 * n
+    if leaf == "running_var":
+        return 1 + 0.1 * np.abs(n)
     if len(shape) >= 2:
         return n / np.sqrt(np.prod(shape[1:]))
     return 1 + {"weight": 0.01, "Ds": 0.1}[leaf] * n
@@ -75,5 +79,10 @@ def image() -> np.ndarray:
 
 def module_input(name: str, shape: Iterable[int]) -> np.ndarray:
     """What a module was fed, where the data do not hold it."""
-    rng = np.random.default_rng(zlib.crc32(f"{name}.input".encode()))
+    return noise(f"{name}.input", shape)
+
+
+def noise(name: str, shape: Iterable[int]) -> np.ndarray:
+    """Numbers of their own for each name, float32."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
     return rng.standard_normal(tuple(shape)).astype(np.float32)

@@ -21,7 +21,9 @@ def test_the_image_is_that_of_the_formula():
     np.testing.assert_array_equal(image()[0, ::8, ::8].transpose(2, 0, 1), DATA["image/stride8"][0])
 
 
-@pytest.mark.parametrize("model", ["csm", "tcm_n64", "tcm_n128", "weconvene", "mambaic", "elic"])
+@pytest.mark.parametrize(
+    "model", ["csm", "tcm_n64", "tcm_n128", "weconvene", "mambaic", "elic", "s2lic"]
+)
 def test_the_weights_of_a_model_have_the_recorded_sums(model):
     record = json.loads((HERE / f"{model}.json").read_text())
     sums = dict(list(record["checksum_sum_l2"].items())[::37])  # all would take seconds

@@ -10,17 +10,41 @@ import pytest
 
 from hcfss_jax import layers, ops
 from hcfss_jax.entropy import FactorisedPrior, gaussian_bits, scale_position, scale_table
+from hcfss_jax.entropy.channel_slices import ParameterNet
 from hcfss_jax.layers.numerics import PYTORCH
 from hcfss_jax.models.csm import SwinHybrid, VSSHybrid
+from hcfss_jax.models.s2lic import HyperAnalysis, HyperSynthesis
 from hcfss_jax.ops.scan_lines import lines_of
-from hcfss_jax.pytorch import csm, mambaic, tcm, weconvene
+from hcfss_jax.pytorch import csm, mambaic, s2lic, tcm, weconvene
 from hcfss_jax.pytorch import layers as names
 from hcfss_jax.pytorch.layouts import layout_of
+from hcfss_jax.pytorch.names import within
 from hcfss_jax.weights.parameters import flatten, nest
 from tests.golden.formula import HERE, module_input, weights
 
 DATA = {k: a for f in HERE.glob("*modules.npz") for k, a in np.load(f).items()}
 RECORD = {k: r for f in HERE.glob("*modules.json") for k, r in json.loads(f.read_text()).items()}
+
+# Of contexts no code is public: these names are those of the recorded assembly of others' parts.
+DEFORMABLE = {
+    "query": "proj_q",
+    "key": "proj_k",
+    "value": "proj_v",
+    "out": "proj_out",
+    "offset_conv": "conv_offset.0",
+    "offset_norm": "conv_offset.1.norm",
+    "offset": "conv_offset.3",
+}
+INTERACTION = {
+    "depthwise": "dw.0",
+    "spatial_map.squeeze": "s.net.0",
+    "spatial_map.excite": "s.net.3",
+    "channel_map.squeeze": "c.net.1",
+    "channel_map.excite": "c.net.4",
+    "out": "proj",
+}
+CHANNEL = INTERACTION | {"conv1": "att.0", "conv2": "att.2"}
+GLOBAL = INTERACTION | {"conv": "conv", **within("attention", "att", DEFORMABLE)}
 
 swin = functools.partial(layers.SwinBlock, numerics=PYTORCH)
 hybrid = functools.partial(layers.HybridBlock, local_skip=True)
@@ -58,6 +82,27 @@ CASES = {
     "conv5_s2": (layers.conv(8, 5, stride=2), names.ITSELF),
     "deconv3_s2": (layers.TransposedConv(12), names.ITSELF),
     "deconv5_s2": (layers.TransposedConv(3, 5), names.ITSELF),
+    "enh_dense_block": (layers.DenseBlock(16), s2lic.DENSE),
+    "enh_module_fwd": (
+        layers.Enhancement(16),
+        within("", "forw_enh.layers", s2lic.ENHANCEMENT),
+    ),
+    "enh_module_rev": (
+        layers.Enhancement(16),
+        within("", "back_enh.layers", s2lic.ENHANCEMENT),
+    ),
+    "swinv2_w8": (layers.SwinV2Block(8), s2lic.SWIN_V2),
+    "swinv2_sw8": (layers.SwinV2Block(8, shifted=True), s2lic.SWIN_V2),
+    "rs2tb": (layers.RS2TB((0.0, 0.0), 8), s2lic.group(2)),
+    "mlic_h_a": (HyperAnalysis(12, 12), s2lic.H_A),
+    "mlic_h_s": (HyperSynthesis((20, 30, 40)), s2lic.H_S),
+    "mlic_ep": (
+        ParameterNet((320, 256, 128), 16, PYTORCH, kernel=1),
+        s2lic.pointwise((320, 256, 128)),
+    ),
+    "dattn_nope": (layers.DeformableAttention(8), DEFORMABLE),
+    "s2lic_ac": (layers.ChannelContext(64), CHANNEL),
+    "s2lic_ag": (layers.GlobalContext(32), GLOBAL),
     "checkerboard_conv": (layers.CheckerboardConv(16), mambaic.CHECKERBOARD),
     "elic_ckbd_conv": (layers.CheckerboardConv(16), mambaic.CHECKERBOARD),
     "attention_block": (layers.AttentionBlock(), names.ATTENTION_BLOCK),
@@ -86,7 +131,7 @@ def test_a_layer_is_the_function_of_its_original(name):
     record = RECORD[name]
     x = DATA[f"{name}/x"] if f"{name}/x" in DATA else module_input(name, record["input"])
     x, wanted = (_channels_last(a, record["layout"]) for a in (x, DATA[f"{name}/y"]))
-    made = weights(record["parameters"])
+    made = _folded(weights(record["parameters"]))
     found = jax.jit(layer.apply)({"params": _parameters(layer, (x,), name, table, made)}, x)
     tolerance = max(1e-5, 10 * record["max_abs_f32_f64"])
     np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance)
@@ -127,6 +172,20 @@ def test_an_octave_convolution_is_what_an_independent_one_computes(name):
 
 def _channels_last(x: np.ndarray, layout: str) -> np.ndarray:
     return x.transpose(0, 2, 3, 1) if layout == "NCHW" else x
+
+
+def _folded(made: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Each batch norm, at its running statistics, in the convolution before it, whose number there is one less."""
+    for norm in [name.removesuffix(".running_mean") for name in made if "running_mean" in name]:
+        outer, number = norm.rsplit(".", 1)
+        conv = f"{outer}.{int(number) - 1}"
+        mean, variance, scale, bias = (
+            made.pop(f"{norm}.{leaf}") for leaf in ("running_mean", "running_var", "weight", "bias")
+        )
+        factor = scale / np.sqrt(variance + 1e-5)
+        made[f"{conv}.weight"] = made[f"{conv}.weight"] * factor[:, None, None, None]
+        made[f"{conv}.bias"] = (made[f"{conv}.bias"] - mean) * factor + bias
+    return made
 
 
 def _parameters(layer, inputs, name, table, made):

@@ -12,11 +12,14 @@ from hcfss_jax.layers.area import Beyond, beyond_of, only_within
 from hcfss_jax.layers.attention_block import AttentionBlock
 from hcfss_jax.layers.checkerboard_conv import CheckerboardConv
 from hcfss_jax.layers.depthwise_block import DepthwiseBlock
+from hcfss_jax.layers.enhancement import Enhancement
 from hcfss_jax.layers.fstam import FSTAM
 from hcfss_jax.layers.gated_attention import GatedAttention
 from hcfss_jax.layers.hscatb import HSCATB
+from hcfss_jax.layers.interaction import ChannelContext, GlobalContext
 from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
+from hcfss_jax.layers.swin_v2 import RS2TB
 from hcfss_jax.layers.transposed_conv import TransposedConv
 from hcfss_jax.layers.vfss import VFSS
 from hcfss_jax.layers.weconv import WeConvDown, WeConvUp
@@ -39,10 +42,15 @@ _AREA, _SIZE = (12, 20), (24, 32)
         (CheckerboardConv(6), 1),
         (AttentionBlock(), 1),
         (HSCATB(2, 8), 1),  # the picture ends within windows, and others hold none of it
+        (RS2TB((0.0, 0.0), 2, position_hidden=4), 1),
+        (Enhancement(6, 3), 1),
+        (ChannelContext(6), 1),
+        (GlobalContext(6, 2), 1),
     ],
     ids=[
         *("VFSS", "depthwise", "FSTAM", "RBS", "RBU", "gated", "WeConvDown", "WeConvUp"),
         *("transposed", "checkerboard", "attention", "HSCATB"),
+        *("RS2TB", "enhancement", "AC", "AG"),
     ],
 )
 def test_within_its_area_a_layer_computes_what_it_would_without_padding(layer, scale) -> None:

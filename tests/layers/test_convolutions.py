@@ -23,10 +23,11 @@ KEY = jax.random.key(0)
 X = jax.random.normal(jax.random.key(1), (2, 6, 8, 4))
 
 
-def test_depthwise_by_shifts_equals_the_grouped_convolution():
-    layer = DepthwiseConv()
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_depthwise_by_shifts_equals_the_grouped_convolution(kernel):
+    layer = DepthwiseConv(kernel=kernel)
     variables = layer.init(KEY, X)
-    grouped = nn.Conv(4, (3, 3), feature_group_count=4)
+    grouped = nn.Conv(4, (kernel, kernel), feature_group_count=4)
     np.testing.assert_allclose(layer.apply(variables, X), grouped.apply(variables, X), atol=2e-6)
 
 

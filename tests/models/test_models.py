@@ -61,6 +61,8 @@ def parameter_count(name: str) -> int:
         ("elic-tiny", 2.5e6),
         ("hscatb-tiny", 2.5e6),
         ("hscatb-base", 21e6),
+        ("s2lic-tiny", 2.5e6),
+        ("s2lic-base", 74.26e6),  # with batch norms, which are folded here, it would be this much
         ("cmamba-base", 56.2e6),  # 48.2 % of MLIC++'s 116.5 M, as the paper says
     ],
 )
@@ -82,6 +84,11 @@ def test_every_size_can_be_made_and_keeps_its_promise(name, limit):
 )
 def test_what_can_be_ported_is_as_large_as_its_original(name, count):
     assert parameter_count(name) == count
+
+
+def test_s2lic_without_what_is_our_reading_is_as_large_as_its_original():
+    model = create_model("s2lic-base", contexts=False)
+    assert sum(map(math.prod, parameter_shapes(model).values())) == 60_126_778
 
 
 def test_an_unknown_name_and_an_unknown_field_are_refused_with_the_known_ones():

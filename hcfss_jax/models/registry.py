@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hcfss_jax.errors import UnknownModel
-from hcfss_jax.models import cmamba, csm, hcfssnet, mambaic, s2lic, tcm, weconvene
+from hcfss_jax.models import cmamba, csm, hcfssnet, mambaic, s2lic, swinv2, tcm, weconvene
 from hcfss_jax.models.config import ModelConfig, tuples_of
 from hcfss_jax.models.family import Family
 from hcfss_jax.models.skeleton import CompressionModel
@@ -20,6 +20,7 @@ FAMILIES: dict[str, Family] = {
     "weconvene": weconvene.FAMILY,
     "mambaic": mambaic.FAMILY,
     "s2lic": s2lic.FAMILY,
+    "swinv2": swinv2.FAMILY,
 }
 """The one list of them: whatever asks for all families asks here."""
 

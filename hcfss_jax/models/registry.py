@@ -14,6 +14,7 @@ from hcfss_jax.models import (
     mambaic,
     octave,
     s2lic,
+    swinv2,
     tcm,
     twobranch,
     weconvene,
@@ -36,6 +37,7 @@ FAMILIES: dict[str, Family] = {
     "elic": elic.FAMILY,
     "hscatb": hscatb.FAMILY,
     "s2lic": s2lic.FAMILY,
+    "swinv2": swinv2.FAMILY,
 }
 """The one list of them: whatever asks for all families asks here."""
 

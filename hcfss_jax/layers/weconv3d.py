@@ -31,7 +31,6 @@ from hcfss_jax.ops.wavelet_3d import (
     Bands,
     Pyramid,
     halves,
-    inverse_wavelet_channels,
     wavelet_channels,
 )
 
@@ -105,7 +104,7 @@ class Wavelet3D(nn.Module):
             bands = Bands(*jnp.split(x, 4, axis=-1))
             twice = area and (2 * area[0], 2 * area[1])
             channels = inverse_wavelet_2d(bands, self.wavelet, twice)
-            return inverse_wavelet_channels(channels, self.wavelet, self.neighbours)
+            return wavelet_channels(channels, self.wavelet, self.neighbours, inverse=True)
         check_sides(self, x, 2)
         channels = wavelet_channels(x, self.wavelet, self.neighbours)
         return jnp.concatenate(wavelet_2d(channels, self.wavelet, area), axis=-1)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hcfss_jax.errors import UnknownModel
-from hcfss_jax.models import cmamba, csm, hcfssnet, mambaic, tcm, weconvene
+from hcfss_jax.models import cmamba, csm, hcfssnet, mambaic, tcm, weconvene, weconvene3d
 from hcfss_jax.models.config import ModelConfig, tuples_of
 from hcfss_jax.models.family import Family
 from hcfss_jax.models.skeleton import CompressionModel
@@ -18,6 +18,7 @@ FAMILIES: dict[str, Family] = {
     "csm": csm.FAMILY,
     "cmamba": cmamba.FAMILY,
     "weconvene": weconvene.FAMILY,
+    "weconvene3d": weconvene3d.FAMILY,
     "mambaic": mambaic.FAMILY,
 }
 """The one list of them: whatever asks for all families asks here."""

@@ -108,12 +108,15 @@ def inverse_lift(
 
 @functools.cache
 def lifting_matrix(
-    wavelet: WaveletName, size: int, neighbours: Neighbours = "standard"
+    wavelet: WaveletName, size: int, neighbours: Neighbours = "standard", inverse: bool = False
 ) -> np.ndarray:
-    """float32 `[size, size]`: a row of samples times it is [low | high]."""
+    """float32 `[size, size]`: a row of samples times it is [low | high]; of the inverse, the other way round."""
     with jax.ensure_compile_time_eval(), jax.transfer_guard("allow"):
-        parts = lift(jnp.eye(size, dtype=jnp.float32), wavelet, 1, neighbours)
-        return np.concatenate([np.asarray(part) for part in parts], axis=1)
+        eye = jnp.eye(size, dtype=jnp.float32)
+        if inverse:
+            low, high = jnp.split(eye, [-(-size // 2)], axis=1)
+            return np.asarray(inverse_lift(low, high, wavelet, 1, neighbours))
+        return np.asarray(jnp.concatenate(lift(eye, wavelet, 1, neighbours), axis=1))
 
 
 def check_wavelet(wavelet: str, neighbours: str = "standard") -> None:

@@ -11,7 +11,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from hcfss_jax.ops.lifting import Neighbours, WaveletName, inverse_lift, lift
+from hcfss_jax.ops.lifting import (
+    Neighbours,
+    WaveletName,
+    inverse_lift,
+    lift,
+    lifting_matrix,
+)
 
 Area = tuple[jax.Array, jax.Array]
 """Rows and columns of a map, from the first on, that are the picture; int32, multiples of 2 at every level."""
@@ -41,17 +47,15 @@ def halves(x: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def wavelet_channels(
-    x: jax.Array, wavelet: WaveletName, neighbours: Neighbours = "standard"
+    x: jax.Array, wavelet: WaveletName, neighbours: Neighbours = "standard", inverse: bool = False
 ) -> jax.Array:
-    """[L | H] of the channels, `[..., C]` to the same."""
-    return jnp.concatenate(lift(x, wavelet, -1, neighbours), axis=-1)
+    """[L | H] of the channels, `[..., C]` to the same; or the other way round.
 
-
-def inverse_wavelet_channels(
-    x: jax.Array, wavelet: WaveletName, neighbours: Neighbours = "standard"
-) -> jax.Array:
-    """The inverse of `wavelet_channels`."""
-    return inverse_lift(*halves(x), wavelet, -1, neighbours)
+    As one product with a matrix. There and back with a gradient it takes a CPU two thirds of the time of the steps, which
+    along the last axis read every other float.
+    """
+    matrix = jnp.asarray(lifting_matrix(wavelet, x.shape[-1], neighbours, inverse), x.dtype)
+    return jnp.matmul(x, matrix, precision="highest")
 
 
 def wavelet_2d(x: jax.Array, wavelet: WaveletName, area: Area | None = None) -> Bands:
@@ -95,7 +99,7 @@ def inverse_wavelet_3d(
     low = pyramid.low
     for level, others in zip(reversed(range(len(pyramid.details))), pyramid.details, strict=True):
         low = inverse_wavelet_2d(Bands(low, *others), wavelet, _at(area, level))
-    return inverse_wavelet_channels(low, wavelet, neighbours)
+    return wavelet_channels(low, wavelet, neighbours, inverse=True)
 
 
 def _at(area: Area | None, level: int) -> Area | None:

@@ -45,6 +45,7 @@ def parameter_count(name: str) -> int:
         ("csm-tiny", 2.5e6),
         ("cmamba-tiny", 2.5e6),
         ("weconvene-tiny", 2.5e6),
+        ("weconvene3d-tiny", 2.5e6),
         ("mambaic-tiny", 2.5e6),
         ("cmamba-base", 56.2e6),  # 48.2 % of MLIC++'s 116.5 M, as the paper says
     ],

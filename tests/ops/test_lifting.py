@@ -126,6 +126,7 @@ def test_the_matrix_of_a_wavelet_is_its_function(wavelet, neighbours):
     found = x @ lifting_matrix(wavelet, 9, neighbours)
     wanted = jnp.concatenate(lift(x, wavelet, 1, neighbours), axis=1)
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5)
+    assert_inverted(found @ lifting_matrix(wavelet, 9, neighbours, inverse=True), x)
 
 
 def test_one_level_of_rows_and_columns_comes_back():

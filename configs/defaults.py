@@ -24,6 +24,8 @@ _LAMBDAS = {"mse": (0.0018, 0.05), "ms-ssim": (2.4, 60.5)}
 # An MS-SSIM lambda of about the same rate is so many times one of the squared error (CompressAI's two lists).
 _MS_SSIM_SCALE = 1300.0
 
+Phase = Callable[[ml_collections.ConfigDict], ml_collections.ConfigDict]
+"""What a phase of training makes of the experiment."""
 
 # What an encoder is made of, or each of two: what the last phase leaves as it is.
 _ENCODER = r"^(\w+\.)?(g_a|h_a|gain_y|gain_z)\."
@@ -56,12 +58,16 @@ BASE = Size(256, 16, 2_000_000, 1e-4, "bfloat16", workers=8, remat=True, loops=T
 PORTED = BASE._replace(one_rate=True)
 
 
-def experiment(family: str, sizes: Mapping[str, Size], variant: str) -> ml_collections.ConfigDict:
+def experiment(
+    family: str, sizes: Mapping[str, Size], variant: str, phases: Mapping[str, Phase] = {}
+) -> ml_collections.ConfigDict:
     """The experiment `variant` with a family of models.
 
-    sizes: what suits each of its variants. Raises ValueError, which says what there is, for one that does not exist.
+    sizes: what suits each of its variants. phases: that it has beside those of all families. Raises ValueError, which
+    says what there is, for one that does not exist.
     """
-    size, weight, metric, phase, fields = _parse(family, sizes, variant)
+    phases = {**_PHASES, **phases}
+    size, weight, metric, phase, fields = _parse(family, sizes, phases, variant)
     suits = sizes[size]
     crop, steps = suits.crop, suits.steps
     if metric == "ms-ssim":
@@ -136,7 +142,7 @@ def experiment(family: str, sizes: Mapping[str, Size], variant: str) -> ml_colle
     config.writers = ("jsonl", "tensorboard", "pictures")  # each may be package.module:name
     config.checkpoint_minutes = 10.0
     config.keep = 2  # newest checkpoints; the best by validation is kept beside them
-    return _PHASES[phase](config)
+    return phases[phase](config)
 
 
 def _rounded(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
@@ -150,14 +156,14 @@ def _rounded(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     return config
 
 
-_PHASES: dict[str, Callable[[ml_collections.ConfigDict], ml_collections.ConfigDict]] = {
+_PHASES: dict[str, Phase] = {
     "first": lambda config: config,
     "rounded": _rounded,
 }
 
 
 def _parse(
-    family: str, sizes: Mapping[str, Size], variant: str
+    family: str, sizes: Mapping[str, Size], phases: Mapping[str, Phase], variant: str
 ) -> tuple[str, float | None, str, str, dict[str, Any]]:
     """(size, lambda, metric, phase, other fields)."""
     size, *options = re.split(r",(?=\w+=)", variant)
@@ -166,8 +172,8 @@ def _parse(
         raise ValueError(f"{family} has no variant {size!r}: use one of {', '.join(sizes)}")
     metric, weight = fields.pop("metric", "mse"), fields.pop("lambda", None)
     phase = fields.pop("phase", "first")
-    if phase not in _PHASES:
-        raise ValueError(f"phase={phase}: use one of {', '.join(_PHASES)}")
+    if phase not in phases:
+        raise ValueError(f"phase={phase}: use one of {', '.join(phases)}")
     if metric not in _LAMBDAS:
         raise ValueError(f"metric={metric}: use one of {', '.join(_LAMBDAS)}")
     if weight is not None and not (isinstance(weight, int | float) and 0 < weight < math.inf):

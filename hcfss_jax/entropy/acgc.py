@@ -64,7 +64,8 @@ class ACGCSlices(ChannelSlices):
         self.parameter_net = self.parameter_nets()
         if self.contexts:
             # Of slices after the first, whose number is one more.
-            channel, glob = (remat_if(self.remat, c) for c in (ChannelContext, GlobalContext))
+            channel = remat_if(self.remat, ChannelContext)
+            glob = remat_if(self.remat, GlobalContext)
             self.channel_context = [channel(2 * n) for n in self.slices[1:]]
             self.global_context = [glob(n, self.context_head_dim) for n in self.slices[1:]]
         if self.anchor_context:

@@ -122,10 +122,15 @@ class AttendedSlices(ChannelSlices):
 
 
 class PlainSlices(AttendedSlices):
-    """The same without attention: the nets see the hyperprior and the slices before as they are."""
+    """`AttendedSlices` without attention; for slice i and each of mean and scale
+
+        concat(hyper features, what is decoded before) -> 3 convolutions
+
+    Latent residual prediction sees the slice, and then what its mean was predicted from.
+    """
 
     def attentions(self) -> Sequence[nn.Module]:
-        """None."""
+        """See `AttendedSlices.attentions`; there are none."""
         return ()
 
     def support(
@@ -133,3 +138,12 @@ class PlainSlices(AttendedSlices):
     ) -> list[jax.Array]:
         """See `AttendedSlices.support`."""
         return [jnp.concatenate([features, *decoded], axis=-1) for features in hyper]
+
+    def refine(self, number: int, features: jax.Array, quantised: jax.Array) -> jax.Array:
+        """See `ChannelSlices.refine`.
+
+        What is known grows from slice to slice, and comes behind the slice: `run_equal_steps` makes a loop of slices
+        whose further inputs are their last.
+        """
+        rest = self.residual_net[number](jnp.concatenate([quantised, features], axis=-1))
+        return quantised + 0.5 * jnp.tanh(rest)

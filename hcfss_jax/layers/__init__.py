@@ -44,6 +44,7 @@ from hcfss_jax.layers.vfss import VFSS
 from hcfss_jax.layers.vonss import VONSS
 from hcfss_jax.layers.vss import VSS
 from hcfss_jax.layers.weconv import SubbandConv, WeConvDown, WeConvUp
+from hcfss_jax.layers.weconv3d import SubbandConv3D, Wavelet3D
 from hcfss_jax.layers.window_attention import SwinBlock, WindowAttention
 
 __all__ = [
@@ -88,9 +89,11 @@ __all__ = [
     "SpatialMap",
     "SubPixelConv",
     "SubbandConv",
+    "SubbandConv3D",
     "SwinBlock",
     "SwinV2Block",
     "TransposedConv",
+    "Wavelet3D",
     "WeConvDown",
     "WeConvUp",
     "WindowAttention",

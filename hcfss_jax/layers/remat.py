@@ -5,15 +5,22 @@ from typing import Any, TypeVar
 
 import flax.linen as nn
 
-Block = TypeVar("Block", bound=nn.Module)
+Block = TypeVar("Block")
 
 
-def remat_if(remat: bool, block: type[Block]) -> type[Block]:
+def remat_if(remat: bool, block: Block) -> Block:
     """`block`, rematerialised where `remat` asks for it; parameters and values are the same.
 
-    On CPU it saves nothing: XLA's compiler for it finds the work done twice and merges it again.
+    block: a class of modules, or one with some of its fields in a `functools.partial`. On CPU it saves nothing: XLA's
+    compiler for it finds the work done twice and merges it again.
     """
-    return _REMATERIALISED(block) if remat else block
+    if not remat:
+        return block
+    if isinstance(block, functools.partial):
+        partial: Any = functools.partial(_REMATERIALISED(block.func), *block.args, **block.keywords)
+        return partial
+    found: Block = _REMATERIALISED(block)
+    return found
 
 
 _REMATERIALISED: Any = functools.cache(nn.remat)  # so that equal blocks are of one class

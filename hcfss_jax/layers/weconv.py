@@ -4,6 +4,8 @@ A residual block with a stride or with upsampling whose second convolution sees 
 high frequencies apart.
 """
 
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -44,7 +46,8 @@ class SubbandConv(nn.Module):
 class WeConvDown(nn.Module):
     """Halves height and width: 3x3 stride 2, leaky ReLU, `SubbandConv`, and a stride-2 skip.
 
-    `[B, H, W, C]` to `[B, H / 2, W / 2, features]`; H and W are multiples of 4. Fields as of `ResidualBlockWithStride`.
+    `[B, H, W, C]` to `[B, H / 2, W / 2, features]`; H and W are multiples of 4. Fields as of `ResidualBlockWithStride`;
+    subbands: makes what stands in the place of `SubbandConv`, from `inverse`, `dtype` and `name`.
     """
 
     beyond = Beyond.ANYTHING
@@ -53,13 +56,14 @@ class WeConvDown(nn.Module):
     skip_kernel: int = 1
     dtype: DTypeLike | None = None
     skip_init: Initializer = ISOMETRY
+    subbands: Callable[..., nn.Module] = SubbandConv
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         check_map(self, x)
         check_sides(self, x, 4)
         y = nn.leaky_relu(conv(self.features, stride=2, dtype=self.dtype, name="conv1")(x))
-        y = SubbandConv(dtype=self.dtype, name="subbands")(y)
+        y = self.subbands(dtype=self.dtype, name="subbands")(y)
         skip = conv(
             self.features,
             self.skip_kernel,
@@ -74,7 +78,7 @@ class WeConvDown(nn.Module):
 class WeConvUp(nn.Module):
     """Doubles height and width: sub-pixel 3x3, leaky ReLU, `SubbandConv` with inverse GDNs, and a sub-pixel skip.
 
-    `[B, H, W, C]` to `[B, 2 H, 2 W, features]`. Fields as of `ResidualBlockUpsample`.
+    `[B, H, W, C]` to `[B, 2 H, 2 W, features]`. Fields as of `ResidualBlockUpsample`; subbands: see `WeConvDown`.
     """
 
     beyond = Beyond.ANYTHING
@@ -83,12 +87,13 @@ class WeConvUp(nn.Module):
     skip_kernel: int = 3
     dtype: DTypeLike | None = None
     skip_init: Initializer = ISOMETRY
+    subbands: Callable[..., nn.Module] = SubbandConv
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         check_map(self, x)
         y = nn.leaky_relu(SubPixelConv(self.features, dtype=self.dtype, name="up")(x))
-        y = SubbandConv(inverse=True, dtype=self.dtype, name="subbands")(y)
+        y = self.subbands(inverse=True, dtype=self.dtype, name="subbands")(y)
         skip = SubPixelConv(
             self.features,
             self.skip_kernel,

@@ -18,6 +18,7 @@ from hcfss_jax.models import (
     tcm,
     twobranch,
     weconvene,
+    weconvene3d,
 )
 from hcfss_jax.models.config import RateConfig, tuples_of
 from hcfss_jax.models.family import Family
@@ -31,6 +32,7 @@ FAMILIES: dict[str, Family] = {
     "csm": csm.FAMILY,
     "cmamba": cmamba.FAMILY,
     "weconvene": weconvene.FAMILY,
+    "weconvene3d": weconvene3d.FAMILY,
     "mambaic": mambaic.FAMILY,
     "twobranch": twobranch.FAMILY,
     "octave": octave.FAMILY,

@@ -137,7 +137,7 @@ class HyperAnalysis(nn.Module):
     config: ModelConfig
     block: Block
     remat: bool = False
-    down: type[nn.Module] = ResidualBlockWithStride
+    down: Callable[..., nn.Module] = ResidualBlockWithStride
 
     @nn.compact
     def __call__(self, y: jax.Array) -> jax.Array:
@@ -157,7 +157,7 @@ class HyperUpsampling(nn.Module):
     block: Block
     features: int
     remat: bool = False
-    up: type[nn.Module] = ResidualBlockUpsample
+    up: Callable[..., nn.Module] = ResidualBlockUpsample
 
     @nn.compact
     def __call__(self, z: jax.Array) -> jax.Array:

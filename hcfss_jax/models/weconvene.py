@@ -11,68 +11,29 @@ RB, RBS, RBU: residual blocks; with a stride, upsampling. Function and parameter
 """
 
 import dataclasses
-import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from hcfss_jax.entropy.channel_slices import AttendedSlices
-from hcfss_jax.entropy.plan import Plan, in_slices
 from hcfss_jax.entropy.steps import Decoded, Latents, Prediction
-from hcfss_jax.layers.gated_attention import GatedAttention
 from hcfss_jax.layers.numerics import PYTORCH
-from hcfss_jax.layers.remat import remat_if
-from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
-from hcfss_jax.layers.wavelet_start import of_sizes, packet
-from hcfss_jax.layers.weconv import SpareConv, WeConvDown, WeConvUp
-from hcfss_jax.models import transforms
-from hcfss_jax.models.config import PORTED, SMALLEST, SMALLEST_PORTED, TINY, ModelConfig
+from hcfss_jax.layers.weconv import SpareConv
+from hcfss_jax.models.config import PORTED, SMALLEST, SMALLEST_PORTED, TINY
 from hcfss_jax.models.family import Family
-from hcfss_jax.models.hyperprior import Y_STRIDE, HyperpriorModel
-from hcfss_jax.models.transforms import (
-    HyperAnalysis,
-    HyperSynthesis,
-    HyperUpsampling,
-    residual_block,
-)
+from hcfss_jax.models.subband_latent import SubbandConfig, SubbandModel
 from hcfss_jax.ops import haar, inverse_haar
 
 
 @dataclasses.dataclass(frozen=True)
-class WeConveneConfig(ModelConfig):
+class WeConveneConfig(SubbandConfig):
     """Sizes of a WeConvene."""
 
-    widths: tuple[int, int, int] = (128, 128, 128)
-    """Channels of g_a at strides 1, 2 and 4."""
-    blocks: tuple[int, int, int] = (3, 3, 3)
-    """Blocks of g_a at strides 1, 2 and 4."""
-    decoder_widths: tuple[int, int, int] = (128, 128, 128)
-    """Channels of g_s at strides 2, 4 and 8."""
-    decoder_blocks: tuple[int, int, int] = (3, 3, 3)
-    """Blocks of g_s at strides 2, 4 and 8."""
-    hyper_width: int = 128
-    hyper_blocks: int = 3
-    slices: tuple[int, ...] = (64, 64, 64, 64, 64)
-    """Of LL. Together they are the channels at stride 8, and of what h_s says."""
-    high_slices: tuple[int, ...] = (192, 192, 192, 192, 192)
-    """Of [LH | HL | HH], three times as many channels; borders of slices need not be those of subbands."""
-    attention_dim: int = 128
-    """Channels inside of the gated attention."""
     spare_convolutions: bool = False
     """Hold the second 3x3 convolution that each WeConv of the authors' g_a and h_a has and never applies, so that
     their weights come and go whole."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        low, high = sum(self.slices), sum(self.high_slices)
-        if high != 3 * low:
-            raise ValueError(
-                f"high_slices are of {high} channels, and LL's are of {low}: make them {3 * low}"
-            )
 
 
 VARIANTS = {
@@ -87,48 +48,19 @@ VARIANTS = {
 }
 
 
-class WeConvene(HyperpriorModel):
-    """The model; see the module's drawing for its data flow and `HyperpriorModel` for its methods.
-
-    Latents: z, y_low and y_high, `[B, H / 16, W / 16, M]` and `[B, H / 16, W / 16, 3 M]`, after their gains; each has
-    its own entry of the bits, so that a loss can weigh them apart.
-    """
+class WeConvene(SubbandModel):
+    """The model; see the module's drawing for its data flow and `SubbandModel` for its latents and methods."""
 
     config: WeConveneConfig
-
-    @property
-    def plan(self) -> Plan:
-        """z, then the slices of LL, then those of the other subbands."""
-        c = self.config
-        low, high = (
-            in_slices("y_low", c.slices, Y_STRIDE),
-            in_slices("y_high", c.high_slices, Y_STRIDE),
-        )
-        return (super().plan[0], *low, *high)
 
     @property
     def paddable(self) -> bool:
         """Convolutions can do without what lies beyond a picture, and Haar's cells divide its sides."""
         return True
 
-    @property
-    def y_channels(self) -> int:
-        """See `HyperpriorModel.y_channels`."""
-        return 4 * sum(self.config.slices)
-
     def setup(self) -> None:
         super().setup()
-        c, remat = self.config, self.remat
-        block = functools.partial(residual_block, remat)
-        self.g_a = Analysis(c, block, self.dtype, remat)
-        self.g_s = Synthesis(c, block, self.dtype, remat)
-        self.h_a = HyperAnalysis(c, block, remat, WeConvDown)
-        h_s = functools.partial(HyperUpsampling, c, block, sum(c.slices), remat, WeConvUp)
-        self.h_s = HyperSynthesis(h_s)
-        attention = functools.partial(remat_if(remat, GatedAttention), c.attention_dim)
-        sizes = c.parameter_hidden, PYTORCH, attention
-        self.low_slices = AttendedSlices(c.slices, *sizes, log_scale=False)
-        self.high_slices = HighSlices(c.high_slices, *sizes, log_scale=False, low=sum(c.slices))
+        c = self.config
         widths = (*c.widths[1:], c.hyper_width) if c.spare_convolutions else ()
         self.spare = [SpareConv(width) for width in widths]
 
@@ -136,50 +68,23 @@ class WeConvene(HyperpriorModel):
         self, x: jax.Array, level: jax.Array, given: Mapping[str, jax.Array] = {}
     ) -> Latents:
         """See `CompressionModel.analyse`."""
-        self.check(x, level)
         for held in self.spare:
             held()
-        y = haar(self.g_a(x, level).astype(jnp.float32)) * self.gain_y(level)
-        low, high = jnp.split(y, [sum(self.config.slices)], axis=-1)
-        return {"z": self.h_a(y) * self.gain_z(level), "y_low": low, "y_high": high}
+        return super().analyse(x, level, given)
 
-    def predict(self, step: int, level: jax.Array, decoded: Decoded) -> Prediction:
-        """See `CompressionModel.predict`."""
-        if step == 0:
-            return super().predict(step, level, decoded)
-        (hyper, *parts), lows = decoded, len(self.config.slices)
-        slices, number = self._slice(step)
-        if slices is self.high_slices:
-            parts = [jnp.concatenate(parts[:lows], axis=-1), *parts[lows:]]
-        return slices.predict(number, hyper, tuple(parts))
+    def make_high_slices(self, attention: Callable[..., nn.Module]) -> AttendedSlices:
+        """See `SubbandModel.make_high_slices`."""
+        c = self.config
+        sizes, low = (c.high_slices, c.parameter_hidden, PYTORCH), sum(c.slices)
+        return HighSlices(*sizes, attention, log_scale=False, low=low)
 
-    def refine(
-        self, step: int, level: jax.Array, decoded: Decoded, features: Any, quantised: jax.Array
-    ) -> Any:
-        """Of z what the hyperprior tells the slices, h_s; of a slice its part of y_hat."""
-        if step == 0:
-            return super().refine(step, level, decoded, features, quantised)
-        slices, number = self._slice(step)
-        return slices.refine(number, features, quantised)
+    def to_subbands(self, y: jax.Array) -> jax.Array:
+        """See `SubbandModel.to_subbands`."""
+        return haar(y)
 
-    def modules_of_step(self, step: int) -> Mapping[str, nn.Module]:
-        """See `CompressionModel.modules_of_step`."""
-        if step == 0:
-            return {}
-        slices, number = self._slice(step)
-        return slices.modules_of_slice(number)
-
-    def _slice(self, step: int) -> tuple[AttendedSlices, int]:
-        """Whose slice a step after z codes, and its number there."""
-        lows = len(self.config.slices)
-        if step <= lows:
-            return self.low_slices, step - 1
-        return self.high_slices, step - 1 - lows
-
-    def synthesise(self, decoded: Decoded, level: jax.Array) -> jax.Array:
-        """See `CompressionModel.synthesise`."""
-        y_hat = jnp.concatenate(decoded[1:], axis=-1) * self.inverse_gain_y(level)
-        return self.g_s(inverse_haar(y_hat), level).astype(jnp.float32)
+    def from_subbands(self, bands: jax.Array) -> jax.Array:
+        """See `SubbandModel.from_subbands`."""
+        return inverse_haar(bands)
 
 
 class HighSlices(AttendedSlices):
@@ -208,66 +113,6 @@ class HighSlices(AttendedSlices):
         return prediction._replace(
             features=jnp.concatenate([decoded[0], prediction.features], axis=-1)
         )
-
-
-class Analysis(transforms.Analysis):
-    """g_a: `[B, H, W, 3]` to `[B, H / 8, W / 8, M]`, whatever the level."""
-
-    config: WeConveneConfig
-
-    def down(self, stage: int) -> Callable[..., nn.Module]:
-        """See `transforms.Analysis.down`; the first keeps the sides of the picture."""
-        if stage == 0:
-            widen = remat_if(self.remat, ResidualBlockWithStride)
-            return functools.partial(widen, skip_kernel=1, stride=1)
-        layer = remat_if(self.remat, WeConvDown)
-        return functools.partial(layer, skip_kernel=self.config.skip_kernels[0])
-
-    def packet(self) -> Sequence[np.ndarray]:
-        """See `transforms.Analysis.packet`; the first leaves the picture as it is."""
-        c = self.config
-        first, second, third = _packet(c)
-        return [
-            np.eye(3, c.widths[0])[None, None],
-            of_sizes(first, c.widths[0], c.widths[1]),
-            second,
-            third,
-        ]
-
-
-class Synthesis(transforms.Synthesis):
-    """g_s: `[B, H / 8, W / 8, M]` to `[B, H, W, 3]`, whatever the level."""
-
-    config: WeConveneConfig
-
-    def stages(self) -> list[tuple[int, int]]:
-        """See `transforms.Synthesis.stages`."""
-        return list(zip(self.config.decoder_widths, self.config.decoder_blocks, strict=True))
-
-    def up(self, stage: int) -> Callable[..., nn.Module]:
-        """See `transforms.Synthesis.up`; that of the coarsest stage keeps the sides of y."""
-        skip_kernel = self.config.skip_kernels[1]
-        if stage == 2:
-            mix = remat_if(self.remat, ResidualBlockUpsample)
-            return functools.partial(mix, skip_kernel=skip_kernel, factor=1)
-        return functools.partial(remat_if(self.remat, WeConvUp), skip_kernel=skip_kernel)
-
-    def packet(self) -> Sequence[np.ndarray]:
-        """See `transforms.Synthesis.packet`; the last of what is inverted leaves y as it is."""
-        c = self.config
-        fine, middle, coarse = c.decoder_widths
-        first, second, third = _packet(c)
-        return [
-            of_sizes(first, 3, fine),
-            of_sizes(second, fine, middle),
-            of_sizes(third, middle, coarse),
-            np.eye(coarse, sum(c.slices))[None, None],
-        ]
-
-
-def _packet(c: WeConveneConfig) -> tuple[np.ndarray, ...]:
-    """From strides 1 to 2, 2 to 4, and 4 to 8, where the model's own Haar transform goes on."""
-    return packet((*c.widths[1:], sum(c.slices)))
 
 
 FAMILY = Family(

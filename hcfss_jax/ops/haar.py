@@ -25,13 +25,13 @@ def inverse_haar(bands: jax.Array) -> jax.Array:
     """The inverse of `haar`."""
     ll, lh, hl, hh = jnp.split(bands / 2, 4, axis=-1)
     upper, lower = (
-        _interleaved(low + high, low - high, axis=2)
+        interleaved(low + high, low - high, axis=2)
         for low, high in ((ll + lh, hl + hh), (ll - lh, hl - hh))
     )
-    return _interleaved(upper, lower, axis=1)
+    return interleaved(upper, lower, axis=1)
 
 
-def _interleaved(even: jax.Array, odd: jax.Array, axis: int) -> jax.Array:
+def interleaved(even: jax.Array, odd: jax.Array, axis: int) -> jax.Array:
     """Positions of two maps in turn along an axis."""
     shape = list(even.shape)
     shape[axis] *= 2

@@ -6,6 +6,8 @@ Slow on purpose. The tests hold every fast path to these.
 import numpy as np
 from numpy.typing import NDArray
 
+from hcfss_jax.ops.lifting import WAVELETS, Neighbours, WaveletName
+
 Array = NDArray[np.floating]
 
 
@@ -87,3 +89,35 @@ def windowed_dct(x: Array, size: int) -> Array:
     basis = np.sqrt(2 / size) * np.cos(np.pi * (2 * n + 1) * n[:, None] / (2 * size))
     basis[0] /= np.sqrt(2)
     return np.einsum("ui,vj,...ijc->...uvc", basis, basis, np.asarray(x, np.float64))
+
+
+def lift(
+    x: Array, wavelet: WaveletName, axis: int, neighbours: Neighbours = "standard"
+) -> tuple[Array, Array]:
+    """`hcfss_jax.ops.lift`, a sample at a time around its circle; where samples are odd in number, one place
+    is empty, and seen as what lies on the other side."""
+    kind = WAVELETS[wavelet]
+
+    def along(signal: Array) -> Array:
+        places = len(signal) + len(signal) % 2
+        circle = np.zeros(places)
+        circle[: len(signal)] = signal
+        for number, weights in enumerate(kind.steps):
+            update = number % 2
+            offsets = (-1, 1)
+            if neighbours == "repo":  # of the numbers i - 1 and i + 1 among the others
+                offsets = (-1, 3) if update else (-3, 1)
+            before = circle.copy()
+            for place in range(1 - update, len(signal), 2):
+                seen = [(place + offset) % places for offset in offsets]
+                for weight, own, other in zip(weights, seen, reversed(seen), strict=True):
+                    empty = own >= len(signal)
+                    if empty and all(weights) and other < len(signal):
+                        own, empty = other, False
+                    circle[place] += 0 if empty else weight * before[own]
+        circle = circle[: len(signal)]
+        return np.concatenate([kind.low * circle[0::2], kind.high * circle[1::2]])
+
+    both = np.apply_along_axis(along, axis, np.asarray(x, np.float64))
+    low, high = np.split(both, [-(-x.shape[axis] // 2)], axis)
+    return low, high

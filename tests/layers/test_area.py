@@ -1,6 +1,7 @@
 """Padding that no layer sees."""
 
 import contextlib
+import functools
 
 import flax.linen as nn
 import jax
@@ -23,6 +24,7 @@ from hcfss_jax.layers.swin_v2 import RS2TB
 from hcfss_jax.layers.transposed_conv import TransposedConv
 from hcfss_jax.layers.vfss import VFSS
 from hcfss_jax.layers.weconv import WeConvDown, WeConvUp
+from hcfss_jax.layers.weconv3d import SubbandConv3D, Wavelet3D
 
 _AREA, _SIZE = (12, 20), (24, 32)
 
@@ -38,6 +40,10 @@ _AREA, _SIZE = (12, 20), (24, 32)
         (GatedAttention(8, 6), 1),
         (WeConvDown(6), 1 / 2),
         (WeConvUp(6), 2),
+        (WeConvDown(6, subbands=functools.partial(SubbandConv3D, wavelet="9/7", levels=1)), 1 / 2),
+        (WeConvUp(5, subbands=SubbandConv3D), 2),
+        (nn.Sequential([Wavelet3D("9/7")]), 1 / 2),
+        (nn.Sequential([Wavelet3D("9/7", inverse=True)]), 2),
         (nn.Sequential([TransposedConv(6, 5)]), 2),
         (CheckerboardConv(6), 1),
         (AttentionBlock(), 1),
@@ -49,6 +55,7 @@ _AREA, _SIZE = (12, 20), (24, 32)
     ],
     ids=[
         *("VFSS", "depthwise", "FSTAM", "RBS", "RBU", "gated", "WeConvDown", "WeConvUp"),
+        *("3DM-WeConvDown", "3DM-WeConvUp", "W3", "W3 back"),
         *("transposed", "checkerboard", "attention", "HSCATB"),
         *("RS2TB", "enhancement", "AC", "AG"),
     ],

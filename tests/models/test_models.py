@@ -55,6 +55,7 @@ def parameter_count(name: str) -> int:
         ("csm-tiny", 2.5e6),
         ("cmamba-tiny", 2.5e6),
         ("weconvene-tiny", 2.5e6),
+        ("weconvene3d-tiny", 2.5e6),
         ("mambaic-tiny", 2.5e6),
         ("twobranch-tiny", 2.5e6),
         ("octave-tiny", 2.5e6),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hcfss_jax.models import create_model
-from hcfss_jax.models.weconvene import Analysis, Synthesis
+from hcfss_jax.models.subband_latent import Analysis, Synthesis
 from tests.small_model import SMALL, photo, small_model, small_params
 
 NAME = "weconvene-tiny"

@@ -9,7 +9,7 @@ from jax.typing import DTypeLike
 
 from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
-from hcfss_jax.layers.convolution import DepthwiseConv, Initializer
+from hcfss_jax.layers.convolution import LECUN, DepthwiseConv, Initializer
 from hcfss_jax.layers.numerics import FLAX, Numerics
 from hcfss_jax.ops.line_scans import scan_all_lines
 from hcfss_jax.ops.scan_lines import Parallel, lines_of
@@ -45,6 +45,8 @@ class SS2D(nn.Module):
     expand: float = 2.0
     dtype: DTypeLike | None = None
     numerics: Numerics = FLAX
+    out_init: Initializer = LECUN
+    """Of the last product."""
 
     @property
     def beyond(self) -> Beyond | None:
@@ -63,7 +65,10 @@ class SS2D(nn.Module):
         u = nn.silu(DepthwiseConv(dtype=self.dtype, name="conv")(u))
         y = self.numerics.layer_norm("norm", self.dtype)(self._scan_all(u))
         y = y * nn.silu(gate)
-        return nn.Dense(channels, use_bias=False, dtype=self.dtype, name="out")(y)
+        out = nn.Dense(
+            channels, use_bias=False, dtype=self.dtype, kernel_init=self.out_init, name="out"
+        )
+        return out(y)
 
     def _scan_all(self, u: jax.Array) -> jax.Array:
         """The sum over all lines of u `[B, H, W, inner]` scanned along them."""

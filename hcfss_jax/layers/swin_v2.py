@@ -41,7 +41,7 @@ class SwinV2Block(nn.Module):
             self.window,
             self.shifted,
             self.dtype,
-            self.position_hidden,
+            position_hidden=self.position_hidden,
             name="attention",
         )
         mlp = MLP(self.mlp_ratio * x.shape[-1], self.dtype, self.numerics, name="mlp")

@@ -6,6 +6,7 @@ from jax.typing import DTypeLike
 
 from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
+from hcfss_jax.layers.convolution import LECUN, Initializer
 from hcfss_jax.layers.drop_path import along_branch
 from hcfss_jax.layers.numerics import PYTORCH, Numerics
 from hcfss_jax.layers.ss2d import SS2D
@@ -23,6 +24,8 @@ class VSS(nn.Module):
     expand: float = 2.0
     dtype: DTypeLike | None = None
     numerics: Numerics = PYTORCH
+    out_init: Initializer = LECUN
+    """Of the branch's last product: where it is `SILENT`, the block starts as its skip."""
 
     @nn.compact
     def __call__(self, x: jax.Array, kept: jax.Array | None = None) -> jax.Array:
@@ -33,6 +36,7 @@ class VSS(nn.Module):
             expand=self.expand,
             dtype=self.dtype,
             numerics=self.numerics,
+            out_init=self.out_init,
             name="ss2d",
         )
         return x + along_branch(kept, ss2d(self.numerics.layer_norm("norm", self.dtype)(x)))

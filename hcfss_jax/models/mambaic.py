@@ -12,14 +12,14 @@ is not linear is in the blocks.
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
 
 from hcfss_jax.entropy.checkerboard import CheckerboardSlices
 from hcfss_jax.entropy.plan import CHECKERBOARD, Passes
-from hcfss_jax.layers.convolution import ISOMETRY, conv
+from hcfss_jax.layers.convolution import ISOMETRY, SILENT, Initializer, conv
 from hcfss_jax.layers.drop_path import branch_factors, dealt, linear_rates
 from hcfss_jax.layers.numerics import PYTORCH
 from hcfss_jax.layers.one_loop import in_turn
@@ -27,6 +27,7 @@ from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.swatten import SWAtten
 from hcfss_jax.layers.transposed_conv import TransposedConv
 from hcfss_jax.layers.vss import VSS
+from hcfss_jax.layers.wavelet_start import forward_start, packet
 from hcfss_jax.models.config import PORTED, SMALLEST, SMALLEST_PORTED, TINY, ModelConfig
 from hcfss_jax.models.family import Family
 from hcfss_jax.models.hyperprior import HyperpriorModel
@@ -91,16 +92,18 @@ class MambaIC(HyperpriorModel):
     def setup(self) -> None:
         super().setup()
         c = self.config
-        vss = functools.partial(remat_if(self.remat, VSS), c.state_size, c.expand)
+        # Blocks start as their skips, and the transforms as a wavelet packet.
+        vss = functools.partial(remat_if(self.remat, VSS), c.state_size, c.expand, out_init=SILENT)
         # Rates rise along g_a and on through h_a; and along h_s, either of its two, and on through g_s.
         rates = linear_rates(c.drop_path, sum(c.blocks) + c.hyper_blocks)
         *main, hyper = dealt(rates, (*c.blocks, c.hyper_blocks))
         widths: tuple[int, ...] = (*c.widths, sum(c.slices))
-        self.g_a = Chain(vss, widths, (5, 3, 3, 3), tuple(main), False, self.dtype)
+        starts = [forward_start(stage, ISOMETRY) for stage in packet(widths)]
+        self.g_a = Chain(vss, widths, (5, 3, 3, 3), tuple(main), False, self.dtype, starts)
         self.h_a = Chain(vss, (c.hyper_width, c.hyper_channels), (3, 3), (hyper,), False)
         hyper, *main = dealt(rates, (c.hyper_blocks, *reversed(c.blocks)))
         widths = (*reversed(c.widths), 3)
-        self.g_s = Chain(vss, widths, (3, 3, 3, 5), tuple(main), True, self.dtype)
+        self.g_s = Chain(vss, widths, (3, 3, 3, 5), tuple(main), True, self.dtype, starts[::-1])
         h_s = (vss, (c.hyper_width, c.hyper_features), (3, 3), (hyper,), True)
         self.h_s = HyperSynthesis(functools.partial(Chain, *h_s))
         attention = functools.partial(
@@ -137,6 +140,8 @@ class Chain(nn.Module):
     """Of stochastic depth, for each block between two convolutions."""
     up: bool
     dtype: str | None = None
+    starts: Sequence[Initializer] = ()
+    """Of each convolution's kernel; as an isometry otherwise."""
 
     @nn.compact
     def __call__(self, x: jax.Array, level: jax.Array | None = None) -> jax.Array:
@@ -150,9 +155,8 @@ class Chain(nn.Module):
                     for j in range(len(rates))
                 ]
                 x = in_turn(blocks, x, branch_factors(rates, "/".join((*self.path, name))))
-            x = resample(
-                width, kernel, dtype=self.dtype, kernel_init=ISOMETRY, name=f"conv{i + 1}"
-            )(x)
+            start = self.starts[i] if self.starts else ISOMETRY
+            x = resample(width, kernel, dtype=self.dtype, kernel_init=start, name=f"conv{i + 1}")(x)
         return x
 
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from hcfss_jax.entropy.plan import CHECKERBOARD
 from hcfss_jax.entropy.space_channel import Anchors, ChannelContextSlices, SpaceChannelSlices
 from hcfss_jax.models.tcm import TCM
 from tests.small_model import photo, small_model
@@ -53,7 +54,7 @@ def test_the_anchors_around_say_more_of_the_other_colour_and_the_slice_is_the_su
 class TCMWithSpaceChannelContext(TCM):
     """What it takes to give a model ELIC's context."""
 
-    checkerboard = True
+    passes = CHECKERBOARD
 
     def context(self) -> SpaceChannelSlices:
         return SpaceChannelSlices(self.config.slices, (8, 8), (8, 8))

@@ -8,9 +8,9 @@
 | `tiny` | trials | two CPU cores | not trained yet |
 | `base` | the authors' size for low rates, 29 M parameters | a pod slice | not trained yet |
 
-Their size for high rates is `base,filters=448,hyper_filters=448`. Sides of crops are multiples of 128 here, the stride of
-z_l. In the first fifth of the steps (200 thousand of a million in the paper) latents of two resolutions are to resemble
-each other, besides: `train/information_fidelity.py`.
+Their size for high rates is `base,filters=448,hyper_filters=448`. Sides of crops are multiples of 128 here, the stride
+of z_l. In the first fifth of the steps (200 thousand of a million in the paper) latents of two resolutions are to
+resemble each other, besides: `train/information_fidelity.py`.
 """
 
 import ml_collections

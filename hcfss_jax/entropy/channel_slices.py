@@ -68,9 +68,13 @@ class ChannelSlices(nn.Module):
         raise NotImplementedError
 
     def refine(self, number: int, features: Any, quantised: jax.Array) -> Any:
-        """A quantised slice plus the predicted rest of its rounding error; features: `[B, h, w, .]`, of `predict`."""
-        rest = self.residual_net[number](jnp.concatenate([features, quantised], axis=-1))
+        """A quantised slice plus the predicted rest of its rounding error; features: of `predict`."""
+        rest = self.residual_net[number](jnp.concatenate(self.seen(features, quantised), axis=-1))
         return quantised + 0.5 * jnp.tanh(rest)
+
+    def seen(self, features: Any, quantised: jax.Array) -> list[jax.Array]:
+        """What latent residual prediction sees, maps `[B, h, w, .]`."""
+        return [features, quantised]
 
 
 class AttendedSlices(ChannelSlices):
@@ -130,3 +134,14 @@ class PlainSlices(AttendedSlices):
     ) -> list[jax.Array]:
         """See `AttendedSlices.support`."""
         return [jnp.concatenate([features, *decoded], axis=-1) for features in hyper]
+
+    def predict(
+        self, number: int, hyper: tuple[jax.Array, jax.Array], decoded: Decoded
+    ) -> Prediction:
+        """See `ChannelSlices.predict`."""
+        return super().predict(number, hyper, decoded)._replace(features=(hyper[0], decoded))
+
+    def seen(self, features: Any, quantised: jax.Array) -> list[jax.Array]:
+        """See `ChannelSlices.seen`; what only later slices have comes last, for `run_equal_steps`."""
+        told, before = features
+        return [told, quantised, *before]

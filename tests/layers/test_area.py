@@ -13,6 +13,7 @@ from hcfss_jax.layers.checkerboard_conv import CheckerboardConv
 from hcfss_jax.layers.depthwise_block import DepthwiseBlock
 from hcfss_jax.layers.fstam import FSTAM
 from hcfss_jax.layers.gated_attention import GatedAttention
+from hcfss_jax.layers.octave_conv import GoConv, GoTConv
 from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
 from hcfss_jax.layers.transposed_conv import TransposedConv
@@ -20,6 +21,17 @@ from hcfss_jax.layers.vfss import VFSS
 from hcfss_jax.layers.weconv import WeConvDown, WeConvUp
 
 _AREA, _SIZE = (12, 20), (24, 32)
+
+
+class ThereAndBack(nn.Module):
+    """A map to two resolutions of half and a quarter of its sides, and back."""
+
+    beyond = Beyond.ANYTHING
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        two = GoConv(6, activation="gdn")(*GoConv(6, 3, 1)(x))
+        return GoTConv(5, activation="inverse gdn", only_high=True)(*two)
 
 
 @pytest.mark.parametrize(
@@ -35,10 +47,11 @@ _AREA, _SIZE = (12, 20), (24, 32)
         (WeConvUp(6), 2),
         (nn.Sequential([TransposedConv(6, 5)]), 2),
         (CheckerboardConv(6), 1),
+        (ThereAndBack(), 1),
     ],
     ids=[
         *("VFSS", "depthwise", "FSTAM", "RBS", "RBU", "gated", "WeConvDown", "WeConvUp"),
-        *("transposed", "checkerboard"),
+        *("transposed", "checkerboard", "octaves"),
     ],
 )
 def test_within_its_area_a_layer_computes_what_it_would_without_padding(layer, scale) -> None:

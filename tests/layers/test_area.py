@@ -18,6 +18,7 @@ from hcfss_jax.layers.fstam import FSTAM
 from hcfss_jax.layers.gated_attention import GatedAttention
 from hcfss_jax.layers.hscatb import HSCATB
 from hcfss_jax.layers.interaction import ChannelContext, GlobalContext
+from hcfss_jax.layers.octave_conv import GoConv, GoTConv
 from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
 from hcfss_jax.layers.swin_v2 import RS2TB
@@ -27,6 +28,17 @@ from hcfss_jax.layers.weconv import WeConvDown, WeConvUp
 from hcfss_jax.layers.weconv3d import SubbandConv3D, Wavelet3D
 
 _AREA, _SIZE = (12, 20), (24, 32)
+
+
+class ThereAndBack(nn.Module):
+    """A map to two resolutions of half and a quarter of its sides, and back."""
+
+    beyond = Beyond.ANYTHING
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        two = GoConv(6, activation="gdn")(*GoConv(6, 3, 1)(x))
+        return GoTConv(5, activation="inverse gdn", only_high=True)(*two)
 
 
 @pytest.mark.parametrize(
@@ -52,12 +64,13 @@ _AREA, _SIZE = (12, 20), (24, 32)
         (Enhancement(6, 3), 1),
         (ChannelContext(6), 1),
         (GlobalContext(6, 2), 1),
+        (ThereAndBack(), 1),
     ],
     ids=[
         *("VFSS", "depthwise", "FSTAM", "RBS", "RBU", "gated", "WeConvDown", "WeConvUp"),
         *("3DM-WeConvDown", "3DM-WeConvUp", "W3", "W3 back"),
         *("transposed", "checkerboard", "attention", "HSCATB"),
-        *("RS2TB", "enhancement", "AC", "AG"),
+        *("RS2TB", "enhancement", "AC", "AG", "octaves"),
     ],
 )
 def test_within_its_area_a_layer_computes_what_it_would_without_padding(layer, scale) -> None:

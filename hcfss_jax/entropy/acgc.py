@@ -85,21 +85,20 @@ class ACGCSlices(ChannelSlices):
         """
         slice_, second = divmod(number, 2)
         context: tuple[jax.Array, ...] = ()
-        anchors: Anchors
-        features: Known | Anchors
         if second:
-            features = anchors = decoded[-1]
+            anchors: Anchors = decoded[-1]
             known, net = anchors.known, self.parameter_net[slice_]
             if self.anchor_context:
                 context = (self.anchor_conv[slice_](anchors.values),)
         else:
             before = decoded[1::2]
             means = jnp.split(hyper, 2, axis=-1)[1]
-            known = Known(self.told(slice_, before), jnp.concatenate([means, *before], axis=-1))
-            features, net = known, self.anchor_parameter_net[slice_]
+            seen = jnp.concatenate([means, *before], axis=-1)
+            known, net = Known(self.told(slice_, before), seen), self.anchor_parameter_net[slice_]
         found = net(jnp.concatenate([*known.told, *context, hyper], axis=-1))
         scale, mean = jnp.split(found, 2, axis=-1)
-        return Prediction(Gaussian.of(mean, scale, log_scale=False), features)
+        gaussian = Gaussian.of(mean, scale, log_scale=False)
+        return Prediction(gaussian, anchors if second else known)
 
     def told(self, slice_: int, before: Decoded) -> tuple[jax.Array, ...]:
         """AC `[B, h, w, 2 n]` and AG `[B, h, w, n]` for a slice of n channels; none for the first."""

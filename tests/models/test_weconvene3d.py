@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from configs.weconvene3d import get_config
+from hcfss_jax.entropy import noise_and_straight_through, run_steps
+from hcfss_jax.entropy.equal_steps import run_equal_steps
 from hcfss_jax.errors import InvalidInput
 from hcfss_jax.layers.area import only_within
 from hcfss_jax.models import create_model
@@ -148,3 +150,24 @@ def test_the_second_phase_weighs_low_and_high_rates_apart_and_starts_from_the_fi
     assert second.learning_rate == 1e-5 and second.steps < first.steps
     with pytest.raises(ValueError, match="phase=third: use one of first, rounded, weighed"):
         get_config("tiny,phase=third")
+
+
+def test_groups_as_one_loop_are_coded_as_one_by_one():
+    """So that the paper's size compiles them once; what is known of a group grows from one to the next."""
+    model = create_model(NAME, **SMALL[NAME])
+    params = small_params(0, NAME)
+    keys = jax.random.split(jax.random.key(0), 1)
+    latents = {name: encoded()[0][name] for name in ("z", "y_low", "y_high")}
+
+    def one_by_one(module):
+        quantise = noise_and_straight_through(keys, model.plan, latents)
+        return run_steps(module, LEVEL, quantise)
+
+    plain = jax.jit(lambda p: model.apply({"params": p}, method=one_by_one)).lower(params)
+    looped = jax.jit(lambda p: run_equal_steps(model, p, LEVEL, keys, latents)).lower(params)
+    wanted, found = (program.compile()(params) for program in (plain, looped))
+    for ours, theirs in zip(*map(jax.tree.leaves, (found, wanted)), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)  # sums in another order
+    counts = [program.as_text().count("convolution(") for program in (plain, looped)]
+    nets = 3 * 3  # of a group: for mean, scale and the rest, of three convolutions each
+    assert counts[0] - counts[1] == 2 * nets

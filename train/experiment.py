@@ -4,15 +4,17 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import flax.linen as nn
 import jax
 import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from hcfss_jax.errors import HcfError
+from hcfss_jax.errors import HcfError, InvalidInput
 from hcfss_jax.models import create_model
 from hcfss_jax.models.contracts import Codable, ModelFactory, Trainable, made_by, missing
-from train.errors import BadConfig
+from hcfss_jax.models.rehearsal import rehearse
+from train.errors import BadConfig, TrainingError
 from train.example import fields_of
 from train.gradient import make_gradient
 from train.initial import initial_shapes
@@ -22,7 +24,7 @@ from train.objective import Objective, build_objective
 from train.optimiser import make_optimiser
 from train.packing import Packing, Vectors
 from train.start_from import starting_params
-from train.state import TrainState, init_state, state_shardings
+from train.state import TrainState, init_state, state_like, state_shardings
 from train.step import StepFn, make_step
 
 
@@ -49,13 +51,22 @@ def create(name: str, fields: Mapping[str, Any], factory: ModelFactory = create_
 
 
 def _check_model(model: Any, config: ConfigDict) -> None:
-    """Raise BadConfig, which names what is missing, for a model that the experiment cannot use."""
+    """Raise BadConfig, which names what is missing or broken, for a model that the experiment cannot use."""
+    if not isinstance(model, nn.Module):
+        raise BadConfig(
+            f"config.model.factory={config.model.factory!r} makes a {type(model).__name__}, not a Flax module"
+        )
     for contract, why in ((Trainable, "to be trained"), (Codable, "for config.eval_files")):
         if (contract is Trainable or config.eval_files) and (lacks := missing(model, contract)):
             raise BadConfig(
                 f"model {config.model.name!r} ({type(model).__name__}) lacks {', '.join(lacks)} {why}: "
                 "see hcfss_jax/models/contracts.py"
             )
+    if config.model.factory and not missing(model, Codable):
+        try:
+            rehearse(model)
+        except InvalidInput as error:
+            raise BadConfig(f"model {config.model.name!r}: {error}") from error
     takes = inspect.signature(type(model).__call__).parameters
     asked = {"given": bool(config.data.given), "quantisation": config.quantisation != "noise"}
     for name, is_asked in asked.items():
@@ -98,6 +109,29 @@ def build_step(
     )
     optimiser = make_optimiser(config, packing)
     return make_step(gradient, packing, optimiser, config.ema_decay, mesh, frozen)
+
+
+def trace_step(step: StepFn, config: ConfigDict, packing: Packing, mesh: Mesh) -> None:
+    """Trace the step, so that what is wrong with it is known before anything is written; its first call need not.
+
+    Raises BadConfig, in one line where a function or a model from outside has a part in it.
+    """
+    state = state_like(packing, make_optimiser(config, packing), mesh)
+    try:
+        step.trace(state, batch_like(config, mesh), frozen_like(config, mesh))
+    except HcfError as error:
+        raise BadConfig(str(error)) from error
+    except TrainingError:
+        raise
+    except Exception as error:
+        outside = (config.model.factory, config.objective, config.optimiser, config.data.recipe)
+        if not any(":" in name for name in outside):
+            raise
+        told = str(error).strip().splitlines() or [""]
+        raise BadConfig(
+            f"the step of training with {', '.join(name for name in outside if ':' in name)}: "
+            f"{type(error).__name__}: {told[0]}"
+        ) from error
 
 
 def batch_like(config: ConfigDict, mesh: Mesh) -> dict[str, jax.ShapeDtypeStruct]:

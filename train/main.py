@@ -11,6 +11,7 @@ from pathlib import Path
 
 from absl import app, flags
 
+from hcfss_jax.errors import InvalidInput
 from hcfss_jax.runtime.jax_settings import prepare_jax
 from train.distributed import join
 from train.errors import TrainingError
@@ -44,7 +45,7 @@ def _run() -> None:
     try:
         join(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)
         stopped_by = train(CONFIG.value, workdir, command, _PROFILE.value)
-    except (TrainingError, OSError) as error:
+    except (InvalidInput, TrainingError, OSError) as error:
         sys.exit(f"train.main: {error}")
     if stopped_by:
         print("stopped by a signal and saved: the same command goes on from here")

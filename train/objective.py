@@ -44,6 +44,7 @@ class Objective:
         figures: Figures = {}
         for weight, term in self.terms:
             value, told = term(output, batch, step, frozen)
+            _check_value(term, value, len(batch["image"]))
             values.append(weight * value)
             figures |= {name: jnp.mean(figure) for name, figure in told.items()}
         each = sum(values[1:], start=values[0])
@@ -51,6 +52,16 @@ class Objective:
             each = self.importance(batch["level"]) * each
         loss = jnp.mean(each)
         return loss, {"loss": loss, **figures}
+
+
+def _check_value(term: Term, value: Any, images: int) -> None:
+    """Raise BadConfig for a term whose value would only be broadcast."""
+    if getattr(value, "shape", None) != (images,):
+        has = f"shape {list(value.shape)}" if hasattr(value, "shape") else type(value).__name__
+        name = getattr(term, "__name__", type(term).__name__)
+        raise BadConfig(
+            f"config.objective: term {name!r} gives {has}, not a value for each of {images} images"
+        )
 
 
 def rate_distortion(config: ConfigDict) -> Objective:

@@ -12,7 +12,14 @@ from train.checkpoints import Checkpoints
 from train.checks import check_config, few_images, images_held_out
 from train.crop_check import check_crop
 from train.devices import idle_gpu, told_devices
-from train.experiment import build_model, build_step, fresh_state, packing_of, place_frozen
+from train.experiment import (
+    build_model,
+    build_step,
+    fresh_state,
+    packing_of,
+    place_frozen,
+    trace_step,
+)
 from train.held_out import make_held_out
 from train.interrupt import Interrupt
 from train.loop import Loop
@@ -52,6 +59,8 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
     packing = packing_of(model, config)
     identity_ = identity(config.model.name, model, packing)
     check_workdir(workdir, identity_)
+    step = build_step(config, model, packing, mesh, objective)
+    trace_step(step, config, packing, mesh)
 
     with (
         Interrupt() as interrupt,
@@ -69,7 +78,7 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
         with _stream(config, training, examples) as stream:
             loop = Loop(
                 config=config,
-                step_fn=build_step(config, model, packing, mesh, objective),
+                step_fn=step,
                 frozen=frozen,
                 mesh=mesh,
                 stream=stream,

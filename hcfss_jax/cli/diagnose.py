@@ -8,10 +8,12 @@ import tempfile
 from pathlib import Path
 
 from hcfss_jax.cli.messages import complain, explain
-from hcfss_jax.coding import Extra, unpack
+from hcfss_jax.coding import Extra, Header, unpack
+from hcfss_jax.errors import HcfError
 from hcfss_jax.pictures.picture_files import printable
 from hcfss_jax.runtime.float_settings import FLOAT_SETTINGS, environment
 from hcfss_jax.runtime.whole_file import write_whole
+from hcfss_jax.weights import load_package, shipped_with
 
 
 def diagnose(args: argparse.Namespace) -> int:
@@ -28,6 +30,13 @@ def diagnose(args: argparse.Namespace) -> int:
     print(
         f"{printable(args.file)}: whole, by its checksum; written by {header.model}, weights {header.fingerprint.hex()}"
     )
+    try:
+        others = _other_weights(header, args.model)
+    except HcfError as error:
+        others = str(error)
+    if others:
+        complain(others)
+        return 1
     if Extra.STEP_CHECKS not in sections:
         print(
             "it has no checks of its steps (hcfss compress --step-checks), so none is named below"
@@ -42,9 +51,23 @@ def diagnose(args: argparse.Namespace) -> int:
                 return 0
     print(
         "no setting of this machine reads it: decode it on the machine that wrote it, or with the version of "
-        "jaxlib that was there (pip install jaxlib==...)"
+        "jaxlib that was there (pip install jaxlib==...), if it was not damaged before its checksum was made"
     )
     return 1
+
+
+def _other_weights(header: Header, model: str | None) -> str | None:
+    """Why no setting can read a file, where the weights at hand are not those that wrote it. Raises HcfError."""
+    wrote = f"weights {header.fingerprint.hex()} of {header.model} wrote it"
+    if model is None:
+        known = shipped_with(header.model, header.fingerprint)
+        return (
+            None
+            if known
+            else f"{wrote}, which do not come with the library: --model FILE gives them"
+        )
+    has = load_package(model).fingerprint
+    return None if has == header.fingerprint else f"{wrote}, and {model} has {has.hex()}"
 
 
 def _read(args: argparse.Namespace, picture: Path, flags: str) -> str | None:
@@ -56,7 +79,8 @@ def _read(args: argparse.Namespace, picture: Path, flags: str) -> str | None:
     done = subprocess.run(
         command, env={**os.environ, **environment(flags)}, capture_output=True, text=True
     )
-    lines = done.stderr.strip().splitlines()
+    advice = " `hcfss diagnose"  # given by the error, and taken
+    lines = done.stderr.partition(advice)[0].strip().splitlines()
     return None if done.returncode == 0 else lines[-1] if lines else f"exit {done.returncode}"
 
 

@@ -32,7 +32,8 @@ from hcfss_jax.errors import (
     WrongWeights,
 )
 from hcfss_jax.models import restore_model
-from hcfss_jax.models.contracts import ModelFactory, made_by
+from hcfss_jax.models.contracts import ModelFactory, factory_by_name, made_by
+from hcfss_jax.models.rehearsal import rehearse
 from hcfss_jax.pictures.images import ByteSource, ImageSource, Planes, bytes_of, read_image, to_pil
 from hcfss_jax.runtime.forked import check_not_forked, note_codec
 from hcfss_jax.weights import WeightPackage, check_parameters, load_package, shipped_with
@@ -78,14 +79,15 @@ class Codec:
         self,
         package: WeightPackage,
         tile: int = LARGEST_TILE,
-        model: ModelFactory | None = None,
+        model: ModelFactory | str | None = None,
     ):
         """tile: the largest picture that is coded in one piece, and the largest part of others; pixels a side.
 
         A smaller one takes less memory for large pictures, and a little more of the file. model: makes the Flax module
-        of a package whose model is not one of ours, from its name and config. Raises UnknownModel or
-        WrongWeights where this version has no such model, ValueError for a tile that no file may have, ForkedProcess in
-        a process that cannot compute.
+        of a package whose model is not one of ours, from its name and config, or names what does,
+        "package.module:function". Raises UnknownModel or WrongWeights where this version has no such model,
+        InvalidInput for one that breaks its contract, ValueError for a tile that no file may have, ForkedProcess in a
+        process that cannot compute.
         """
         check_not_forked()
         note_codec()
@@ -94,10 +96,15 @@ class Codec:
         self._tile = tile
         self.name, self.config, self.meta = package.name, package.config, package.meta
         self.fingerprint, self.parameter_count = package.fingerprint, package.parameter_count
+        factory = factory_by_name(model) if isinstance(model, str) else model
         try:
-            self.model = made_by(model or _restored, package.name, package.config)
+            self.model = made_by(factory or _restored, package.name, package.config)
+        except UnknownModel as error:
+            raise UnknownModel(f"{error}{_maker(package)}") from error
         except (TypeError, ValueError) as error:
             raise WrongWeights(f"the weights do not fit {package.name}: {error}") from error
+        if factory:
+            rehearse(self.model)
         self.levels = int(package.config["levels"])
         self.default_quality = min(_DEFAULT_QUALITY, float(self.levels))
         self.package = package
@@ -391,7 +398,7 @@ class Codec:
             raise CorruptSection(f"the file claims quality {header.quality} of {self.levels}")
 
 
-def load(name_or_path: str | os.PathLike[str], model: ModelFactory | None = None) -> Codec:
+def load(name_or_path: str | os.PathLike[str], model: ModelFactory | str | None = None) -> Codec:
     """The codec of weights that come with the library, by name, or of a weight package, by path.
 
     model: see `Codec`. Raises UnknownModel for a name that is none, WrongWeights for a file that is no weight package,
@@ -399,6 +406,17 @@ def load(name_or_path: str | os.PathLike[str], model: ModelFactory | None = None
     """
     check_not_forked()
     return Codec(load_package(name_or_path), model=model)
+
+
+def _maker(package: WeightPackage) -> str:
+    """What a package says of who made its model, where that was not this library."""
+    try:
+        made_by = package.meta["experiment"]["model"]["factory"]
+    except (KeyError, TypeError):
+        return ""
+    return f"; what made this model was {made_by}: name it (--model-factory, or model=)" * bool(
+        made_by
+    )
 
 
 def _restored(name: str, **config: Any) -> Any:

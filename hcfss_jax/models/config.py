@@ -1,6 +1,7 @@
 """The sizes that every model has."""
 
 import dataclasses
+import typing
 from typing import Any
 
 
@@ -19,6 +20,10 @@ class RateConfig:
     orthonormal transform at lambda .0018 and .05, sqrt(18 / (lambda ln 2)) / 255."""
 
     def __post_init__(self) -> None:
+        """Raise ValueError, which names the field, for values of other types than it has, or too small ones."""
+        hints = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            _check_value(field.name, getattr(self, field.name), hints[field.name])
         if not self.gains and self.levels != 1:
             raise ValueError(f"{self.levels} levels take gains: set gains, or levels=1")
 
@@ -39,6 +44,34 @@ class ModelConfig(RateConfig):
     """Channels inside of the nets of three convolutions of a slice."""
     skip_kernels: tuple[int, int] = (1, 3)
     """Kernels of the skips of RBS and RBU; CompressAI's by default. With (2, 1) they start as a wavelet packet."""
+
+
+def _check_value(name: str, value: Any, hint: Any) -> None:
+    if not _is_of(value, hint):
+        told = getattr(hint, "__name__", str(hint)) if isinstance(hint, type) else str(hint)
+        raise ValueError(f"{name}={value!r} is no {told}")
+    least = 0 if name.endswith("blocks") else 1
+    numbers = value if isinstance(value, tuple) else (value,)
+    if any(isinstance(n, int) and not isinstance(n, bool) and n < least for n in numbers):
+        raise ValueError(f"{name}={value!r}: {least} is the least")
+
+
+def _is_of(value: Any, hint: Any) -> bool:
+    """Whether a value is of a type as fields are annotated with: numbers, strings, choices, and tuples of them."""
+    origin, inside = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        return value in inside
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return False
+        if inside[-1:] == (...,):
+            inside = inside[:1] * len(value)
+        return len(value) == len(inside) and all(map(_is_of, value, inside))
+    if origin is not None:  # a union
+        return any(_is_of(value, one) for one in inside)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
 
 
 def tuples_of(value: Any) -> Any:

@@ -47,5 +47,21 @@ def test_a_file_whose_bytes_are_damaged_is_no_matter_of_floats(file, monkeypatch
 
 def test_where_nothing_reads_a_file_it_says_what_is_left(file, monkeypatch, capsys):
     monkeypatch.setattr(diagnose, "_read", lambda *args: "no")
-    assert main(["diagnose", str(file)]) == 1
+    assert main(["diagnose", str(file), "--model", WEIGHTS]) == 1
     assert "jaxlib" in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "model, told",
+    [
+        ((), "do not come with the library: --model FILE"),
+        (("--model", "hcfssnet-tiny"), "and hcfssnet-tiny has"),
+        (("--model", "none.safetensors"), "none.safetensors"),
+    ],
+)
+def test_without_the_weights_that_wrote_a_file_nothing_is_tried(
+    model, told, file, monkeypatch, capsys
+):
+    monkeypatch.setattr(diagnose, "_read", lambda *args: pytest.fail("nothing to try"))
+    assert main(["diagnose", str(file), *model]) == 1
+    assert told in capsys.readouterr().err

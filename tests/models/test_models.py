@@ -103,6 +103,24 @@ def test_an_unknown_name_and_an_unknown_field_are_refused_with_the_known_ones():
         create_model("hcfssnet-tiny", dtype="float16")
 
 
+@pytest.mark.parametrize(
+    "field, value, told",
+    [
+        ("hyper_width", 0, "hyper_width=0: 1 is the least"),
+        ("hyper_blocks", -1, "hyper_blocks=-1: 0 is the least"),
+        ("skip_kernels", (), r"skip_kernels=\(\) is no tuple\[int, int\]"),
+        ("slices", (4, 2.5), r"slices=\(4, 2.5\) is no tuple"),
+        ("levels", 2.5, "levels=2.5 is no int"),
+        ("gains", "x", "gains='x' is no bool"),
+    ],
+)
+def test_a_field_of_another_type_or_too_small_is_refused_by_its_name(field, value, told):
+    for name in model_names():
+        if hasattr(create_model(name).config, field):
+            with pytest.raises(ValueError, match=told):
+                create_model(name, **{field: value})
+
+
 def test_a_package_is_of_the_model_that_it_was_made_with_whatever_its_name_means_today():
     older = {"widths": [8, 8, 8], "slices": [4, 4]}  # from before there were bands
     model = restore_model("hcfssnet-tiny", older)

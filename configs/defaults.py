@@ -26,7 +26,7 @@ _MS_SSIM_SCALE = 1300.0
 
 
 # What an encoder is made of, or each of two: what the last phase leaves as it is.
-_ENCODER = r"^(\w+\.)?(g_a|h_a|gain_y|gain_z)\."
+_ENCODER = r"^(\w+\.)?(g_a|h_a|gain_y|gain_z2?)\."
 
 
 class Size(NamedTuple):

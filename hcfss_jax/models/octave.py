@@ -41,6 +41,7 @@ from hcfss_jax.models.hyperprior import gain_pair
 from hcfss_jax.models.skeleton import CompressionModel
 
 GREY = 0.5  # what g_a takes as zero
+_Z2_START = (1.5, 1.5)  # of z2's gain: without, all of z2 rounds to 0 at first, and tells nothing
 Maps = tuple[jax.Array, jax.Array]
 """High and low, `[B, h, w, C]` and `[B, h / 2, w / 2, C]`."""
 
@@ -98,7 +99,7 @@ class Told(NamedTuple):
 
 
 class Resolution(nn.Module):
-    """What is learned of one resolution's latents beside the transforms: gains of y and z, a density of z2."""
+    """What is learned of one resolution's latents beside the transforms: their gains, and the density of z2."""
 
     config: OctaveConfig
 
@@ -106,6 +107,7 @@ class Resolution(nn.Module):
         c = self.config
         self.gain_y, self.inverse_gain_y = gain_pair(c, c.filters // 2, c.gain_start)
         self.gain_z, self.inverse_gain_z = gain_pair(c, c.hyper_filters // 2)
+        self.gain_z2, self.inverse_gain_z2 = gain_pair(c, c.hyper_filters // 2, _Z2_START)
         self.prior = FactorisedPrior(c.hyper_filters // 2, c.prior_filters, c.medians)
 
 
@@ -125,8 +127,8 @@ class SecondHyper(nn.Module):
 class Octave(CompressionModel):
     """The model; see the module's drawing for its data flow and `CompressionModel` for its methods.
 
-    Latents: y_h `[B, H / 16, W / 16, filters / 2]`, y_l at stride 32, z_h and z2_h at 64, z_l and z2_l at 128; those of
-    y and z after their gains, which everything sees that predicts.
+    Latents: y_h `[B, H / 16, W / 16, filters / 2]`, y_l at stride 32, z_h and z2_h at 64, z_l and z2_l at 128; all
+    after their gains, and so seen by what predicts.
     """
 
     config: OctaveConfig
@@ -176,6 +178,7 @@ class Octave(CompressionModel):
         z_h, z_l = self.h_a(y_h, y_l)
         z_h, z_l = z_h * self.high.gain_z(level), z_l * self.low.gain_z(level)
         z2_h, z2_l = self.second.h_a(z_h, z_l)
+        z2_h, z2_l = z2_h * self.high.gain_z2(level), z2_l * self.low.gain_z2(level)
         return {"z2_h": z2_h, "z2_l": z2_l, "z_l": z_l, "z_h": z_h, "y_l": y_l, "y_h": y_h}
 
     def predict(self, step: int, level: jax.Array, decoded: Decoded) -> Prediction:
@@ -200,7 +203,8 @@ class Octave(CompressionModel):
         """Of z2_l and z_h what their layer, now whole, tells of the one below; of all others what was decoded."""
         match self.plan[step].latent:
             case "z2_l":
-                return self.second.h_s(decoded[0], quantised)
+                z2_h = decoded[0] * self.high.inverse_gain_z2(level)
+                return self.second.h_s(z2_h, quantised * self.low.inverse_gain_z2(level))
             case "z_h":
                 z_l = decoded[2] * self.low.inverse_gain_z(level)
                 told = self.h_s(quantised * self.high.inverse_gain_z(level), z_l)

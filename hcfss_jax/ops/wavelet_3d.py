@@ -61,17 +61,30 @@ def wavelet_channels(
 def wavelet_2d(x: jax.Array, wavelet: WaveletName, area: Area | None = None) -> Bands:
     """One level of a map `[B, H, W, C]`, channel by channel. area: see `Area`; None for the whole map."""
     rows, columns = area or (None, None)
-    low, high = lift(x, wavelet, 1, length=rows)
-    (ll, hl), (lh, hh) = (lift(part, wavelet, 2, length=columns) for part in (low, high))
+    left, right = lift(x, wavelet, 2, length=columns)
+    if x.shape[2] % 2:
+        (ll, lh), (hl, hh) = (lift(part, wavelet, 1, length=rows) for part in (left, right))
+        return Bands(ll, lh, hl, hh)
+    # Side by side as channels: one lifting less, a third of the time to compile and to run.
+    low, high = lift(jnp.concatenate([left, right], axis=-1), wavelet, 1, length=rows)
+    (ll, hl), (lh, hh) = (jnp.split(part, 2, axis=-1) for part in (low, high))
     return Bands(ll, lh, hl, hh)
 
 
 def inverse_wavelet_2d(bands: Bands, wavelet: WaveletName, area: Area | None = None) -> jax.Array:
     """The inverse of `wavelet_2d`. area: of what comes out."""
     rows, columns = area or (None, None)
-    low = inverse_lift(bands.ll, bands.hl, wavelet, 2, length=columns)
-    high = inverse_lift(bands.lh, bands.hh, wavelet, 2, length=columns)
-    return inverse_lift(low, high, wavelet, 1, length=rows)
+    if bands.ll.shape[2] != bands.hl.shape[2]:
+        left, right = (
+            inverse_lift(low, high, wavelet, 1, length=rows)
+            for low, high in ((bands.ll, bands.lh), (bands.hl, bands.hh))
+        )
+    else:
+        low, high = (
+            jnp.concatenate(pair, axis=-1) for pair in ((bands.ll, bands.hl), (bands.lh, bands.hh))
+        )
+        left, right = jnp.split(inverse_lift(low, high, wavelet, 1, length=rows), 2, axis=-1)
+    return inverse_lift(left, right, wavelet, 2, length=columns)
 
 
 def wavelet_3d(

@@ -1,12 +1,16 @@
 """Every figure of the README's results, and of the model's card, is one of the report beside them."""
 
 import json
+import math
 import re
 from pathlib import Path
 
 import pytest
 
+from hcfss_jax.models import create_model
+from hcfss_jax.models.registry import FAMILIES
 from hcfss_jax.weights import SHIPPED, load_package, shipped_names
+from hcfss_jax.weights.parameters import parameter_shapes
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -78,3 +82,11 @@ def test_the_relatives_are_told_as_their_reports_have_them(name):
     answers = report(name)["bd_rate"]["measured"]["jpeg"]
     told = [f"{answers[metric]['percent']:+.1f} %" for metric in ("psnr", "ms_ssim_db")]
     assert row(README, f"`{name}`")[1:] == told
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_table_of_systems_has_every_family_with_the_size_of_its_largest(family):
+    *_, count = row(README, f"`{family}`")
+    largest = list(FAMILIES[family].variants)[-1]
+    parameters = sum(map(math.prod, parameter_shapes(create_model(f"{family}-{largest}")).values()))
+    assert count.split(" (")[0] == f"{parameters / 1e6:.1f} M"

@@ -75,16 +75,17 @@ def _energy_along(passes: tuple[str, ...]) -> float:
 def forward_start(stage: np.ndarray, rest: Initializer = SILENT) -> Initializer:
     """A stage as a convolution with stride 2 and a kernel of 2x2, or of an odd side k padded by (k - 1) / 2.
 
-    A transposed convolution that starts with the same kernel inverts it. rest: how the kernels of channels start for
-    which there is no subband; where they are 0, and nothing else reads or writes such a channel, it stays 0 for ever.
+    A transposed convolution that starts with the same kernel inverts it. rest: how the kernels of those channels start
+    for which there is no subband; where they are 0, a channel that nothing else reads or writes stays 0 for ever.
     """
 
     def init(key: jax.Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> jax.Array:
         kernel = np.zeros(shape)
         first = (shape[0] - 1) // 2
         kernel[first : first + 2, first : first + 2] = stage
-        spare = ~np.any(stage, axis=(0, 1, 2))
-        return jnp.where(spare, rest(key, shape, dtype), jnp.asarray(kernel, dtype))
+        spare = ~np.any(stage, axis=(0, 1, 2), keepdims=True)
+        ours = jnp.asarray(kernel, dtype)
+        return jnp.where(spare, rest(key, shape, dtype), ours) if spare.any() else ours
 
     return init
 

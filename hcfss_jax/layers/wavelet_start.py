@@ -92,7 +92,8 @@ def forward_start(stage: np.ndarray, rest: Initializer = SILENT) -> Initializer:
         first = (shape[0] - 1) // 2
         kernel[first : first + len(stage), first : first + len(stage)] = stage
         spare = ~np.any(stage, axis=(0, 1, 2), keepdims=True)
-        return jnp.where(spare, rest(key, shape, dtype), jnp.asarray(kernel, dtype))
+        ours = jnp.asarray(kernel, dtype)
+        return jnp.where(spare, rest(key, shape, dtype), ours) if spare.any() else ours
 
     return init
 

@@ -106,17 +106,17 @@ def test_what_contexts_tell_is_of_the_slices_before_and_0_without_them():
 
 def test_scales_start_at_about_1_where_the_least_one_does_not_hold_them():
     model = small_model(NAME)
-    params = jax.jit(model.init)(jax.random.key(0), *_batch())["params"]
-    predict = functools.partial(model.apply, {"params": params}, method="predict")
-    found = jax.jit(predict, static_argnums=0)(1, LEVEL, (0 * HYPER,)).distribution
+    first = functools.partial(model.init_with_output, method="predict")
+    prediction, _ = jax.jit(first, static_argnums=1)(jax.random.key(0), 1, LEVEL, (0 * HYPER,))
+    found = prediction.distribution
     np.testing.assert_array_equal(found.log_scale, 0)
     np.testing.assert_array_equal(found.mean, 0)
 
 
 def test_it_starts_as_an_orthonormal_transform_and_its_inverse():
-    every = {"widths": (12, 48, 192), "slices": (384, 384), "parameter_hidden": (2, 2)}
-    model = create_model(NAME, **SMALL[NAME] | every | {"heads": (1, 2, 2), "fusion_hidden": (2,)})
-    x = jnp.asarray(photo(64, 64)[None] / 255.0, jnp.float32)
+    every = {"widths": (12, 48, 192), "slices": (384, 384), "blocks": (1, 0, 1), "mlp_ratio": 1}
+    model = create_model(NAME, **SMALL[NAME] | every)
+    x = jnp.asarray(photo(32, 32)[None] / 255.0, jnp.float32)
 
     def there_and_back(model, x, level, keys):
         y = model.g_a(x, level)

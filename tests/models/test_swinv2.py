@@ -49,7 +49,7 @@ def test_several_slices_are_refused():
 
 
 def test_it_starts_as_an_orthonormal_transform_and_its_inverse():
-    every = {"widths": (12, 48, 192), "slices": (768,), "fusion_hidden": (2,)}
+    every = {"widths": (12, 48, 192), "slices": (768,), "blocks": (1, 0, 1), "mlp_ratio": 1}
     model = create_model(NAME, **SMALL[NAME] | every)
 
     def there_and_back(model, x, level):
@@ -57,9 +57,10 @@ def test_it_starts_as_an_orthonormal_transform_and_its_inverse():
         return y, model.g_s(y, level)
 
     run = jax.jit(functools.partial(model.init_with_output, method=there_and_back))
-    (y, x_hat), _ = run(jax.random.key(0), X, LEVEL)
-    np.testing.assert_allclose(np.sum(y**2), np.sum(X**2), rtol=1e-4)
-    np.testing.assert_allclose(x_hat, X, atol=1e-5)
+    x = X[:, :32, :32]
+    (y, x_hat), _ = run(jax.random.key(0), x, LEVEL)
+    np.testing.assert_allclose(np.sum(y**2), np.sum(x**2), rtol=1e-4)
+    np.testing.assert_allclose(x_hat, x, atol=1e-5)
 
 
 def test_stochastic_depth_rises_through_g_a_and_h_a_and_through_h_s_and_g_s(monkeypatch):

@@ -3,16 +3,13 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.convolution import DepthwiseConv, conv
 from hcfss_jax.layers.numerics import PYTORCH
 from hcfss_jax.ops import read_nearby
-
-_AT_ONCE = 2048
-"""Queries for which all scores are in memory together; of larger maps, those of a row are."""
+from hcfss_jax.ops.attention import attend
 
 
 class DeformableAttention(nn.Module):
@@ -47,17 +44,5 @@ class DeformableAttention(nn.Module):
             conv(channels, 1, name=name)(samples).reshape(batch, -1, *heads)
             for name in ("key", "value")
         )
-        apart = None if valid is None else ~valid.reshape(-1)
-
-        def attend(q: jax.Array) -> jax.Array:
-            scores = jnp.einsum("bihd,bjhd->bhij", q, k) * self.head_dim**-0.5
-            if apart is not None:
-                scores = jnp.where(apart[None, None, None], -1e9, scores)
-            return jnp.einsum("bhij,bjhd->bihd", nn.softmax(scores), v)
-
-        if height * width <= _AT_ONCE:
-            y = attend(q.reshape(batch, -1, *heads))
-        else:
-            rows = jnp.moveaxis(q.reshape(batch, height, width, *heads), 1, 0)
-            y = jnp.moveaxis(lax.map(attend, rows), 0, 1)
+        y = attend(q.reshape(batch, -1, *heads), k, v, None if valid is None else valid.reshape(-1))
         return conv(channels, 1, name="out")(y.reshape(batch, height, width, channels))

@@ -1,20 +1,14 @@
 """Attention to the means of windows: what a map holds at low frequencies, at a price that maps can pay."""
 
-import functools
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax import lax
 from jax.typing import DTypeLike
 
 from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
+from hcfss_jax.ops.attention import attend
 from hcfss_jax.ops.windows import pad_to_windows, partition
-
-LARGEST_SCORES = 2**24
-"""Scores held at once, over the batch and all heads, 64 MiB of float32: beyond it queries take turns."""
 
 
 class PooledAttention(nn.Module):
@@ -64,33 +58,3 @@ class PooledAttention(nn.Module):
         how_many = jnp.sum(counts, axis=(3, 4), dtype=x.dtype)
         means = (sums / jnp.maximum(how_many, 1)).reshape(len(x), -1, channels)
         return means, how_many.ravel() > 0
-
-
-def attend(
-    query: jax.Array, key: jax.Array, value: jax.Array, seen: jax.Array | None = None
-) -> jax.Array:
-    """Scaled dot products (Vaswani et al. 2017) of queries `[B, N, heads, D]` with keys and values `[B, T, heads, D]`.
-
-    seen: bool `[T]`, what may be attended to. Queries take turns where there are more than LARGEST_SCORES scores.
-    """
-    batch, count, heads, _ = query.shape
-    at_once = max(1, LARGEST_SCORES // (batch * heads * key.shape[1]))
-    if count <= at_once:
-        return _attend(query, key, value, seen)
-    turns = -(-count // at_once)
-    at_once = -(-count // turns)
-    query = jnp.pad(query, ((0, 0), (0, turns * at_once - count), (0, 0), (0, 0)))
-    parts = query.reshape(batch, turns, at_once, *query.shape[2:]).swapaxes(0, 1)
-    again = jax.checkpoint(functools.partial(_attend, key=key, value=value, seen=seen))
-    y = lax.map(again, parts).swapaxes(0, 1)
-    return y.reshape(batch, turns * at_once, *y.shape[3:])[:, :count]
-
-
-def _attend(
-    query: jax.Array, key: jax.Array, value: jax.Array, seen: jax.Array | None
-) -> jax.Array:
-    scores = jnp.einsum("bnhd,bthd->bhnt", query, key).astype(jnp.float32)
-    scores = scores * np.float32(query.shape[-1] ** -0.5)
-    if seen is not None:
-        scores = jnp.where(seen[None, None, None], scores, -1e9)
-    return jnp.einsum("bhnt,bthd->bnhd", nn.softmax(scores).astype(value.dtype), value)

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hcfss_jax.layers import DeformableAttention, deformable_attention
 from hcfss_jax.ops import read_nearby
 from tests.golden.formula import HERE
 
@@ -45,18 +44,3 @@ def test_no_sample_of_the_original_lies_farther_than_can_be_read():
     offset = at - np.moveaxis(np.indices((height, width)), 0, -1)
     assert np.all(np.abs(offset - 0.5) < 1)
     assert np.ptp(offset) > 0.1
-
-
-def test_queries_row_by_row_find_what_all_at_once_do(monkeypatch):
-    layer = DeformableAttention(4)
-    x = jax.random.normal(jax.random.key(0), (2, 5, 7, 8))
-    valid = jnp.ones((5, 7), bool).at[:, 5:].set(False)
-    variables = jax.jit(layer.init)(jax.random.key(1), x)
-
-    def run():
-        return [jax.jit(layer.apply)(variables, x, *more) for more in ((), (valid,))]
-
-    wanted = run()
-    monkeypatch.setattr(deformable_attention, "_AT_ONCE", 34)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), run(), wanted)
-    assert np.any(np.abs(wanted[0] - wanted[1]) > 1e-3)

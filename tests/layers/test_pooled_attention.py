@@ -3,10 +3,9 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
-from hcfss_jax.layers import pooled_attention
-from hcfss_jax.layers.pooled_attention import PooledAttention, attend
+from hcfss_jax.layers.pooled_attention import PooledAttention
+from hcfss_jax.ops import attention
 
 RNG = np.random.default_rng(0)
 
@@ -32,26 +31,8 @@ def test_what_fills_up_the_last_windows_is_no_part_of_their_means():
     np.testing.assert_allclose(layer.apply(variables, x)[0], wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("seen", [None, np.array([True, True, False, True])])
-def test_queries_that_take_turns_are_answered_as_all_at_once(monkeypatch, seen):
-    """Values and gradients; 3 turns, of which the last is not full."""
-    q, k, v = map_of(2, 10, 2, 3), map_of(2, 4, 2, 3), map_of(2, 4, 2, 3)
-
-    def loss(q, k, v):
-        y = attend(q, k, v, seen)
-        return jnp.sum(y**2), y
-
-    def found():
-        return jax.jit(jax.value_and_grad(loss, (0, 1, 2), has_aux=True))(q, k, v)
-
-    whole = found()
-    monkeypatch.setattr(pooled_attention, "LARGEST_SCORES", 2 * 2 * 4 * 4)
-    assert "while" in jax.jit(loss).lower(q, k, v).as_text()
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), found(), whole)
-
-
 def test_memory_of_the_gradient_grows_with_the_map_and_not_with_its_square(monkeypatch):
-    monkeypatch.setattr(pooled_attention, "LARGEST_SCORES", 2**14)
+    monkeypatch.setattr(attention, "LARGEST_SCORES", 2**14)
 
     def needed(side):
         layer, x = PooledAttention(4, 2), jax.ShapeDtypeStruct((1, side, side, 4), jnp.float32)

@@ -68,7 +68,11 @@ def test_a_report_is_of_the_weights_beside_it_and_their_card_has_its_curve(name)
     card = results / "README.md" if name in RELATIVES else SHIPPED / f"{name}.md"
     about = report(name)
     assert about["codec"]["weights"] == [load_package(weights).fingerprint.hex()]
-    pictures = 24 * load_package(weights).config["levels"]
+    levels = load_package(weights).config["levels"]
+    curve = [entry["quality"] for entry in about["curves"][about["codec"]["name"]]]
+    assert (curve[0], curve[-1]) == (1, levels)
+    assert len(curve) == levels or (name in RELATIVES and len(curve) >= 3)  # a trial's are fewer
+    pictures = 24 * len(curve)
     assert about["exact"] == {"checked": pictures, "equal": pictures}
     assert about["data"]["images"] == 24 and about["published"]["same_pictures"]
     for entry in about["curves"][about["codec"]["name"]]:

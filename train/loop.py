@@ -84,6 +84,11 @@ class Loop:
         self.profile.stop()
         self._save(step, state, last=True)
         self.report.close()
+        if before and int(jax.device_get(before["skipped_in_a_row"])) == step - start:
+            raise Diverged(
+                f"none of the {step - start} steps had a finite gradient, so nothing was learned: look at the loss, and "
+                "at what the data hold"
+            )
         return request == Request.STOP
 
     def _next_batch(self) -> dict[str, np.ndarray]:

@@ -34,7 +34,8 @@ class Photos:
             if photo is not None:
                 return photo, index if step else -1
         raise NoImages(
-            f"{patience} images in a row cannot be read, from {self._source.name(index)}"
+            f"{patience} images in a row cannot be read, from {self._source.name(index)}: "
+            f"{_why(self._source, index)}"
         )
 
     def __getstate__(self) -> tuple[Source, float]:
@@ -68,3 +69,13 @@ def decode(source: Source, index: int) -> np.ndarray | None:
         return read_image(source[index]).rgb
     except Exception:  # damage leads a decoder to errors of any kind, IndexError and struct.error
         return None
+
+
+def _why(source: Source, index: int) -> str:
+    """What speaks against an image that cannot be read, in one line."""
+    try:
+        read_image(source[index])
+    except Exception as error:
+        told = str(error).strip().splitlines() or [""]
+        return f"{type(error).__name__}: {told[0]}"
+    return "it can now"

@@ -46,7 +46,9 @@ def test_an_image_known_to_be_bad_is_not_tried_again() -> None:
 
 
 def test_nothing_but_bad_images_is_an_error_that_names_some() -> None:
-    with pytest.raises(NoImages, match="100 images in a row cannot be read, from 5"):
+    with pytest.raises(
+        NoImages, match="100 images in a row cannot be read, from 5: UnsupportedImage"
+    ):
         Photos(Listed([b""] * 120))[5]
     with pytest.raises(NoImages, match="2 images in a row"):
         Photos(Listed([b""] * 2))[0]

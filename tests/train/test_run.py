@@ -105,6 +105,12 @@ def test_many_steps_without_a_finite_gradient_end_the_run(
         train(config, tmp_path)
 
 
+def test_a_run_that_learned_nothing_says_so(config: ConfigDict, tmp_path: Path) -> None:
+    config.learning_rate = float("nan")
+    with pytest.raises(Diverged, match="none of the .* nothing was learned"):
+        train(config, tmp_path)
+
+
 def test_another_model_does_not_resume_here(config: ConfigDict, tmp_path: Path) -> None:
     train(config, tmp_path)
     config.model.overrides.width = 5

@@ -84,10 +84,11 @@ class Loop:
         self.profile.stop()
         self._save(step, state, last=True)
         self.report.close()
-        if before and int(jax.device_get(before["skipped_in_a_row"])) == step - start:
+        skipped = int(jax.device_get(before["skipped_in_a_row"])) if before else 0
+        if 2 * skipped > step - start:
             raise Diverged(
-                f"none of the {step - start} steps had a finite gradient, so nothing was learned: look at the loss, and "
-                "at what the data hold"
+                f"the last {skipped} of {step - start} steps had no finite gradient, so nothing was learned in them: "
+                "look at the loss, and at what the data hold"
             )
         return request == Request.STOP
 

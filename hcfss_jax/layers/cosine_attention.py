@@ -1,5 +1,7 @@
 """Window attention by cosines (Swin Transformer V2, Liu et al. 2022, arXiv 2111.09883)."""
 
+import math
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -7,7 +9,7 @@ import numpy as np
 
 from hcfss_jax.layers.window_attention import WindowAttention
 
-_LOGIT_SCALE, _LARGEST_LOGIT_SCALE = np.log(10.0), np.log(100.0)
+_LOGIT_SCALE, _LARGEST_LOGIT_SCALE = math.log(10.0), math.log(100.0)
 _SHORTEST = 1e-12  # a vector that is shorter is divided by this
 _LARGEST_BIAS = 16.0
 

@@ -47,6 +47,8 @@ class ModelConfig(RateConfig):
 
 
 def _check_value(name: str, value: Any, hint: Any) -> None:
+    if typing.get_origin(hint) is typing.Literal and not _is_of(value, hint):
+        raise ValueError(f"{name}={value!r}: choose one of {typing.get_args(hint)}")
     if not _is_of(value, hint):
         told = getattr(hint, "__name__", str(hint)) if isinstance(hint, type) else str(hint)
         raise ValueError(f"{name}={value!r} is no {told}")

@@ -58,11 +58,6 @@ class WeConvene3DConfig(SubbandConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_wavelet(self.wavelet, self.neighbours)
-        if min(self.wavelet_levels, self.hyper_wavelet_levels) < 1:
-            raise ValueError(
-                f"wavelet_levels={self.wavelet_levels}, hyper_wavelet_levels={self.hyper_wavelet_levels}: "
-                "make both 1 or more"
-            )
 
     def channel_transform(self) -> np.ndarray:
         """See `SubbandConfig.channel_transform`."""

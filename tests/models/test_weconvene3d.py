@@ -109,7 +109,7 @@ def test_a_level_more_in_the_hyperprior_takes_sides_that_have_it():
     [
         ({"wavelet": "4/3"}, "wavelet='4/3': choose one of"),
         ({"wavelet": "haar", "neighbours": "repo"}, "neighbours='repo' is of 5/3 and 9/7"),
-        ({"wavelet_levels": 0}, "wavelet_levels=0, hyper_wavelet_levels=1: make both 1 or more"),
+        ({"wavelet_levels": 0}, "wavelet_levels=0: 1 is the least"),
         ({"slices": (4, 4)}, "of 18 channels, and LL's are of 8: make them 24"),
     ],
 )

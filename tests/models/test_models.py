@@ -20,8 +20,9 @@ from tests.small_model import NAME, SMALL, photo, random_params, small_model, sm
 LEVELS = jnp.asarray([0.0, 6.5])
 KEYS = jax.random.split(jax.random.key(0), 2)
 
-# On CPU, and nowhere else, XLA drops the barriers around what is computed again, and merges it with the first time.
-KEEP_REMAT = {"xla_disable_hlo_passes": "cse_barrier_expander"}
+# On CPU, and nowhere else, XLA drops the barriers around what is computed again, and merges it with the first time. And
+# without its optimisation a gradient compiles in half the time.
+OPTIONS = {"xla_disable_hlo_passes": "cse_barrier_expander", "xla_backend_optimization_level": 0}
 
 
 @pytest.fixture(scope="module", params=SMALL)
@@ -203,7 +204,7 @@ def gradient_program(name: str, remat: bool):
         return jnp.mean((out.x_hat - batch) ** 2) * 1e4 + jnp.mean(out.total_bits) + told
 
     program = jax.jit(jax.value_and_grad(loss)).lower(small_params(0, name), KEYS)
-    return program.compile(compiler_options=KEEP_REMAT)
+    return program.compile(compiler_options=OPTIONS)
 
 
 def test_every_parameter_learns_from_the_rate_distortion_loss(name):

@@ -111,14 +111,16 @@ def build_step(
     return make_step(gradient, packing, optimiser, config.ema_decay, mesh, frozen)
 
 
-def trace_step(step: StepFn, config: ConfigDict, packing: Packing, mesh: Mesh) -> None:
+def trace_step(
+    step: StepFn, config: ConfigDict, packing: Packing, mesh: Mesh, frozen: Vectors
+) -> None:
     """Trace the step, so that what is wrong with it is known before anything is written; its first call need not.
 
     Raises BadConfig, in one line where a function or a model from outside has a part in it.
     """
     state = state_like(packing, make_optimiser(config, packing), mesh)
     try:
-        step.trace(state, batch_like(config, mesh), frozen_like(config, mesh))
+        step.trace(state, batch_like(config, mesh), frozen)
     except HcfError as error:
         raise BadConfig(str(error)) from error
     except TrainingError:

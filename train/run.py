@@ -60,7 +60,7 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
     identity_ = identity(config.model.name, model, packing)
     check_workdir(workdir, identity_)
     step = build_step(config, model, packing, mesh, objective)
-    trace_step(step, config, packing, mesh)
+    trace_step(step, config, packing, mesh, frozen)
 
     with (
         Interrupt() as interrupt,

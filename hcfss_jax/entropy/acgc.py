@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from hcfss_jax.entropy.channel_slices import ChannelSlices, ParameterNet
+from hcfss_jax.entropy.channel_slices import ChannelSlices, ParameterNet, corrected
 from hcfss_jax.entropy.distributions import Gaussian
 from hcfss_jax.entropy.plan import Passes, only_on
 from hcfss_jax.entropy.steps import Decoded, Prediction
@@ -116,13 +116,11 @@ class ACGCSlices(ChannelSlices):
         """Of a first pass the anchors; of a second its slice of y_hat, anchors and all."""
         slice_ = number // 2
         if isinstance(features, Known):
-            rest = self.anchor_residual_net[slice_](
-                jnp.concatenate([features.seen, quantised], axis=-1)
-            )
-            return Anchors(only_on(PASSES[0], quantised + 0.5 * jnp.tanh(rest)), features)
-        whole = features.values + quantised
-        corrected = super().refine(slice_, features.known.seen, whole)
-        return features.values + only_on(PASSES[1], corrected)
+            net = self.anchor_residual_net[slice_]
+            anchors = corrected(net, [features.seen, quantised], quantised)
+            return Anchors(only_on(PASSES[0], anchors), features)
+        whole = super().refine(slice_, features.known.seen, features.values + quantised)
+        return features.values + only_on(PASSES[1], whole)
 
 
 def scales_of_1(

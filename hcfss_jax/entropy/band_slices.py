@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from hcfss_jax.entropy.channel_slices import ChannelSlices
+from hcfss_jax.entropy.channel_slices import ChannelSlices, corrected
 from hcfss_jax.entropy.distributions import Gaussian
 from hcfss_jax.entropy.steps import Decoded, Prediction
 from hcfss_jax.layers.area import Beyond
@@ -62,5 +62,4 @@ class BandSlices(ChannelSlices):
 
     def refine(self, number: int, features: jax.Array, quantised: jax.Array) -> jax.Array:
         """See `ChannelSlices.refine`."""
-        seen = jnp.concatenate([features, by_magnitude(quantised)], axis=-1)
-        return quantised + 0.5 * jnp.tanh(self.residual_net[number](seen))
+        return corrected(self.residual_net[number], [features, by_magnitude(quantised)], quantised)

@@ -37,6 +37,12 @@ class ParameterNet(nn.Module):
         return out(x)
 
 
+def corrected(net: nn.Module, seen: Sequence[jax.Array], quantised: jax.Array) -> jax.Array:
+    """Latent residual prediction (Minnen and Singh 2020): a part and the rest of its error, as a net sees it."""
+    rest: jax.Array = net(jnp.concatenate(seen, axis=-1))
+    return quantised + 0.5 * jnp.tanh(rest)
+
+
 class ChannelSlices(nn.Module):
     """y in slices of channels (Minnen and Singh 2020), one coding step a slice; a model adds how to `predict` one.
 
@@ -73,8 +79,7 @@ class ChannelSlices(nn.Module):
 
     def refine(self, number: int, features: Any, quantised: jax.Array) -> Any:
         """A quantised slice plus the predicted rest of its rounding error; features: `[B, h, w, .]`, of `predict`."""
-        rest = self.residual_net[number](jnp.concatenate([features, quantised], axis=-1))
-        return quantised + 0.5 * jnp.tanh(rest)
+        return corrected(self.residual_net[number], [features, quantised], quantised)
 
 
 class AttendedSlices(ChannelSlices):
@@ -145,5 +150,4 @@ class PlainSlices(AttendedSlices):
         What is known grows from slice to slice, and comes behind the slice: `run_equal_steps` makes a loop of slices
         whose further inputs are their last.
         """
-        rest = self.residual_net[number](jnp.concatenate([quantised, features], axis=-1))
-        return quantised + 0.5 * jnp.tanh(rest)
+        return corrected(self.residual_net[number], [quantised, features], quantised)

@@ -5,6 +5,7 @@ Models from outside are rehearsed where they are made, by the trainer and by the
 
 import contextlib
 import dataclasses
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
@@ -26,8 +27,14 @@ def rehearse(model: Any) -> None:
     Checked are the config (frozen, hashable, JSON), the plan (every number of every latent is coded once, at the stride
     that its map has), and the shapes and types of all that the five methods give. Nothing is computed.
     """
-    name = type(model).__name__
     _check_config(model)
+    _rehearse(model)
+
+
+@functools.lru_cache(maxsize=16)
+def _rehearse(model: Any) -> None:
+    """Once for each model: validation makes a codec of it every time."""
+    name = type(model).__name__
     with _in(f"{name}.plan"):
         _check_plan(model.plan)
         multiple = model.multiple

@@ -83,7 +83,9 @@ def experiment(
     config.frozen = ()  # regular expressions of parameters that are not trained, as r"^g_a\."
     config.quantisation = "noise"  # of the rate in training; "rounded": as in files
 
-    config.objective = "rate-distortion"  # what is minimised, or package.module:name
+    config.objective = (
+        "rate-distortion"  # what is minimised; "distillation"; or package.module:name
+    )
     config.rate_weights = ()  # (latent, what a bit of it counts); 1 for the others
     config.metric = metric  # the distortion: "mse" or "ms-ssim"
     # Weight of the distortion for each rate level; an image draws one level, uniformly.
@@ -95,6 +97,25 @@ def experiment(
         config.model.overrides.update({"levels": 1, "gain_start": start} | fields)
     elif suits.one_rate:
         config.model.overrides.update({"gains": True, "levels": _LEVELS} | fields)
+
+    config.distil = ml_collections.ConfigDict()  # what "distillation" adds: train/distillation.py
+    config.distil.teacher = (
+        ""  # weights to learn from: a name that comes with the library, or a file
+    )
+    config.distil.factory = ""  # what makes its model: ours, or package.module:name
+    config.distil.features = 0.1  # weight of the distance of maps
+    config.distil.maps = ("g_a", "g_s")  # which: those of a transform, or "g_s/8", one of a stride
+    config.distil.channels = 0.0  # weight of the distance of a latent's channels
+    config.distil.latent = "y"  # which latent
+    config.distil.channels_by = (
+        "weights"  # its channels count by their share of the bits; "top-k": alike
+    )
+    config.distil.keep = (
+        0  # channels that count, those that cost most; 0 for as many as the student has
+    )
+    config.distil.pictures = 0.0  # weight of the distortion from the teacher's pictures
+    config.distil.falling = False  # all of these weights fall to 0 over the run
+    config.distil.adapters = True  # 1x1 convolutions bring what is compared to the teacher's width
 
     config.data = ml_collections.ConfigDict()
     config.data.source = "files"  # where images come from, or package.module:name

@@ -56,6 +56,10 @@ def check_config(config: ConfigDict, model: Any, mesh: Mesh) -> None:
             bool(config.init_from) or not config.init_partial,
             "takes what fits of config.init_from, which is not given",
         ),
+        "distil.teacher": (
+            not config.distil.teacher or config.objective != "rate-distortion",
+            "is asked by config.objective='distillation', or one of your own",
+        ),
         "eval_levels": (
             all(0 <= level < levels for level in config.eval_levels),
             f"must lie in 0..{levels - 1}",

@@ -1,7 +1,7 @@
 """From the fields of an experiment to the objects of a run."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -26,6 +26,7 @@ from train.packing import Packing, Vectors
 from train.start_from import starting_params
 from train.state import TrainState, init_state, state_like, state_shardings
 from train.step import StepFn, make_step
+from train.student import student_of, with_adapters, without_adapters
 
 
 def build_model(config: ConfigDict) -> Any:
@@ -34,7 +35,7 @@ def build_model(config: ConfigDict) -> Any:
     how = {"dtype": config.dtype, "remat": config.remat, "loops": config.loops}
     model = create(config.model.name, {**fields, **how}, factory_of(config.model.factory))
     _check_model(model, config)
-    return model
+    return student_of(model, config)
 
 
 def factory_of(name: str) -> ModelFactory:
@@ -76,9 +77,15 @@ def _check_model(model: Any, config: ConfigDict) -> None:
             )
 
 
-def packing_of(model: Any, config: ConfigDict) -> Packing:
-    """Where each of the model's parameters lies in the vectors; nothing is computed."""
-    return Packing.of(initial_shapes(model), config.sharding, config.get("frozen", ()))
+def packing_of(
+    model: Any, config: ConfigDict, adapters: Mapping[str, Sequence[int]] = {}
+) -> Packing:
+    """Where each of the model's parameters lies in the vectors; nothing is computed.
+
+    adapters: shapes of those that it had in training and has not here, by name (`train.workdir.identity`).
+    """
+    shapes = with_adapters(initial_shapes(model), adapters)
+    return Packing.of(shapes, config.sharding, config.get("frozen", ()))
 
 
 def frozen_packing(objective: Objective, config: ConfigDict) -> Packing:
@@ -175,8 +182,12 @@ def fresh_state(
 
 
 def parameters(vectors: Any, packing: Packing, mesh: Mesh) -> Any:
-    """The parameters as the model takes them, numpy arrays on every host. All hosts must call it."""
+    """The model's parameters, without those that only training asks for, numpy arrays on every host.
+
+    All hosts must call it.
+    """
     whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
     gathered = jax.jit(lambda v: v, out_shardings=whole)(vectors)
     with jax.transfer_guard("allow"):  # not compiled, and done once a validation
-        return jax.tree.map(np.asarray, packing.unpack(jax.device_get(gathered)))
+        params = jax.tree.map(np.asarray, packing.unpack(jax.device_get(gathered)))
+    return without_adapters(params)

@@ -37,7 +37,7 @@ def export(
             f"the model of {workdir} was made by {made_by!r}: --model-factory={made_by} imports it"
         )
     model = create(record["model"]["name"], record["model"]["config"], factory_of(factory))
-    packing = packing_of(model, config)
+    packing = packing_of(model, config, record["model"].get("adapters", {}))
     if record["model"]["packing"] != packing.digest:
         raise WrongCheckpoint(
             f"{workdir} was trained by code whose parameters have other names or shapes: "
@@ -52,6 +52,8 @@ def export(
         "data": {**record["config"]["data"], "path": ""},
         "init_from": Path(config.init_from).name,
     }
+    if teacher := experiment.get("distil", {}).get("teacher", ""):
+        experiment["distil"] = {**experiment["distil"], "teacher": Path(teacher).name}
     meta = {"steps": int(state["step"]), "experiment": experiment}
     params = parameters(place(state["ema"], packing.shardings(mesh)), packing, mesh)
     return make_package(model, record["model"]["name"], params, meta, dtype)

@@ -88,11 +88,20 @@ def rate_distortion_of(config: ConfigDict) -> RateDistortion:
     return RateDistortion(tuple(config.lambdas), config.metric, weights)
 
 
-OBJECTIVES: dict[str, Callable[[ConfigDict], Objective]] = {"rate-distortion": rate_distortion}
+def _distillation(config: ConfigDict) -> Objective:
+    from train.distillation import distillation  # which adds its terms to those above
+
+    return distillation(config)
+
+
+OBJECTIVES: dict[str, Callable[[ConfigDict], Objective]] = {
+    "rate-distortion": rate_distortion,
+    "distillation": _distillation,
+}
 
 
 def build_objective(config: ConfigDict) -> Objective:
-    """What `config.objective` names, "rate-distortion" or a function of the experiment. Raises BadConfig."""
+    """What `config.objective` names, one of ours or a function of the experiment. Raises BadConfig."""
     objective = choose("objective", config.objective, OBJECTIVES)(config)
     if not isinstance(objective, Objective):
         raise BadConfig(

@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -77,6 +77,10 @@ class Packing:
             tuple(self.shapes[i] for i in kept),
             tuple(self.groups[i] for i in kept),
         )
+
+    def items(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Name and shape of each parameter."""
+        return zip(self.names, self.shapes, strict=True)
 
     @property
     def parameter_count(self) -> int:

@@ -11,6 +11,7 @@ from hcfss_jax.weights import WeightPackage, load_package
 from train.errors import BadConfig, WrongCheckpoint
 from train.initial import initial_params
 from train.packing import Packing
+from train.student import of_adapter
 
 _NAMED = 3  # parameters, of those that are too many to name
 
@@ -20,7 +21,8 @@ def starting_params(
 ) -> Any:
     """Random parameters, or those of `config.init_from`; with `config.init_partial` as many of them as fit.
 
-    tell: is told what was taken and what was not. Raises BadConfig where there are no such weights, WrongCheckpoint
+    What a student has beside its model (`train.student`) starts at random. tell: is told what was taken and what was
+    not. Raises BadConfig where there are no such weights, WrongCheckpoint
     where they do not fit: all, or with `init_partial` any.
     """
     if not config.init_from:
@@ -29,7 +31,11 @@ def starting_params(
     here = dict(zip(packing.names, packing.shapes, strict=True))
     given = Packing.of(package.params)
     there = dict(zip(given.names, given.shapes, strict=True))
-    odd = sorted(n for n in here.keys() | there.keys() if here.get(n) != there.get(n))
+    odd = sorted(
+        n
+        for n in here.keys() | there.keys()
+        if here.get(n) != there.get(n) and not of_adapter(n)  # which no package holds
+    )
     where = f"config.init_from={config.init_from!r}"
     if odd and not config.init_partial:
         raise WrongCheckpoint(
@@ -42,7 +48,7 @@ def starting_params(
             f"{where} holds {package.name}, none of whose parameters fits this model"
         )
     tell(f"from {package.name}, {config.init_from}: {len(taken)} of {len(here)} parameters")
-    if not odd:
+    if len(taken) == len(here) == len(there):
         return package.params
     left = [name for name in packing.names if name not in taken]
     unused = [name for name in given.names if name not in taken]

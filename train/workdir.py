@@ -10,13 +10,20 @@ from ml_collections import ConfigDict
 from hcfss_jax.runtime.whole_file import write_whole
 from train.errors import WrongCheckpoint
 from train.packing import Packing
+from train.student import of_adapter
 
 Identity = dict[str, Any]
 
 
 def identity(name: str, model: Any, packing: Packing) -> Identity:
-    """What makes a checkpoint this model's: name, configuration and parameters, as in JSON."""
+    """What makes a checkpoint this model's: name, configuration and parameters, as in JSON.
+
+    With the shapes of those that the model has in training alone, where there are any, so that a package can be made
+    without what they were for.
+    """
     values = {"name": name, "config": dataclasses.asdict(model.config), "packing": packing.digest}
+    if beside := {name: shape for name, shape in packing.items() if of_adapter(name)}:
+        values["adapters"] = beside
     return json.loads(json.dumps(values))
 
 

@@ -25,7 +25,8 @@ from train.teacher import Teacher
 
 ADAPTERS = "adapters"
 """Among the parameters of a student, the name of those that are no part of the model."""
-Shapes = Mapping[str, jax.ShapeDtypeStruct]
+Shapes = Mapping[str, Any]
+"""Arrays, or no more than their shapes, by name."""
 
 
 def of_adapter(name: str) -> bool:
@@ -105,7 +106,8 @@ def student_of(model: Any, config: ConfigDict) -> Any:
         for field in dataclasses.fields(model)
         if field.init and field.name not in ("parent", "name")
     }
-    return _showing(type(model))(**fields, shows=shows)
+    of: Any = type(model)
+    return _showing(of)(**fields, shows=shows)
 
 
 @functools.cache
@@ -197,5 +199,6 @@ def _sides(shape: tuple[int, ...]) -> str:
 
 
 def _identity(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
-    """How an adapter starts."""
-    return jnp.eye(*shape[-2:], dtype=dtype).reshape(shape)
+    """How an adapter's kernel `[1, 1, own width, teacher's]` starts."""
+    own, other = shape[-2:]
+    return jnp.eye(own, other, dtype=dtype)[None, None]

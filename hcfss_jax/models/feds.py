@@ -161,7 +161,6 @@ FAMILY = Family(
     VARIANTS,
     "arXiv 2503.06399",
     small={
-        "tiny": {**SMALLEST, "hyper_blocks": 1},
         "tiny-teacher": {
             **SMALLEST,
             "hyper_blocks": 1,

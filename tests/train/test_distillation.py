@@ -129,7 +129,8 @@ def test_each_phase_minimises_what_its_twin_says(student: ConfigDict, asked: dic
         )
         return term(output, batch, jnp.int32(step), frozen)[0]
 
-    found = value(params, dict(objective.frozen))
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        found = value(params, dict(objective.frozen))
     ours = walk(_of(3, 4), {k: v for k, v in params.items() if k != "adapters"}, image)
     theirs = walk(_of(5, 6), objective.frozen["teacher"], image)
     wanted = [twin(config, ours, theirs, params["adapters"], i, step) for i in range(2)]

@@ -120,6 +120,7 @@ def _read(codec: Codec, name: str, theirs: dict[str, np.ndarray]) -> dict[str, A
     counts, largest, flips = np.zeros(EDGES.size + 1, np.int64), [], 0
     for i, ours in passes.kept().items():
         writers, grid = theirs[f"step{i}"], passes.plan[i].distribution.grid
+        assert grid
         # A reader that is out of step asks about other symbols than the writer.
         ours, writers = (x[: min(ours.size, writers.size)] for x in (ours, writers))
         inside = (writers > 0) & (writers < grid.highest)

@@ -1,6 +1,6 @@
 """Rate, distortion, and how large the latents are: so that channels fall silent which a picture can do without.
 
-FHIC (arXiv 2309.02529). An experiment names it, `config.objective = "train.sparse_latents:objective"`, and says
+As in arXiv 2309.02529. An experiment names it, `config.objective = "train.sparse_latents:objective"`, and says
 
     config.magnitude_weight   of what the model calls "magnitude" in `Output.features`
 """

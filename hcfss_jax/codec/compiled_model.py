@@ -89,7 +89,9 @@ class PicturePasses:
 
     def positions(self, step: int, prediction: Prediction, question: Question) -> np.ndarray:
         """Of each answer `[k]` the place of its coin. The question is of symbols that are sent, by number."""
-        places = self.sent(step, np.arange(np.prod(self._shape_of(step))).reshape(self._shape_of(step)))
+        places = self.sent(
+            step, np.arange(np.prod(self._shape_of(step))).reshape(self._shape_of(step))
+        )
         count = question.which.size
         room = bucket_of(count)
 

@@ -27,8 +27,9 @@ Tables = Mapping[str, coding.Tables]
 class Written:
     """A picture as symbols.
 
-    steps: what the stream holds of each, see `step_stream.parts_of`. stream: what the range coder wrote of them. checks: CRC-32 of all up to the end of each step.
-    bits: what the model says they cost. x_hat: computes uint8 `[H, W, 3]`, what the decoder will make of them.
+    steps: what the stream holds of each, see `step_stream.parts_of`. stream: what the range coder wrote of them.
+    checks: CRC-32 of all up to the end of each step. bits: what the model says they cost. x_hat: computes uint8
+    `[H, W, 3]`, what the decoder will make of them.
     """
 
     steps: Sequence[Sequence[Part]]

@@ -17,7 +17,6 @@ from hcfss_jax.codec.compiled_model import PicturePasses
 from hcfss_jax.entropy.decisions import COINS, FAIR, NEAR, Question, decide, nearest_coin
 from hcfss_jax.entropy.shifted_index import (
     SHIFTS,
-    Grid,
     best_table,
     block_count,
     choose_shifts,
@@ -164,9 +163,7 @@ def _read_flags(
     yield _throws(decoder, np.full(channels, coin, np.int32), tables)
 
 
-def _throws(
-    decoder: coding.RangeDecoder, coins: np.ndarray, tables: coding.Tables
-) -> np.ndarray:
+def _throws(decoder: coding.RangeDecoder, coins: np.ndarray, tables: coding.Tables) -> np.ndarray:
     thrown = decoder.decode(coins, tables)
     if np.any((thrown < 0) | (thrown > 1)):
         raise CorruptSection("the stream holds a throw that is neither side of its coin")

@@ -35,8 +35,14 @@ class ParameterNet(nn.Module):
         activation = self.activation or self.numerics.gelu
         for i, width in enumerate(self.hidden):
             x = activation(conv(width, self.kernel, name=f"conv{i + 1}")(x))
-        bias = {"bias_init": self.bias_init, "use_bias": self.use_bias}
-        return conv(self.features, self.kernel, **bias, name="out")(x)
+        out = conv(
+            self.features,
+            self.kernel,
+            use_bias=self.use_bias,
+            bias_init=self.bias_init,
+            name="out",
+        )
+        return out(x)
 
 
 def corrected(net: nn.Module, seen: Sequence[jax.Array], quantised: jax.Array) -> jax.Array:

@@ -28,7 +28,9 @@ from hcfss_jax.errors import CorruptSection
 COINS = Grid(0, 64)
 FAIR = COINS.highest // 2
 """The coin of equal sides."""
-_FARTHEST = 1 << 24  # magnitudes beyond those of any symbol, and the last that float32 counts one by one
+_FARTHEST = (
+    1 << 24
+)  # magnitudes beyond those of any symbol, and the last that float32 counts one by one
 
 NEAR, FAR = 0, 1
 """What is thrown."""
@@ -77,8 +79,8 @@ def _question(which: np.ndarray, near: tuple[float, float], far: tuple[float, fl
     shape = (which.size, 2)
     return Question(
         which,
-        np.broadcast_to(np.float32(near), shape),
-        np.broadcast_to(np.float32(far), shape),
+        np.broadcast_to(np.asarray(near, np.float32), shape),
+        np.broadcast_to(np.asarray(far, np.float32), shape),
     )
 
 

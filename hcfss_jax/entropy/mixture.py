@@ -1,6 +1,7 @@
 """A weighted sum of Gaussians, Laplacians and logistics for each symbol, and the paper's nine of them."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import jax
@@ -17,11 +18,8 @@ from hcfss_jax.ops import lower_bound
 Kind = Literal["gaussian", "laplacian", "logistic"]
 
 OF_EACH_KIND = 3
-NINE: tuple[Kind, ...] = (
-    *("gaussian",) * OF_EACH_KIND,
-    *("laplacian",) * OF_EACH_KIND,
-    *("logistic",) * OF_EACH_KIND,
-)
+_KINDS: tuple[Kind, ...] = ("gaussian", "laplacian", "logistic")
+NINE: tuple[Kind, ...] = tuple(kind for kind in _KINDS for _ in range(OF_EACH_KIND))
 """The components of Fu et al.'s mixture (IEEE TIP 2023, arXiv 2107.06463)."""
 
 
@@ -59,7 +57,7 @@ class Mixture(Distribution):
         for i, kind in enumerate(self.kinds):
             mean, scale = self.means[..., i], self.scales[..., i]
             start, end = (low - 0.5 - mean) / scale, (high + 0.5 - mean) / scale
-            # Both ends in the lower tail, as in `gaussian_bits`; a sum that is no number is that of a whole line.
+            # Both ends in the lower tail, as in `gaussian_bits`; no number is the sum of a line.
             mirrored = start + end > 0
             start, end = jnp.where(mirrored, -end, start), jnp.where(mirrored, -start, end)
             cumulative = _CUMULATIVE[kind]
@@ -77,11 +75,15 @@ def _laplacian(t: jax.Array) -> jax.Array:
     return jnp.where(t < 0, half, 1 - half)
 
 
-_CUMULATIVE = {"gaussian": norm.cdf, "laplacian": _laplacian, "logistic": jax.nn.sigmoid}
+_CUMULATIVE: dict[Kind, Callable[[jax.Array], jax.Array]] = {
+    "gaussian": norm.cdf,
+    "laplacian": _laplacian,
+    "logistic": jax.nn.sigmoid,
+}
 
 
 def nine_of(found: jax.Array) -> Mixture:
-    """The mixture of a net's `[B, h, w, 30 c]`: groups of c, a logit, a mean and a scale of each of nine, and three logits.
+    """The mixture of a net's `[B, h, w, 30 c]`: groups of c, for each of nine a logit, a mean and a scale; three logits.
 
     Weights are softmax within the three of a kind, and over the kinds by the last three; scales are absolute values
     (the authors' code), and at least 0.11 (ours, the field's least).
@@ -98,6 +100,4 @@ def nine_of(found: jax.Array) -> Mixture:
 def one_gaussian(found: jax.Array) -> Mixture:
     """The mixture of one Gaussian of a net's `[B, h, w, 2 c]`, mean and scale: coded as others are."""
     mean, scale = (half[..., None] for half in jnp.split(found, 2, axis=-1))
-    return Mixture(
-        jnp.ones_like(mean), mean, lower_bound(jnp.abs(scale), SCALE_MIN), ("gaussian",)
-    )
+    return Mixture(jnp.ones_like(mean), mean, lower_bound(jnp.abs(scale), SCALE_MIN), ("gaussian",))

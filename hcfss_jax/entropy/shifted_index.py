@@ -1,10 +1,11 @@
 """Table indices on which all machines agree, though their floats differ in the last digits.
 
 The table of a symbol follows from a float, its position p among the tables: that of a predicted scale among 64, or that
-of a probability among coins. Rounded plainly, p = 7.4999 here and 7.5001 there give two tables, and one wrong table ruins the rest of the stream. So the
-index is floor(p + 1/2 + d), and for each block of symbols the encoder chooses the shift d: the least for which no
-p + 1/2 + d of the block lies within a margin of a step of that floor. It writes which. A decoder whose p differ by less
-than the margin gets the same indices; it need not know the margin, which is a matter of the encoder alone.
+of a probability among coins. Rounded plainly, p = 7.4999 here and 7.5001 there give two tables, and one wrong table
+ruins the rest of the stream. So the index is floor(p + 1/2 + d), and for each block of symbols the encoder chooses the
+shift d: the least for which no p + 1/2 + d of the block lies within a margin of a step of that floor. It writes which.
+A decoder whose p differ by less than the margin gets the same indices; it need not know the margin, which is a matter
+of the encoder alone.
 
 docs/decode-anywhere.md has the measurements behind the constants.
 """
@@ -19,7 +20,6 @@ BLOCK = 4096
 """Symbols that share a shift."""
 
 _LEAST_MARGIN = 4e-6  # the spacing of float32 at p = 32; less is no margin
-
 
 
 class Grid(NamedTuple):
@@ -43,8 +43,8 @@ _SHARES = ((4, 5), (2, 3), (1, 2), (1, 3), (1, 5), (1, 9), (1, 17), (1, 33), (1,
 def choose_shifts(positions: np.ndarray, margin: float, grid: Grid) -> np.ndarray:
     """The shift of each block, by number: int32 `[ceil(n / BLOCK)]`.
 
-    positions: `[n]` in [0, `grid.highest`]. margin: in steps of the table, less than 0.05. Where no shift keeps it, as may happen
-    in a block without clipped symbols, one that keeps half of it, or a quarter, and so on.
+    positions: `[n]` in [0, `grid.highest`]. margin: in steps of the table, less than 0.05. Where no shift keeps it, as
+    may happen in a block without clipped symbols, one that keeps half of it, or a quarter, and so on.
     """
     hit = _symbols_within(positions, margin, grid)
     chosen, crowded = hit.argmin(axis=1).astype(np.int32), hit.min(axis=1) > 0

@@ -43,7 +43,8 @@ class ChannelContextSlices(nn.Module):
 
     def setup(self) -> None:
         self.told_net = [
-            ParameterNet(self.told_hidden, 2 * n, kernel=5, activation=nn.relu) for n in self.slices[1:]
+            ParameterNet(self.told_hidden, 2 * n, kernel=5, activation=nn.relu)
+            for n in self.slices[1:]
         ]
         self.parameter_net = [
             ParameterNet(self.hidden, 2 * n, kernel=1, activation=nn.relu) for n in self.slices

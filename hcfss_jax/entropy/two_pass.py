@@ -51,7 +51,6 @@ class TwoPassContext(nn.Module):
                 kernel=1,
                 activation=_leaky,
                 use_bias=False,
-                bias_init=nn.initializers.zeros,
             )
             for kind in self.probability
         ]

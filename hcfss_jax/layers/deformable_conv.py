@@ -61,7 +61,7 @@ class DeformableConv(nn.Module):
 
 
 class DeformableResidual(nn.Module):
-    """x + 3x3(leaky ReLU(deformable 3x3(x))), FHIC's DRM (arXiv 2309.02529; our reading). `[B, H, W, C]` to the same."""
+    """DRM: x + 3x3(leaky ReLU(deformable 3x3(x))) (arXiv 2309.02529; our reading). `[B, H, W, C]` to the same."""
 
     beyond = Beyond.ANYTHING
 

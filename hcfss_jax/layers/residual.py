@@ -22,19 +22,24 @@ class ResidualBlock(nn.Module):
 
     dtype: DTypeLike | None = None
     slope: float = 0.01
+    last: Initializer = LECUN
+    """How the second kernel starts."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         check_map(self, x)
         y = x
-        for name in ("conv1", "conv2"):
-            layer = conv(x.shape[-1], dtype=self.dtype, name=name)
+        for name, start in (("conv1", LECUN), ("conv2", self.last)):
+            layer = conv(x.shape[-1], kernel_init=start, dtype=self.dtype, name=name)
             y = nn.leaky_relu(layer(y), self.slope)
         return x + y
 
 
 class ConcatenatedResidual(nn.Module):
-    """CRB: two residual blocks and a skip around both (Fu et al., arXiv 2107.06463). `[B, H, W, C]` to the same."""
+    """CRB: two residual blocks and a skip around both (Fu et al., arXiv 2107.06463). `[B, H, W, C]` to the same.
+
+    It starts as twice its map, which is what the skips add up to.
+    """
 
     beyond = Beyond.ANYTHING
 
@@ -44,8 +49,8 @@ class ConcatenatedResidual(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         check_map(self, x)
-        once = ResidualBlock(self.dtype, self.slope, name="block1")(x)
-        return x + ResidualBlock(self.dtype, self.slope, name="block2")(once)
+        once = ResidualBlock(self.dtype, self.slope, SILENT, name="block1")(x)
+        return x + ResidualBlock(self.dtype, self.slope, SILENT, name="block2")(once)
 
 
 class ResidualBlockWithStride(nn.Module):

@@ -19,6 +19,7 @@ at once, 128 for low rates and 256 for high ones. Gains for the rates are ours.
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -30,7 +31,7 @@ from hcfss_jax.entropy.steps import Decoded
 from hcfss_jax.entropy.two_pass import SLOPE, Probability, TwoPassContext
 from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.attention_block import AttentionBlock
-from hcfss_jax.layers.convolution import SubPixelConv, conv
+from hcfss_jax.layers.convolution import Initializer, SubPixelConv, conv
 from hcfss_jax.layers.deformable_conv import DeformableResidual
 from hcfss_jax.layers.one_loop import in_turn
 from hcfss_jax.layers.remat import remat_if
@@ -119,7 +120,7 @@ class FHIC(HyperpriorModel):
         self.slices = TwoPassContext(self.y_channels, c.parameter_hidden, c.probability)
 
     def told(self, decoded: Decoded, level: jax.Array) -> Mapping[str, jax.Array]:
-        """"magnitude": the mean of |y_hat|, `[B]`."""
+        """ "magnitude": the mean of |y_hat|, `[B]`."""
         return {"magnitude": jnp.mean(jnp.abs(decoded[-1]), axis=(1, 2, 3))}
 
 
@@ -136,7 +137,8 @@ class Analysis(nn.Module):
     def __call__(self, x: jax.Array, level: jax.Array) -> jax.Array:
         c = self.config
         parts = Parts(c, self.dtype, self.remat)
-        *starts, last = linear_starts(c, packet((*c.widths, sum(c.slices))), forward_start)
+        starts = linear_starts(c, packet((*c.widths, sum(c.slices))), forward_start)
+        *starts, last = map(halved, starts, (0, *c.blocks))
         down = remat_if(self.remat, ResidualBlockWithStride)
         for i, (width, blocks) in enumerate(zip(c.widths, c.blocks, strict=True)):
             layer = functools.partial(down, width, c.skip_kernels[0], self.dtype, starts[i])
@@ -163,7 +165,8 @@ class Synthesis(nn.Module):
     def __call__(self, y: jax.Array, level: jax.Array) -> jax.Array:
         c = self.config
         parts = Parts(c, self.dtype, self.remat)
-        last, *starts = linear_starts(c, packet((*c.widths, sum(c.slices))), inverse_start)
+        starts = linear_starts(c, packet((*c.widths, sum(c.slices))), inverse_start)
+        last, *starts = map(halved, starts, c.decoder_blocks)
         up = remat_if(self.remat, ResidualBlockUpsample)
         x = in_turn(parts.attention(None), y)
         for i, width in reversed(list(enumerate(c.widths))):
@@ -174,6 +177,15 @@ class Synthesis(nn.Module):
             x = in_turn(parts.attention(i), x)
         x = in_turn(parts.blocks(0, c.decoder_blocks[0]), x)
         return SubPixelConv(3, dtype=self.dtype, kernel_init=last, name="out")(x)
+
+
+def halved(start: Initializer, times: int) -> Initializer:
+    """The start of what follows so many CRBs, each of which starts as twice its map."""
+
+    def init(*args: Any) -> jax.Array:
+        return 0.5**times * start(*args)
+
+    return init
 
 
 @dataclasses.dataclass(frozen=True)

@@ -52,7 +52,9 @@ def test_plain_rounding_does_not():
     positions = drawn(10 * BLOCK)
     plain = np.zeros(10, np.int32)
     elsewhere = positions + np.float32(0.98 * MARGIN)
-    assert np.sum(shifted_index(elsewhere, plain, GRID) != shifted_index(positions, plain, GRID)) > 10
+    assert (
+        np.sum(shifted_index(elsewhere, plain, GRID) != shifted_index(positions, plain, GRID)) > 10
+    )
 
 
 def test_shifts_are_small_and_the_least_that_will_do():

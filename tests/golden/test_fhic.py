@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hcfss_jax.entropy.mixture import NINE, Mixture, nine_of
+from hcfss_jax.entropy.mixture import NINE, Mixture
 from hcfss_jax.entropy.two_pass import TwoPassContext
 from hcfss_jax.layers.attention_block import AttentionBlock
 from hcfss_jax.layers.deformable_conv import deformable_conv

@@ -83,7 +83,7 @@ _CUMULATIVE: dict[Kind, Callable[[jax.Array], jax.Array]] = {
 
 
 def nine_of(found: jax.Array) -> Mixture:
-    """The mixture of a net's `[B, h, w, 30 c]`: groups of c, for each of nine a logit, a mean and a scale; three logits.
+    """The mixture of a net's `[B, h, w, 30 c]`: groups of c, for each of nine logit, mean and scale; three logits.
 
     Weights are softmax within the three of a kind, and over the kinds by the last three; scales are absolute values
     (the authors' code), and at least 0.11 (ours, the field's least).

@@ -8,7 +8,7 @@
 | `tiny` | trials | two CPU cores | not trained yet |
 | `base` | the authors' size for low rates | a pod slice | not trained yet |
 
-Their size for high rates has 256 channels throughout. `base,deformable=False` has the transforms of their earlier
+Their size for high rates has 256 channels throughout. `base,deformable=()` has the transforms of their earlier
 codec.
 """
 

@@ -9,7 +9,7 @@
 RBS, RBU: residual blocks that halve and double; CRB: two residual blocks and a skip around both; DRM: a deformable
 convolution and a 3x3 beside a skip. The transforms, h_a and h_s, the nets and the mixture of nine (GLLMM) are those of
 the first author's earlier codec, whose code is public (Fu et al., IEEE TIP 2023, arXiv 2107.06463), and are held to it;
-that one decodes position by position, and has no DRM (`deformable=False`). What the paper adds is our reading: where a
+that one decodes position by position, and has no DRM (`deformable=()`). What the paper adds is our reading: where a
 DRM stands, what is inside, and that the first pass has nine components and the second one Gaussian, each with a net of
 its own. Channels in which a picture has nothing are told by a flag and skipped, as in that code. Latents are to be
 sparse: the loss has their mean magnitude (`train/sparse_latents.py`). The authors' N is `widths` and the channels of y
@@ -68,8 +68,8 @@ class FHICConfig(ModelConfig):
     skip_kernels: tuple[int, int] = (1, 1)
     probability: tuple[Probability, Probability] = ("gllmm", "gaussian")
     """Of the two passes. Our reading; the paper says that they are two."""
-    deformable: bool = True
-    """Whether there are DRMs."""
+    deformable: tuple[int, ...] = (2, 4, 8)
+    """Strides that have a DRM. On a CPU the gradient of one takes longer than all else at its stride."""
     gate_start: float = 0.0
     """The bias with which the gates of attention start; see `AttentionBlock`."""
 
@@ -83,6 +83,7 @@ VARIANTS = {
             "parameter_hidden": (80, 64),
         },
         decoder_blocks=(0, 1, 1, 0),
+        deformable=(8,),
         gate_start=-3.0,
     ),
     "base": FHICConfig(),
@@ -207,7 +208,7 @@ class Parts:
         """The DRM of a stage."""
         make = remat_if(self.remat, DeformableResidual)
         name = f"stage{stage + 1}_deformable"
-        return [make(SLOPE, self.dtype, name=name)] if self.config.deformable else []
+        return [make(SLOPE, self.dtype, name=name)] if 2 ** (stage + 1) in self.config.deformable else []
 
     def attention(self, stage: int | None) -> list[nn.Module]:
         """That of a stage, where it has one; None for y."""
@@ -264,6 +265,7 @@ FAMILY = Family(
             "blocks": (0, 0, 1),
             "decoder_blocks": (0, 0, 0, 1),
             "slices": (6,),
+            "deformable": (2, 8),
         },
     },
 )

@@ -18,7 +18,7 @@ def read_at(x: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
             share = (1 - jnp.abs(rows - row)) * (1 - jnp.abs(columns - column))
             inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
             place = jnp.where(inside, row * width + column, 0).astype(jnp.int32)
-            found = jnp.take_along_axis(flat, place.reshape(len(x), -1, 1), axis=1)
+            found = jax.vmap(lambda map_, at: map_[at])(flat, place.reshape(len(x), -1))
             counts = jnp.where(inside, share, 0).astype(x.dtype)[..., None]
             total += counts * found.reshape(total.shape)
     return total

@@ -20,7 +20,7 @@ from tests.golden.formula import HERE, weights
 
 DATA = np.load(HERE / "fhic_modules.npz")
 RECORD = json.loads((HERE / "fhic_modules.json").read_text())
-CONFIG = FHICConfig(widths=(16, 16, 16), slices=(16,), deformable=False)
+CONFIG = FHICConfig(widths=(16, 16, 16), slices=(16,), deformable=())
 
 UNIT = {"narrow": "conv0", "conv": "conv1", "wide": "conv2"}
 ATTENTION = {"gate": "conv_1x1"}

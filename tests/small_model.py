@@ -49,7 +49,10 @@ def random_params(model, name: str, seed: int = 0):
 
     def draw(path, leaf):
         name = jax.tree_util.keystr(path)
-        if re.search(r"parameter_net_\d+'\]\['out'\]", name) and name.rpartition("[")[0] not in biased:
+        if (
+            re.search(r"parameter_net_\d+'\]\['out'\]", name)
+            and name.rpartition("[")[0] not in biased
+        ):
             return 4 * rng.normal(size=leaf.shape) / np.sqrt(leaf.shape[-2])
         if re.search(r"(scale_(net|gate)|parameter_net)_\d+'\]\['out'\]", name) or "head" in name:
             # Wide Gaussians: a model that its symbols surprise estimates badly what they cost.

@@ -45,10 +45,14 @@ from hcfss_jax.layers.wavelet_start import forward_start, inverse_start, packet
 from hcfss_jax.models.config import SMALLEST, TINY, ModelConfig
 from hcfss_jax.models.family import Family
 from hcfss_jax.models.hyperprior import HyperpriorModel
+from hcfss_jax.models.s2lic import HyperAnalysis
 from hcfss_jax.models.transforms import linear_starts
 
 ATTENDED = 1
 """The stage, from the finest as 0, at whose end stands an attention; another stands at y."""
+
+
+_leaky: Callable[[jax.Array], jax.Array] = functools.partial(nn.leaky_relu, negative_slope=SLOPE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +120,7 @@ class FHIC(HyperpriorModel):
         c = self.config
         self.g_a = Analysis(c, self.dtype, self.remat)
         self.g_s = Synthesis(c, self.dtype, self.remat)
-        self.h_a = HyperAnalysis(c.hyper_width, c.hyper_channels)
+        self.h_a = HyperAnalysis(c.hyper_width, c.hyper_channels, _leaky)
         self.h_s = HyperSynthesis(c.hyper_width, 2 * self.y_channels)
         self.slices = TwoPassContext(self.y_channels, c.parameter_hidden, c.probability)
 
@@ -208,7 +212,11 @@ class Parts:
         """The DRM of a stage."""
         make = remat_if(self.remat, DeformableResidual)
         name = f"stage{stage + 1}_deformable"
-        return [make(SLOPE, self.dtype, name=name)] if 2 ** (stage + 1) in self.config.deformable else []
+        return (
+            [make(SLOPE, self.dtype, name=name)]
+            if 2 ** (stage + 1) in self.config.deformable
+            else []
+        )
 
     def attention(self, stage: int | None) -> list[nn.Module]:
         """That of a stage, where it has one; None for y."""
@@ -217,22 +225,6 @@ class Parts:
         name = "attention" if stage is None else f"stage{stage + 1}_attention"
         make = remat_if(self.remat, AttentionBlock)
         return [make(self.config.gate_start, self.dtype, bare_units=True, name=name)]
-
-
-class HyperAnalysis(nn.Module):
-    """h_a: y `[B, h, w, M]` to `[B, h / 4, w / 4, features]`, float32."""
-
-    beyond = Beyond.ANYTHING
-
-    width: int
-    features: int
-
-    @nn.compact
-    def __call__(self, y: jax.Array) -> jax.Array:
-        x = y
-        for i, stride in enumerate((1, 1, 2, 1)):
-            x = _leaky(conv(self.width, stride=stride, name=f"conv{i + 1}")(x))
-        return conv(self.features, stride=2, name="out")(x)
 
 
 class HyperSynthesis(nn.Module):
@@ -252,8 +244,6 @@ class HyperSynthesis(nn.Module):
         x = _leaky(TransposedConv(wide, name="up2")(x))
         return (conv(self.features, name="out")(x),)
 
-
-_leaky: Callable[[jax.Array], jax.Array] = functools.partial(nn.leaky_relu, negative_slope=SLOPE)
 
 FAMILY = Family(
     FHIC,

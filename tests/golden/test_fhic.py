@@ -1,19 +1,22 @@
 """FHIC's parts against the authors' earlier codec (Fu et al., arXiv 2107.06463), and deformable convolutions."""
 
 import dataclasses
+import functools
 import json
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from hcfss_jax.entropy.mixture import NINE, Mixture
-from hcfss_jax.entropy.two_pass import TwoPassContext
+from hcfss_jax.entropy.two_pass import SLOPE, TwoPassContext
 from hcfss_jax.layers.attention_block import AttentionBlock
 from hcfss_jax.layers.deformable_conv import deformable_conv
 from hcfss_jax.layers.residual import ResidualBottleneck
-from hcfss_jax.models.fhic import Analysis, FHICConfig, HyperAnalysis, HyperSynthesis, Synthesis
+from hcfss_jax.models.fhic import Analysis, FHICConfig, HyperSynthesis, Synthesis
+from hcfss_jax.models.s2lic import HyperAnalysis
 from hcfss_jax.pytorch.names import within
 from hcfss_jax.weights.parameters import flatten, nest
 from tests.golden.formula import HERE, weights
@@ -65,7 +68,7 @@ def g_s() -> dict[str, str]:
     return names | within("stage2_attention", "NLAB_1", ATTENTION)
 
 
-H_A = {f"conv{i + 1}": f"layer_{i}" for i in range(4)} | {"out": "layer_4"}
+H_A = {f"conv{i + 1}": f"layer_{i}" for i in range(4)} | {"conv5": "layer_4"}
 H_S = {"conv1": "layer_0", "up1": "layer_1", "conv2": "layer_2", "up2": "layer_3", "out": "layer_4"}
 LEVEL = (jnp.zeros(1),)
 CASES = {
@@ -73,7 +76,12 @@ CASES = {
     "gllmm_nlab": (AttentionBlock(bare_units=True), ATTENTION, "NonLocalAttentionBlock", ()),
     "gllmm_g_a": (Analysis(CONFIG), g_a(), "analysis", LEVEL),
     "gllmm_g_s": (Synthesis(CONFIG), g_s(), "synthesis", LEVEL),
-    "gllmm_h_a": (HyperAnalysis(16, 16), H_A, "hyper_analysis", ()),
+    "gllmm_h_a": (
+        HyperAnalysis(16, 16, functools.partial(nn.leaky_relu, negative_slope=SLOPE)),
+        H_A,
+        "hyper_analysis",
+        (),
+    ),
     "gllmm_h_s": (HyperSynthesis(16, 32), H_S, "hyper_synthesis", ()),
 }
 

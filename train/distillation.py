@@ -35,13 +35,18 @@ CHANNELS_BY = ("weights", "top-k")
 
 
 def distillation(config: ConfigDict) -> Objective:
-    """Rate and distortion, and what `config.distil` asks of its teacher, whose parameters are frozen.
+    """Rate and distortion, and what `config.distil` asks of its teacher. Raises BadConfig, see `with_teacher`."""
+    return with_teacher(rate_distortion(config), config)
+
+
+def with_teacher(usual: Objective, config: ConfigDict) -> Objective:
+    """An objective, and what `config.distil` asks beside of its teacher, whose parameters are frozen.
 
     Raises BadConfig where it asks for nothing, or for what the teacher does not have.
     """
     asked, teacher = config.distil, Teacher.of(config)
     _check(config, teacher)
-    usual, of, steps = rate_distortion(config), rate_distortion_of(config), config.steps
+    of, steps = rate_distortion_of(config), config.steps
 
     def near_the_teacher(
         output: Output, batch: Batch, step: jax.Array, frozen: Any
@@ -66,8 +71,11 @@ def distillation(config: ConfigDict) -> Objective:
             value = falling(step, steps) * value
         return value, {f"apart_{name}": value for name, value in apart.items()}
 
-    terms = (*usual.terms, (1.0, near_the_teacher))
-    return dataclasses.replace(usual, terms=terms, frozen={"teacher": teacher.params})
+    return dataclasses.replace(
+        usual,
+        terms=(*usual.terms, (1.0, near_the_teacher)),
+        frozen={**usual.frozen, "teacher": teacher.params},
+    )
 
 
 def map_distance(student: jax.Array, teacher: jax.Array) -> jax.Array:

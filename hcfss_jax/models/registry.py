@@ -10,6 +10,7 @@ from hcfss_jax.models import (
     csm,
     elic,
     feds,
+    fhic,
     hcfssnet,
     hscatb,
     mambaic,
@@ -42,6 +43,7 @@ FAMILIES: dict[str, Family] = {
     "s2lic": s2lic.FAMILY,
     "swinv2": swinv2.FAMILY,
     "feds": feds.FAMILY,
+    "fhic": fhic.FAMILY,
 }
 """The one list of them: whatever asks for all families asks here."""
 

@@ -28,7 +28,7 @@ Phase = Callable[[ml_collections.ConfigDict], ml_collections.ConfigDict]
 """What a phase of training makes of the experiment."""
 
 # What an encoder is made of, or each of two: what the last phase leaves as it is.
-_ENCODER = r"^(\w+\.)?(g_a|h_a|gain_y|gain_z2?)\."
+ENCODER = r"^(\w+\.)?(g_a|h_a|gain_y|gain_z2?)\."
 
 
 class Size(NamedTuple):
@@ -171,7 +171,7 @@ def _rounded(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
 
     A tenth of the steps, from a fifth of the learning rate on, which only falls: our choice.
     """
-    config.frozen, config.quantisation = (_ENCODER,), "rounded"
+    config.frozen, config.quantisation = (ENCODER,), "rounded"
     config.steps, config.learning_rate = config.steps // 10, config.learning_rate / 5
     config.warmup_steps, config.cooldown_fraction = min(100, config.steps // 45), 1.0
     return config

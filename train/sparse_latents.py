@@ -11,12 +11,16 @@ import jax
 from ml_collections import ConfigDict
 
 from hcfss_jax.models.skeleton import Output
+from train.distillation import with_teacher
 from train.errors import BadConfig
 from train.objective import Batch, Figures, Objective, rate_distortion
 
 
 def objective(config: ConfigDict) -> Objective:
-    """What is usual, and the term. Raises BadConfig for a model that hands out no "magnitude"."""
+    """What is usual, and the term; and what `config.distil` asks of a teacher, where it names one.
+
+    Raises BadConfig for a model that hands out no "magnitude".
+    """
 
     def magnitude(
         output: Output, batch: Batch, step: jax.Array, frozen: object
@@ -30,6 +34,6 @@ def objective(config: ConfigDict) -> Objective:
         return found, {"magnitude": found}
 
     usual = rate_distortion(config)
-    return dataclasses.replace(
-        usual, terms=(*usual.terms, (float(config.magnitude_weight), magnitude))
-    )
+    terms = (*usual.terms, (float(config.magnitude_weight), magnitude))
+    found = dataclasses.replace(usual, terms=terms)
+    return with_teacher(found, config) if config.distil.teacher else found

@@ -83,7 +83,8 @@ def experiment(
     config.frozen = ()  # regular expressions of parameters that are not trained, as r"^g_a\."
     config.quantisation = "noise"  # of the rate in training; "rounded": as in files
 
-    config.objective = "rate-distortion"  # what is minimised, or package.module:name
+    # What is minimised, "rate-distortion", or "region" where a mask weighs the error, or package.module:name
+    config.objective = "rate-distortion"
     config.rate_weights = ()  # (latent, what a bit of it counts); 1 for the others
     config.metric = metric  # the distortion: "mse" or "ms-ssim"
     # Weight of the distortion for each rate level; an image draws one level, uniformly.

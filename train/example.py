@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
+from hcfss_jax.models.side_inputs import SIDE_INPUTS
 from train.errors import BadConfig
 
 Example = dict[str, np.ndarray]
@@ -24,7 +25,7 @@ class Field(NamedTuple):
     below: int
 
 
-GIVEN = ("mask", "text")
+GIVEN = SIDE_INPUTS
 """Fields that only the encoder of some models sees, and their loss terms; an experiment says which there are."""
 
 

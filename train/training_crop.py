@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from train.drawn import draw
 from train.example import Checked, Example, recipe_fields
+from train.masks import draw_mask
 from train.named import choose
 
 
@@ -27,16 +28,18 @@ class CropRecipe:
     size: side of the crop, pixels. levels: number of rate levels, one drawn for each crop.
     half_size_probability: how often the crop is cut twice as large and averaged 2x2, which shows
     the model sharper detail and takes the traces of earlier compression away. drawn: the share of
-    crops in whose place a picture that no camera takes is drawn (`train.drawn`).
+    crops in whose place a picture that no camera takes is drawn (`train.drawn`). masked: with a mask
+    (`train.masks`), which is drawn last: the rest is what it would be without.
     """
 
     size: int
     levels: int
     half_size_probability: float = 0.0
     drawn: float = 0.0
+    masked: bool = False
 
     def __call__(self, photo: np.ndarray, rng: np.random.Generator) -> Example:
-        """Photo uint8 `[H, W, 3]` -> an example, without a mask or a text."""
+        """Photo uint8 `[H, W, 3]` -> an example, without a text."""
         image = pad_to(photo, self.size)
         halved = rng.random() < self.half_size_probability
         side = 2 * self.size if halved and min(image.shape[:2]) >= 2 * self.size else self.size
@@ -49,17 +52,21 @@ class CropRecipe:
             image = image[:, ::-1]
         if self.drawn and rng.random() < self.drawn:
             image = draw(self.size, rng, image)
-        return {
+        example = {
             "image": np.ascontiguousarray(image),
             "level": np.asarray(rng.integers(self.levels), np.float32),
             "noise": np.asarray(rng.integers(2**32), np.uint32),
         }
+        if self.masked:
+            example["mask"] = draw_mask(self.size, rng)
+        return example
 
 
 def crops(config: ConfigDict) -> CropRecipe:
     """The recipe that `config.data` says."""
-    data = config.data
-    return CropRecipe(config.crop, len(config.lambdas), data.half_size_probability, data.drawn)
+    data, masked = config.data, "mask" in dict(config.data.given)
+    sizes = config.crop, len(config.lambdas), data.half_size_probability, data.drawn
+    return CropRecipe(*sizes, masked)
 
 
 RECIPES: dict[str, Callable[[ConfigDict], Recipe]] = {"crops": crops}

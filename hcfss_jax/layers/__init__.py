@@ -35,6 +35,7 @@ from hcfss_jax.layers.residual import (
     ResidualBottleneck,
     ResidualUnit,
 )
+from hcfss_jax.layers.residual_group import RSTB
 from hcfss_jax.layers.sasa import SaSA
 from hcfss_jax.layers.ss2d import SS2D
 from hcfss_jax.layers.swatten import SWAtten
@@ -57,6 +58,7 @@ __all__ = [
     "MLGFFN",
     "MLP",
     "RS2TB",
+    "RSTB",
     "SS2D",
     "VFSS",
     "VONSS",

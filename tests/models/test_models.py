@@ -70,6 +70,8 @@ def parameter_count(name: str) -> int:
         ("s2lic-tiny", 2.5e6),
         ("swinv2-tiny", 2.5e6),
         ("swinv2-base", 10e6),
+        ("roi-tiny", 2.5e6),
+        ("roi-base", 19e6),
         ("s2lic-base", 74.26e6),  # with batch norms, which are folded here, it would be this much
         ("cmamba-base", 56.2e6),  # 48.2 % of MLIC++'s 116.5 M, as the paper says
     ],

@@ -23,9 +23,9 @@ class FakeCodec:
             raise InvalidQuality(f"quality {quality:g}: fake offers 1 to 8")
 
     def compress(
-        self, image: Image.Image, quality: float, progress=iter, step_checks=False
+        self, image: Image.Image, quality: float, progress=iter, step_checks=False, **given
     ) -> bytes:
-        self.asked.append(quality)
+        self.asked.append((quality, given) if given else quality)
         pixels = np.asarray(image.convert("RGB"))
         return b"FAKE" + bytes(pixels.shape[:2]) + zlib.compress(pixels.tobytes())
 

@@ -28,7 +28,7 @@ Phase = Callable[[ml_collections.ConfigDict], ml_collections.ConfigDict]
 """What a phase of training makes of the experiment."""
 
 # What an encoder is made of, or each of two: what the last phase leaves as it is.
-_ENCODER = r"^(\w+\.)?(g_a|h_a|gain_y|gain_z2?)\."
+_ENCODER = r"^(\w+\.)?(g_a|h_a|gain_y|gain_z2?|encoder_\w+)\."
 
 
 class Size(NamedTuple):

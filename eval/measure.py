@@ -60,7 +60,7 @@ def measure(
 
     mask: of what is of interest, float32 `[H, W]` in [0, 1]. seen: whether the encoder is given it, too.
     """
-    given = {"roi": mask} if mask is not None and seen else {}
+    given: dict[str, Any] = {"roi": mask} if mask is not None and seen else {}
     encode_seconds, encoded = timed(lambda: codec.encode(picture, quality, **given))
     decode_seconds, decoded = timed(lambda: codec.decompress(encoded.data))
     pixels = np.asarray(decoded.convert("RGB"))

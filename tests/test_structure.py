@@ -19,7 +19,7 @@ FLOORS = (
     ("coding",),
     ("layers",),
     ("entropy",),
-    ("pictures",),
+    ("pictures", "texts"),
     ("models",),
     ("weights",),
     ("pytorch", "metrics"),

@@ -17,6 +17,7 @@ from hcfss_jax.pictures.images import read_image, to_pil
 from hcfss_jax.pictures.mask import read_mask
 from hcfss_jax.pictures.other_formats import encode_picture
 from hcfss_jax.pictures.picture_files import PICTURE_ENDINGS, passed_over_as
+from hcfss_jax.texts import HuggingFaceEncoder, hashed
 
 if TYPE_CHECKING:
     from hcfss_jax.codec import Codec
@@ -46,6 +47,8 @@ def compress(args: argparse.Namespace) -> int:
         args.usage.error(
             "--step-checks goes with --quality: they would come on top of --target-bpp"
         )
+    if args.text_encoder and args.caption is None:
+        args.usage.error("--text-encoder goes with --caption: there is no text to read")
     wishes = _wishes(args)
     todo = _plan(args, _to_hcf())
     given = _side_inputs(args, todo)
@@ -104,14 +107,19 @@ def decompress(args: argparse.Namespace) -> int:
 
 
 def _side_inputs(args: argparse.Namespace, todo: jobs.Plan) -> dict[str, Any]:
-    """What the codec is given beside a photo. Raises BadPaths for a mask of several photos."""
-    if args.roi is None:
-        return {}
-    if len(todo.jobs) != 1:
-        raise jobs.BadPaths(
-            f"--roi {args.roi} is of one photo, and these are {len(todo.jobs)}: compress each with its own mask"
-        )
-    return {"roi": read_mask(args.roi)}
+    """What the codec is given beside a photo. Raises BadPaths for a mask or a caption of several photos."""
+    for option, value in (("--roi", args.roi), ("--caption", args.caption)):
+        if value is not None and len(todo.jobs) != 1:
+            raise jobs.BadPaths(
+                f"{option} {value} is of one photo, and these are {len(todo.jobs)}: compress each with its own"
+            )
+    given: dict[str, Any] = {}
+    if args.roi is not None:
+        given["roi"] = read_mask(args.roi)
+    if args.caption is not None:
+        encoder = HuggingFaceEncoder(args.text_encoder) if args.text_encoder else hashed
+        given["given"] = {"text": encoder(args.caption)}
+    return given
 
 
 def _wishes(args: argparse.Namespace) -> batch.Wishes:

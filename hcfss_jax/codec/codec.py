@@ -141,8 +141,9 @@ class Codec:
           roi: a mask of what is of interest, for a model that takes one, of the size of the upright image: a path,
             bytes, an open file or a PIL image, white where it is; or an array `[H, W]` of bool, of floats in [0, 1] or
             of uint8. The quality is that of what is of interest; the rest is coarser. None: all of the image is.
-          given: what else the encoder is told beside the image, by name: "mask", which is `roi`; "text", an embedding,
-            768 floats.
+          given: what else the encoder is told beside the image, by name: "mask", which is `roi`; "text", an embedding
+            of 768 floats, of the encoder of texts that the weights were trained with, or a text, of which the built-in
+            stand-in makes one (`hcfss_jax.texts`).
 
         Warns:
           LeftOut: of what the image carries and the file does not.

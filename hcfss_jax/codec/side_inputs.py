@@ -8,8 +8,9 @@ import numpy as np
 from hcfss_jax.codec.tiles import Tile
 from hcfss_jax.errors import InvalidInput
 from hcfss_jax.models.registry import models_that_take
-from hcfss_jax.models.side_inputs import SIDE_INPUTS, TEXT_NUMBERS
+from hcfss_jax.models.side_inputs import SIDE_INPUTS
 from hcfss_jax.pictures.mask import read_mask
+from hcfss_jax.texts import TEXT_NUMBERS, hashed
 
 SideInputs = Mapping[str, np.ndarray]
 """mask: float32 `[H, W]`, of the whole picture. text: float32 `[768]`."""
@@ -20,7 +21,8 @@ def read_side_inputs(
 ) -> SideInputs:
     """Those that are given for a picture, by name; None stands for nothing, as does a name that is not there.
 
-    model, name: which has to take them. given: "mask", what `read_mask` takes; "text", an embedding `[768]`.
+    model, name: which has to take them. given: "mask", what `read_mask` takes; "text", an embedding `[768]`,
+    or a text, of which `texts.hashed` makes one.
     Raises InvalidInput for what the model does not take or cannot be, and what `read_image` raises for a mask.
     """
     read = {"mask": lambda source: _mask(source, height, width), "text": _text}
@@ -60,10 +62,12 @@ def _mask(source: Any, height: int, width: int) -> np.ndarray:
 
 
 def _text(source: Any) -> np.ndarray:
+    if isinstance(source, str):
+        return hashed(source)
     embedding = np.asarray(source)
     if embedding.shape != (TEXT_NUMBERS,) or not np.issubdtype(embedding.dtype, np.floating):
         raise InvalidInput(
-            f"a text is {TEXT_NUMBERS} floats, not {embedding.dtype} {list(embedding.shape)}"
+            f"a text is a string or {TEXT_NUMBERS} floats, not {embedding.dtype} {list(embedding.shape)}"
         )
     if not np.all(np.isfinite(embedding)):
         raise InvalidInput("the numbers of a text have to be finite")

@@ -15,6 +15,7 @@ from hcfss_jax.models import (
     octave,
     roi,
     s2lic,
+    selic,
     swinv2,
     tcm,
     twobranch,
@@ -42,6 +43,7 @@ FAMILIES: dict[str, Family] = {
     "s2lic": s2lic.FAMILY,
     "swinv2": swinv2.FAMILY,
     "roi": roi.FAMILY,
+    "selic": selic.FAMILY,
 }
 """The one list of them: whatever asks for all families asks here."""
 

@@ -214,7 +214,7 @@ class RegionSwin(HyperpriorModel):
         if self.config.decoder_mask == "none":
             return self.g_s(y, level).astype(jnp.float32)
         coarse = decoded[0] if self.sent else decoded[0].mask[0]
-        *fine, middle = self.decoder_prior(jnp.concatenate([coarse, y], axis=-1))
+        fine, middle = self.decoder_prior(jnp.concatenate([coarse, y], axis=-1))
         for block in self.decoder_blocks:
             y = block(y, middle)
         return self.g_s(y, level, fine).astype(jnp.float32)
@@ -258,7 +258,7 @@ class CoarsePrior(nn.Module):
 
 
 class DecodedPrior(nn.Module):
-    """[what is known coarsely | y_hat], at stride 16, to what g_s is told at strides 2, 4, 8 and 16."""
+    """[what is known coarsely | y_hat], at stride 16, to what g_s is told at strides 2, 4 and 8; and at 16."""
 
     beyond = Beyond.ANYTHING
 
@@ -268,13 +268,13 @@ class DecodedPrior(nn.Module):
     dtype: str = "float32"
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> list[jax.Array | None]:
-        x = nn.leaky_relu(conv(self.features, dtype=self.dtype, name="in")(x), 0.1)
-        found: list[jax.Array | None] = [None] * 3 + [x]
+    def __call__(self, x: jax.Array) -> tuple[list[jax.Array | None], jax.Array]:
+        x = coarse = nn.leaky_relu(conv(self.features, dtype=self.dtype, name="in")(x), 0.1)
+        found: list[jax.Array | None] = [None] * 3
         for i in range(2, self.finest - 1, -1):
             up = TransposedConv(self.features, dtype=self.dtype, name=f"up{i + 1}")
             found[i] = x = nn.leaky_relu(up(x), 0.1)
-        return found
+        return found, coarse
 
 
 def told_of_mask(

@@ -11,13 +11,11 @@ import jax.numpy as jnp
 
 from hcfss_jax.errors import InvalidInput
 from hcfss_jax.layers.checks import check_float
+from hcfss_jax.texts.embedding import TEXT_NUMBERS
 
 SIDE_INPUTS = ("mask", "text")
 """mask: how much each pixel is of interest, float32 `[B, H, W, 1]` in [0, 1]; none given: all are. text: what is said
 of the picture, as an embedding, float32 `[B, 768]`; zeros, or none given: nothing is."""
-
-TEXT_NUMBERS = 768
-"""Of an embedding: BERT's width."""
 
 
 def mask_of(model: Any, given: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:

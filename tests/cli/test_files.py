@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from hcfss_jax.cli import main
+from hcfss_jax.texts import hashed
 from tests.cli.fake_codec import photo, tree
 
 
@@ -44,6 +45,21 @@ def test_a_mask_goes_to_the_codec_with_one_photo_and_with_no_more(codec, here, c
     assert "--roi mask.png is of one photo, and these are 2" in capsys.readouterr().err
     assert main(["compress", "a.png", "-f", "--roi", "none.png"]) == 1
     assert "none.png" in capsys.readouterr().err
+
+
+def test_a_caption_goes_to_the_codec_as_numbers(codec, here, capsys, monkeypatch):
+    photo("a.png")
+    assert main(["compress", "a.png", "--caption", "a dog", "--target-bpp", "9"]) == 0
+    encoders = lambda folder: lambda text: (folder, text)  # noqa: E731
+    monkeypatch.setattr("hcfss_jax.cli.transcode.HuggingFaceEncoder", encoders)
+    options = ["--caption", "a dog", "--text-encoder", "bert"]
+    assert main(["compress", "a.png", "b.hcf", *options]) == 0
+    (_, first), _, (_, second) = codec.asked
+    np.testing.assert_array_equal(first["given"]["text"], hashed("a dog"))
+    assert second == {"given": {"text": ("bert", "a dog")}}
+    with pytest.raises(SystemExit):
+        main(["compress", "a.png", "--text-encoder", "bert"])
+    assert "goes with --caption" in capsys.readouterr().err
 
 
 def test_the_suffix_of_the_output_chooses_the_kind_of_picture(codec, here):

@@ -9,8 +9,13 @@
               -> deconv3x3 x2 -> RSTB*2 -> SFT(q) -> deconv5x5 x2 -> x_hat
     coded   (the mask, where it is sent;) z; y, all channels in the two passes of one checkerboard
 
-What the decoder knows of the mask, `decoder_mask`: nothing, and there is no q; what q = convs [deconvs(z_hat) | y_hat]
-can make out of what was decoded; or the mask itself in coarse cells, a latent of its own with a learned density.
+What the decoder knows of the mask, `decoder_mask`:
+
+    none      nothing, and there is no q
+    derived   what q = convs [deconvs(z_hat) | y_hat] can make out of what was decoded
+    sent      the mask itself, in cells as large as a position of y or z: a latent of its own with a learned density,
+              its differences in both directions, which are 0 but at corners. So y may be coarser outside by gains that
+              both sides know, the entropy model is told, and q = convs [convs(mask) | y_hat]
 
 Known, from the abstract: a Swin autoencoder; a binary mask, which several layers are told of; a Lagrange multiplier
 inside of it and another outside. No code is public, and no figure known. All else is our reading:
@@ -19,6 +24,7 @@ inside of it and another outside. No code is public, and no figure known. All el
                                               as what moved it; SFT is held to recorded outputs of its code
     layout, widths, stochastic depth          TIC's; groups of SwinV1 blocks
     entropy model                             a checkerboard and ELIC's 1x1 nets, as in SwinV2's file
+    the mask as a latent, gains that hang on it   ours: what a decoder has to learn otherwise, it is told
     all rates by gains                        a level is that of what is of interest, and an error outside counts less
                                               by one factor at all levels (`train/region.py`)
     no mask                                   is a mask of 1 everywhere: all of the picture is of interest
@@ -45,7 +51,7 @@ from hcfss_jax.layers.sft import SFT, SFTBlock, pooled_to
 from hcfss_jax.layers.transposed_conv import TransposedConv
 from hcfss_jax.models.config import SMALLEST, TINY
 from hcfss_jax.models.family import Family
-from hcfss_jax.models.hyperprior import HyperpriorModel
+from hcfss_jax.models.hyperprior import Y_STRIDE, HyperpriorModel
 from hcfss_jax.models.side_inputs import mask_of
 from hcfss_jax.models.swin_transforms import (
     GroupConfig,
@@ -86,6 +92,9 @@ class RegionConfig(GroupConfig):
     """What the decoder knows of the mask; the paper is silent, and the quality-map codec derives it."""
     mask_stride: Literal[16, 64] = 16
     """Pixels, in height and width, of a cell of a mask that is sent: y's or z's. A cell of one half is of none."""
+    background_gain: float = 1.15
+    """Logarithm at which the gains of y start to be smaller where a mask that is sent is 0: that of the root of 10, by
+    which the best step of an orthonormal transform grows where an error counts a tenth."""
 
 
 VARIANTS = {
@@ -99,9 +108,19 @@ VARIANTS = {
         drop_path=0.0,
         prior_width=16,
         sft_hidden=16,
+        decoder_mask="sent",
     ),
     "base": RegionConfig(),
 }
+
+
+class Sent(NamedTuple):
+    """What a mask that is sent leaves for the steps after it, and for g_s."""
+
+    cells: jax.Array
+    """0 or 1 at each position of y, `[B, H / 16, W / 16, 1]`."""
+    told: jax.Array
+    """What convolutions make of them, `[B, H / 16, W / 16, prior_width]`."""
 
 
 class Hyper(NamedTuple):
@@ -109,8 +128,8 @@ class Hyper(NamedTuple):
 
     told: tuple[jax.Array, ...]
     """What h_s says, see `entropy.space_channel.Hyper`."""
-    mask: tuple[jax.Array, ...]
-    """What z_hat says of the mask, `[B, H / 16, W / 16, prior_width]`; nothing where it is not asked."""
+    mask: jax.Array | None
+    """What is known of the mask, `[B, H / 16, W / 16, prior_width]`; None for nothing."""
 
 
 class RegionSwin(HyperpriorModel):
@@ -161,13 +180,14 @@ class RegionSwin(HyperpriorModel):
         self.slices = SpaceChannelSlices(c.slices, hidden=c.fusion_hidden)
         if c.decoder_mask == "none":
             return
-        doublings = 2 if c.decoder_mask == "derived" or c.mask_stride == 64 else 0
-        self.coarse_prior = CoarsePrior(c.prior_width, doublings)
+        self.coarse_prior = CoarsePrior(c.prior_width, 0 if self.sent else 2)
         finest = next((i for i, blocks in enumerate(c.blocks) if blocks), len(c.blocks))
         self.decoder_prior = DecodedPrior(c.prior_width, finest, self.dtype)
         self.decoder_blocks = [SFTBlock(c.sft_hidden, self.dtype) for _ in range(c.latent_blocks)]
         if self.sent:
             self.mask_density = FactorisedPrior(1, c.prior_filters)
+            gains = (MaskGain(sum(c.slices), s * c.background_gain) for s in (-1, 1))
+            self.encoder_mask_gain, self.decoder_mask_gain = gains
 
     def analyse(
         self, x: jax.Array, level: jax.Array, given: Mapping[str, jax.Array] = {}
@@ -180,12 +200,13 @@ class RegionSwin(HyperpriorModel):
         for block in self.encoder_blocks:
             y = block(y, middle)
         y = y.astype(jnp.float32) * self.gain_y(level)
-        z = self.h_a(y, (middle, coarse)) * self.gain_z(level)
         if not self.sent:
-            return {"z": z, "y": y}
+            return {"z": self.h_a(y, (middle, coarse)) * self.gain_z(level), "y": y}
         stride = self.config.mask_stride
-        cells = pooled_to(mask, x.shape[1] // stride, x.shape[2] // stride)
-        return {"mask": jnp.round(cells), "z": z, "y": y}
+        cells = jnp.round(pooled_to(mask, x.shape[1] // stride, x.shape[2] // stride))
+        y = y * self.encoder_mask_gain(self._at_y(cells))
+        z = self.h_a(y, (middle, coarse)) * self.gain_z(level)
+        return {"mask": differences(cells), "z": z, "y": y}
 
     def predict(self, step: int, level: jax.Array, decoded: Decoded) -> Prediction:
         """See `CompressionModel.predict`."""
@@ -199,25 +220,66 @@ class RegionSwin(HyperpriorModel):
     def refine(
         self, step: int, level: jax.Array, decoded: Decoded, features: Any, quantised: jax.Array
     ) -> Any:
-        """Of the mask what it tells g_s; of z a `Hyper`; of a pass over y what the entropy model says."""
+        """Of the mask what is `Sent`; of z a `Hyper`; of a pass over y what the entropy model says."""
         if step < self.sent:
-            return self.coarse_prior(quantised)
+            cells = self._at_y(sums(quantised))
+            return Sent(cells, self.coarse_prior(cells))
         if step > self.sent:
             return self.slices.refine(step - self.sent - 1, features, quantised)
         z = quantised * self.inverse_gain_z(level)
+        told = self.h_s(z)
+        if self.sent:
+            return Hyper((*told, decoded[0].told), decoded[0].told)
         derived = self.config.decoder_mask == "derived"
-        return Hyper(self.h_s(z), (self.coarse_prior(z),) if derived else ())
+        return Hyper(told, self.coarse_prior(z) if derived else None)
 
     def synthesise(self, decoded: Decoded, level: jax.Array) -> jax.Array:
         """See `CompressionModel.synthesise`."""
+        hyper: Hyper = decoded[self.sent]
         y = self.y_hat(decoded[self.sent :], level)
-        if self.config.decoder_mask == "none":
+        if self.sent:
+            y = y * self.decoder_mask_gain(decoded[0].cells)
+        if hyper.mask is None:
             return self.g_s(y, level).astype(jnp.float32)
-        coarse = decoded[0] if self.sent else decoded[0].mask[0]
-        fine, middle = self.decoder_prior(jnp.concatenate([coarse, y], axis=-1))
+        fine, middle = self.decoder_prior(jnp.concatenate([hyper.mask, y], axis=-1))
         for block in self.decoder_blocks:
             y = block(y, middle)
         return self.g_s(y, level, fine).astype(jnp.float32)
+
+    def _at_y(self, cells: jax.Array) -> jax.Array:
+        """A mask in cells, at the positions of y."""
+        times = self.config.mask_stride // Y_STRIDE
+        return jnp.repeat(jnp.repeat(cells, times, axis=1), times, axis=2) if times > 1 else cells
+
+
+def differences(cells: jax.Array) -> jax.Array:
+    """Along height and along width, of a map `[B, h, w, C]` with zeros before it. Of 0 and 1: whole numbers."""
+    for axis in (1, 2):
+        before = [(int(i == axis), 0) for i in range(4)]
+        cells = jnp.diff(jnp.pad(cells, before), axis=axis)
+    return cells
+
+
+def sums(found: jax.Array) -> jax.Array:
+    """The inverse of `differences`; of whole numbers exact."""
+    return jnp.cumsum(jnp.cumsum(found, axis=1), axis=2)
+
+
+class MaskGain(nn.Module):
+    """A learned positive factor for each channel where a mask is 0, and 1 where it is 1."""
+
+    beyond = Beyond.ANYTHING
+
+    channels: int
+    start: float
+    """Logarithm."""
+
+    @nn.compact
+    def __call__(self, cells: jax.Array) -> jax.Array:
+        """`[B, h, w, 1]` to `[B, h, w, channels]`."""
+        start = nn.initializers.constant(self.start)
+        log_factor = self.param("log_factor", start, (self.channels,), jnp.float32)
+        return jnp.exp((1 - cells) * log_factor[None, None, None])
 
 
 class MaskPrior(nn.Module):
@@ -241,7 +303,7 @@ class MaskPrior(nn.Module):
 
 
 class CoarsePrior(nn.Module):
-    """z_hat, or a mask in cells, to what it says of the mask at stride 16, `features` channels, float32."""
+    """z_hat, or a mask in cells of 16, to what it says of the mask at stride 16, `features` channels, float32."""
 
     beyond = Beyond.ANYTHING
 

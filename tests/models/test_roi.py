@@ -11,6 +11,7 @@ from hcfss_jax.codec import Codec
 from hcfss_jax.errors import InvalidInput
 from hcfss_jax.layers.sft import SFT
 from hcfss_jax.models import create_model
+from hcfss_jax.models.roi import Hyper, differences, sums
 from hcfss_jax.weights import make_package
 from tests.small_model import SMALL, photo, random_params, small_model, small_params
 
@@ -67,15 +68,25 @@ def test_a_mask_that_is_sent_is_coded_first_in_cells_and_comes_back_as_it_is(str
     mask[:, :, :72] = 1  # half of a cell of 16, and of one of 64 an eighth
 
     @jax.jit
-    def coded(mask):
+    def sent(mask):
         latents = model.apply(variables, X, LEVEL, {"mask": mask}, method="analyse")
         density = model.apply(variables, 0, LEVEL, (), method="predict").distribution
-        return latents["mask"], density.value(jnp.round(density.centred(latents["mask"])))
+        q = jnp.round(density.centred(latents["mask"]))
+        told = model.apply(variables, 0, LEVEL, (), None, density.value(q), method="refine")
+        return q, told.cells
 
-    wanted = np.zeros((1, 64 // stride, 128 // stride, 1), np.float32)
-    wanted[:, :, : 64 // stride] = 1
-    for found in coded(mask):
-        np.testing.assert_array_equal(found, wanted)
+    q, cells = sent(mask)
+    wanted = np.zeros((1, 4, 8, 1), np.float32)
+    wanted[:, :, :4] = 1
+    np.testing.assert_array_equal(cells, wanted)
+    assert np.count_nonzero(q) == 2  # where it begins and where it ends, in the first row
+
+
+def test_cells_are_the_sums_of_their_differences():
+    cells = np.random.default_rng(0).integers(0, 2, (2, 20, 33, 1)).astype(np.float32)
+    found = differences(jnp.asarray(cells))
+    assert np.abs(found).max() == 2 and np.all(found == np.round(found))
+    np.testing.assert_array_equal(sums(found), cells)
 
 
 def test_what_the_decoder_makes_hangs_on_a_mask_that_is_sent():
@@ -86,13 +97,13 @@ def test_what_the_decoder_makes_hangs_on_a_mask_that_is_sent():
 
     @jax.jit
     def shown(mask):
-        coarse = bound.refine(0, LEVEL, (), None, jnp.full((1, 2, 3, 1), mask))
-        return bound.synthesise((coarse, None, *passes), LEVEL)
+        sent = bound.refine(0, LEVEL, (), None, differences(jnp.full((1, 2, 3, 1), mask)))
+        return bound.synthesise((sent, Hyper((), sent.told), *passes), LEVEL)
 
     assert np.abs(shown(1.0) - shown(0.0)).max() > 0.01
 
 
-@pytest.mark.parametrize("known", ["none", "sent"])
+@pytest.mark.parametrize("known", ["none", "derived"])
 def test_every_parameter_learns_whatever_the_decoder_knows(known):
     model = create_model(NAME, **SMALL[NAME], decoder_mask=known)
     params = random_params(model, NAME)
@@ -121,7 +132,7 @@ def test_masks_and_conditions_of_other_sides_are_named():
 
 def test_it_starts_as_an_orthonormal_transform_whatever_the_mask():
     every = {"widths": (12, 48, 192), "slices": (768,), "blocks": (1, 0, 1), "mlp_ratio": 1}
-    model = create_model(NAME, **SMALL[NAME] | every)
+    model = create_model(NAME, **SMALL[NAME] | every, decoder_mask="derived")
 
     def there(model, x, level, given):
         return model.analyse(x, level, given)["y"] / model.gain_y(level)

@@ -28,7 +28,7 @@ Phase = Callable[[ml_collections.ConfigDict], ml_collections.ConfigDict]
 """What a phase of training makes of the experiment."""
 
 # What an encoder is made of, or each of two: what the last phase leaves as it is.
-ENCODER = r"^(\w+\.)?(g_a|h_a|gain_y|gain_z2?)\."
+ENCODER = r"^(\w+\.)?(g_a|h_a|gain_y|gain_z2?|encoder_\w+)\."
 
 
 class Size(NamedTuple):
@@ -83,9 +83,9 @@ def experiment(
     config.frozen = ()  # regular expressions of parameters that are not trained, as r"^g_a\."
     config.quantisation = "noise"  # of the rate in training; "rounded": as in files
 
-    config.objective = (
-        "rate-distortion"  # what is minimised; "distillation"; or package.module:name
-    )
+    # What is minimised: "rate-distortion"; "region", where a mask weighs the error; "distillation";
+    # or package.module:name
+    config.objective = "rate-distortion"
     config.rate_weights = ()  # (latent, what a bit of it counts); 1 for the others
     config.metric = metric  # the distortion: "mse" or "ms-ssim"
     # Weight of the distortion for each rate level; an image draws one level, uniformly.

@@ -5,7 +5,9 @@
 Prints a table and BD-rates, and writes report.json, points.csv, plots and a page, index.html, into a folder. Weights of
 one rate each make one curve together: `--weights A B C`. Those of a model of your own want `--model-factory
 package.module:name`, the function that makes it. With --estimate no file is written and nothing but the model
-measured, in batches and on all devices: rates are what the model says then, and there are no seconds.
+measured, in batches and on all devices: rates are what the model says then, and there are no seconds. With --roi MASKS,
+a folder with a mask for each picture, of its name, the PSNR of what is of interest is told, and that of the rest; the
+encoder is given the masks, but with --blind.
 
 Ends with 1 if a picture was skipped or a decoder made any other picture than its encoder promised, and with 130 after
 Ctrl-C; what was measured is kept.
@@ -24,7 +26,7 @@ from eval.anchors import ANCHORS, installed
 from eval.crops import crops
 from eval.estimate import sweep_estimates
 from eval.report import make_report, print_report, write_page, write_report
-from eval.sweep import Setting, find_images, sweep
+from eval.sweep import Setting, find_images, find_masks, sweep
 from hcfss_jax.codec import Codec, load
 from hcfss_jax.errors import HcfError, InvalidQuality
 from hcfss_jax.models.contracts import factory_by_name
@@ -52,6 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     # What cannot work is found out before the hours that it would cost.
+    if args.roi and args.estimate:
+        raise HcfError("masks go through files: leave out --estimate or --roi")
+    if args.blind and not args.roi:
+        raise HcfError("--blind goes with --roi: there are no masks to hide")
     if args.out:
         _check_writable(args.out)
     factory = factory_by_name(args.model_factory) if args.model_factory else None
@@ -60,10 +66,11 @@ def _run(args: argparse.Namespace) -> int:
     pictures = find_images(args.data, args.recursive).first(args.limit)
     if pictures.passed_over:
         print(counted(pictures.passed_over))
+    masks = find_masks(args.roi, pictures, not args.blind) if args.roi else None
     if args.estimate:
         done, anchors = sweep_estimates(pictures, settings, args.batch), []
     else:
-        done, anchors = sweep(pictures, settings, args.anchors), args.anchors
+        done, anchors = sweep(pictures, settings, args.anchors, masks), args.anchors
     if not done.pictures:
         why = "; ".join(f"{name}: {reason}" for name, reason in done.skipped.items())
         raise HcfError(f"no picture was measured ({why or 'interrupted'})")
@@ -75,7 +82,7 @@ def _run(args: argparse.Namespace) -> int:
         shown = {name: file for name, file in pictures.files.items() if name in done.pictures}
         try:
             write_report(args.out, report, done.points)
-            if not (args.estimate or done.interrupted):
+            if not (args.estimate or done.interrupted or masks):  # crops are coded without masks
                 write_page(args.out, report, crops(shown, done.points, settings))
         except OSError as error:
             raise HcfError(
@@ -137,6 +144,10 @@ def _parser() -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         default=True,
         help="look into its folders, too; default: yes",
+    )
+    parser.add_argument("--roi", type=Path, metavar="MASKS", help="a folder of masks")
+    parser.add_argument(
+        "--blind", action="store_true", help="masks only say what to measure; no encoder sees them"
     )
     parser.add_argument("--out", type=Path, help="the folder for the report")
     parser.add_argument(

@@ -24,7 +24,8 @@ class Point:
     small for it; ms_ssim_db: -10 log10(1 - ms_ssim). The seconds are without compilation. estimated_bpp and exact are
     None for codecs that are not ours: what the model says its symbols cost; whether the decoder made the picture that
     the encoder promised, to the bit. Where no file was written, bytes, seconds and exact are None, and bpp is the
-    estimate.
+    estimate. region_psnr and background_psnr: of the pixels of interest and of the others, where a mask
+    says which they are; None where there is none, or none of these pixels.
     """
 
     codec: str
@@ -43,11 +44,24 @@ class Point:
     decode_seconds: float | None
     estimated_bpp: float | None = None
     exact: bool | None = None
+    region_psnr: float | None = None
+    background_psnr: float | None = None
 
 
-def measure(codec: Codec, image: str, picture: Image.Image, quality: float) -> Point:
-    """Encode and decode a picture of mode RGB or L with a `hcfss_jax` codec, through a whole file."""
-    encode_seconds, encoded = timed(lambda: codec.encode(picture, quality))
+def measure(
+    codec: Codec,
+    image: str,
+    picture: Image.Image,
+    quality: float,
+    mask: np.ndarray | None = None,
+    seen: bool = True,
+) -> Point:
+    """Encode and decode a picture of mode RGB or L with a `hcfss_jax` codec, through a whole file.
+
+    mask: of what is of interest, float32 `[H, W]` in [0, 1]. seen: whether the encoder is given it, too.
+    """
+    given: dict[str, Any] = {"roi": mask} if mask is not None and seen else {}
+    encode_seconds, encoded = timed(lambda: codec.encode(picture, quality, **given))
     decode_seconds, decoded = timed(lambda: codec.decompress(encoded.data))
     pixels = np.asarray(decoded.convert("RGB"))
     return Point(
@@ -60,7 +74,7 @@ def measure(codec: Codec, image: str, picture: Image.Image, quality: float) -> P
         estimated_bpp=encoded.estimated_bits / (picture.width * picture.height),
         exact=bool(np.array_equal(pixels, encoded.x_hat)),
         **_rate(picture, len(encoded.data)),
-        **_distortion(picture, pixels),
+        **_distortion(picture, pixels, mask),
     )
 
 
@@ -84,8 +98,10 @@ def estimated(
     )
 
 
-def measure_anchors(names: Sequence[str], image: str, picture: Image.Image) -> Iterator[Point]:
-    """The same picture through codecs that everybody has, at all of their qualities."""
+def measure_anchors(
+    names: Sequence[str], image: str, picture: Image.Image, mask: np.ndarray | None = None
+) -> Iterator[Point]:
+    """The same picture through codecs that everybody has, at all of their qualities; none of them sees the mask."""
     for name in names:
         anchor = ANCHORS[name]
         for quality in anchor.qualities:
@@ -99,8 +115,19 @@ def measure_anchors(names: Sequence[str], image: str, picture: Image.Image) -> I
                 encode_seconds=encode_seconds,
                 decode_seconds=decode_seconds,
                 **_rate(picture, len(data)),
-                **_distortion(picture, np.asarray(decoded.convert("RGB"))),
+                **_distortion(picture, np.asarray(decoded.convert("RGB")), mask),
             )
+
+
+def region_psnr(original: np.ndarray, decoded: np.ndarray, share: np.ndarray) -> float | None:
+    """PSNR in dB over uint8 `[H, W, 3]`, each pixel as far as it counts, `[H, W]` in [0, 1].
+
+    None where none counts, or where it would be infinite.
+    """
+    error = np.mean(np.square(original.astype(np.float64) - decoded), axis=-1)
+    total = np.sum(share, dtype=np.float64)
+    weighed = np.sum(share * error)
+    return 10 * math.log10(255**2 * total / weighed) if total > 0 and weighed > 0 else None
 
 
 def decibel(similarity: float | None) -> float | None:
@@ -112,7 +139,9 @@ def _rate(picture: Image.Image, size: int) -> dict[str, Any]:
     return {"bytes": size, "bpp": 8 * size / (picture.width * picture.height)}
 
 
-def _distortion(picture: Image.Image, decoded: np.ndarray) -> dict[str, Any]:
+def _distortion(
+    picture: Image.Image, decoded: np.ndarray, mask: np.ndarray | None = None
+) -> dict[str, Any]:
     original = np.asarray(picture.convert("RGB"))
     height, width = original.shape[:2]
     similarity = None
@@ -126,4 +155,6 @@ def _distortion(picture: Image.Image, decoded: np.ndarray) -> dict[str, Any]:
         "psnr": ratio if math.isfinite(ratio) else None,
         "ms_ssim": similarity,
         "ms_ssim_db": decibel(similarity),
+        "region_psnr": None if mask is None else region_psnr(original, decoded, mask),
+        "background_psnr": None if mask is None else region_psnr(original, decoded, 1 - mask),
     }

@@ -16,25 +16,34 @@ MEANINGS = {
     "bpp": "bits of the whole file a pixel (without files: the estimate), mean over the images",
     "estimated_bpp": "what the model says its symbols cost, without the file around them; mean over the images",
     "psnr": "mean of the images' PSNRs, dB, each on decoded 8-bit RGB pixels",
+    "region_psnr": "the same of the pixels of interest, as masks say; missing without masks",
+    "background_psnr": "the same of all other pixels",
     "psnr_of_mean_mse": "PSNR of the mean of the images' squared errors, dB",
     "ms_ssim": "mean over the images; missing where one of them has a side under 161 pixels",
     "ms_ssim_db": "-10 log10(1 - x) of the mean MS-SSIM x",
     "encode_seconds": "picture to file, without compilation, mean over the images",
     "decode_seconds": "file to picture, without compilation, mean over the images",
 }
-_MEANS = ("bpp", "estimated_bpp", "psnr", "ms_ssim", "encode_seconds", "decode_seconds")
+_MEANS = (
+    *("bpp", "estimated_bpp", "psnr", "region_psnr", "background_psnr", "ms_ssim"),
+    *("encode_seconds", "decode_seconds"),
+)
 METRICS = {"psnr": "PSNR", "ms_ssim_db": "MS-SSIM"}
 
 _COLUMNS = {
     "bpp": ("bpp", 4),
     "estimated_bpp": ("estimated", 4),
     "psnr": ("mean PSNR", 2),
+    "region_psnr": ("inside", 2),
+    "background_psnr": ("outside", 2),
     "psnr_of_mean_mse": ("of mean MSE", 2),
     "ms_ssim": ("MS-SSIM", 5),
     "ms_ssim_db": ("in dB", 2),
     "encode_seconds": ("encode s", 2),
     "decode_seconds": ("decode s", 2),
 }
+
+_OF_MASKS = ("region_psnr", "background_psnr")
 
 
 def curves(points: Iterable[Point]) -> dict[str, Curve]:
@@ -84,9 +93,14 @@ def table(curve: Curve) -> list[list[str]]:
     """A curve for people to read: a line of heads, then one a quality, or one for each of several weights."""
     several = len({entry.get("weights") for entry in curve}) > 1
     first = "weights" if several else "quality"
-    rows = [[first, *(head for head, _ in _COLUMNS.values())]]
+    shown = {
+        name: column
+        for name, column in _COLUMNS.items()
+        if name not in _OF_MASKS or any(entry.get(name) is not None for entry in curve)
+    }
+    rows = [[first, *(head for head, _ in shown.values())]]
     for entry in curve:
-        figures = [_cell(entry.get(name), places) for name, (_, places) in _COLUMNS.items()]
+        figures = [_cell(entry.get(name), places) for name, (_, places) in shown.items()]
         rows.append([entry["weights"] if several else f"{entry['quality']:g}", *figures])
     return rows
 

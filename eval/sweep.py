@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from jax.errors import JaxRuntimeError
 from PIL import Image
 from tqdm import tqdm
@@ -16,6 +17,7 @@ from eval.measure import Point, measure, measure_anchors
 from hcfss_jax.codec import Codec
 from hcfss_jax.errors import HcfError
 from hcfss_jax.pictures.images import Planes, read_image, to_pil
+from hcfss_jax.pictures.mask import read_mask
 from hcfss_jax.pictures.picture_files import counted, printable, search
 
 Setting = tuple[Codec, float]
@@ -78,13 +80,40 @@ def find_images(folder: Path, recursive: bool = True) -> Pictures:
     )
 
 
-def sweep(pictures: Pictures, settings: Sequence[Setting], anchors: Sequence[str]) -> Sweep:
+class Masks(NamedTuple):
+    """Where the masks of pictures lie, by the pictures' names. seen: whether encoders are given them."""
+
+    files: dict[str, Path]
+    seen: bool
+
+
+def find_masks(folder: Path, pictures: Pictures, seen: bool = True) -> Masks:
+    """A mask for each picture, of its name but for the ending. Raises HcfError where there is none or another."""
+    known: dict[str, list[Path]] = {}
+    for name, file in find_images(folder).files.items():
+        known.setdefault(str(Path(name).with_suffix("")), []).append(file)
+    files = {}
+    for name in pictures.files:
+        found = known.get(str(Path(name).with_suffix("")), [])
+        if len(found) != 1:
+            told = f"{len(found)} masks" if found else "no mask"
+            raise HcfError(f"{folder} holds {told} of {name}: one of its name is wanted")
+        files[name] = found[0]
+    return Masks(files, seen)
+
+
+def sweep(
+    pictures: Pictures,
+    settings: Sequence[Setting],
+    anchors: Sequence[str],
+    masks: Masks | None = None,
+) -> Sweep:
     """Measure the pictures one by one. A picture that fails is named and skipped; Ctrl-C keeps those before it."""
     done = Sweep(skipped=dict(pictures.failed))
     try:
         for name, file in tqdm(pictures.files.items(), unit="image", disable=None):
             try:
-                _measure(done, name, file, settings, anchors)
+                _measure(done, name, file, settings, anchors, masks)
             except (HcfError, OSError, MemoryError, JaxRuntimeError) as error:
                 done.skipped[name] = str(error) or type(error).__name__
     except KeyboardInterrupt:
@@ -102,11 +131,27 @@ def read_picture(file: Path) -> tuple[Image.Image, str]:
 
 
 def _measure(
-    done: Sweep, name: str, file: Path, settings: Sequence[Setting], anchors: Sequence[str]
+    done: Sweep,
+    name: str,
+    file: Path,
+    settings: Sequence[Setting],
+    anchors: Sequence[str],
+    masks: Masks | None,
 ) -> None:
     """All of one picture or nothing, so that every mean is over the same pictures."""
     picture, note = read_picture(file)
-    points = [measure(codec, name, picture, quality) for codec, quality in settings]
-    points += measure_anchors(anchors, name, picture)
+    mask = None if masks is None else _mask_of(picture, masks.files[name])
+    seen = masks is not None and masks.seen
+    points = [measure(codec, name, picture, quality, mask, seen) for codec, quality in settings]
+    points += measure_anchors(anchors, name, picture, mask)
     done.points += points
     done.enter(name, picture, note)
+
+
+def _mask_of(picture: Image.Image, file: Path) -> np.ndarray:
+    mask = read_mask(file)
+    if mask.shape != (picture.height, picture.width):
+        raise HcfError(
+            f"its mask is {mask.shape[1]}x{mask.shape[0]} pixels, and it is {picture.width}x{picture.height}"
+        )
+    return mask

@@ -4,12 +4,14 @@ Whatever makes, places, shapes or reads a batch takes them from here: the recipe
 are compiled without data, the gradient.
 """
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
 
+from hcfss_jax.models.side_inputs import SIDE_INPUTS
 from train.errors import BadConfig
 
 Example = dict[str, np.ndarray]
@@ -24,7 +26,7 @@ class Field(NamedTuple):
     below: int
 
 
-GIVEN = ("mask", "text")
+GIVEN = SIDE_INPUTS
 """Fields that only the encoder of some models sees, and their loss terms; an experiment says which there are."""
 
 
@@ -85,14 +87,17 @@ class Checked:
 
     def __init__(
         self,
-        recipe: Callable[[np.ndarray, np.random.Generator], Example],
+        recipe: Callable[..., Example],
         fields: Mapping[str, Field],
     ):
         self._recipe, self._fields = recipe, fields
+        takes = inspect.signature(recipe).parameters
+        self.asks_caption = "text" in fields and "caption" in takes
+        """Whether it is to be called with what is said of the photo, too: a recipe that says so makes a text of it."""
 
-    def __call__(self, photo: np.ndarray, rng: np.random.Generator) -> Example:
+    def __call__(self, photo: np.ndarray, rng: np.random.Generator, *caption: str) -> Example:
         """Raises BadConfig for an example of other names, shapes or types."""
-        example = self._recipe(photo, rng)
+        example = self._recipe(photo, rng, *caption)
         found = {
             name: (np.shape(value), np.asarray(value).dtype) for name, value in example.items()
         }

@@ -12,6 +12,7 @@ from hcfss_jax.models.skeleton import Output
 from train.errors import BadConfig
 from train.loss import RateDistortion, level_importance
 from train.named import choose
+from train.region import region_error
 
 Batch = dict[str, jax.Array]
 Figures = dict[str, jax.Array]
@@ -94,14 +95,37 @@ def _distillation(config: ConfigDict) -> Objective:
     return distillation(config)
 
 
+def region_rate_distortion(config: ConfigDict) -> Objective:
+    """`rate_distortion` with the error weighed by the mask of each example, as `config.region_ratio` says.
+
+    Raises BadConfig where examples have no mask, or the distortion is another than the squared error.
+    """
+    if "mask" not in dict(config.data.given) or config.metric != "mse":
+        raise BadConfig(
+            "config.objective='region' takes config.data.given=(('mask', 1),) and config.metric='mse', not "
+            f"{config.data.given!r} and {config.metric!r}"
+        )
+    plain, lambdas, ratio = rate_distortion(config), tuple(config.lambdas), config.region_ratio
+    (rate, _), importance = plain.terms, plain.importance
+
+    def distortion(
+        output: Output, batch: Batch, step: jax.Array, frozen: Any
+    ) -> tuple[Any, Figures]:
+        error, figures = region_error(output.x_hat, batch["image"], batch["mask"], ratio)
+        return jnp.asarray(lambdas, jnp.float32)[batch["level"].astype(jnp.int32)] * error, figures
+
+    return Objective((rate, (1.0, distortion)), importance)
+
+
 OBJECTIVES: dict[str, Callable[[ConfigDict], Objective]] = {
     "rate-distortion": rate_distortion,
     "distillation": _distillation,
+    "region": region_rate_distortion,
 }
 
 
 def build_objective(config: ConfigDict) -> Objective:
-    """What `config.objective` names, one of ours or a function of the experiment. Raises BadConfig."""
+    """What `config.objective` names, one of `OBJECTIVES` or a function of the experiment. Raises BadConfig."""
     objective = choose("objective", config.objective, OBJECTIVES)(config)
     if not isinstance(objective, Objective):
         raise BadConfig(

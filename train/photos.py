@@ -6,7 +6,7 @@ import numpy as np
 
 from hcfss_jax.pictures.images import read_image
 from train.errors import NoImages
-from train.sources import Source
+from train.sources import Source, caption_of
 
 _PATIENCE = 100  # unreadable images in a row before the data are at fault, not an image
 
@@ -28,11 +28,22 @@ class Photos:
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
         """Raises NoImages after a hundred unreadable images in a row."""
+        photo, taken = self._first_readable(index)
+        return photo, -1 if taken == index else index
+
+    def with_caption(self, index: int) -> tuple[np.ndarray, int, str]:
+        """The same, with what is said of the image that is taken."""
+        photo, taken = self._first_readable(index)
+        return photo, -1 if taken == index else index, caption_of(self._source, taken)
+
+    def _first_readable(self, index: int) -> tuple[np.ndarray, int]:
+        """The image, or the next that can be read; and its number."""
         patience = min(_PATIENCE, len(self))
         for step in range(patience):
-            photo = self._read((index + step) % len(self))
+            taken = (index + step) % len(self)
+            photo = self._read(taken)
             if photo is not None:
-                return photo, index if step else -1
+                return photo, taken
         raise NoImages(
             f"{patience} images in a row cannot be read, from {self._source.name(index)}: "
             f"{_why(self._source, index)}"
@@ -79,3 +90,16 @@ def _why(source: Source, index: int) -> str:
         told = str(error).strip().splitlines() or [""]
         return f"{type(error).__name__}: {told[0]}"
     return "it can now"
+
+
+class Captioned:
+    """`captioned[i]` is `Photos.with_caption(i)`, for what walks through a sequence."""
+
+    def __init__(self, photos: Photos):
+        self._photos = photos
+
+    def __len__(self) -> int:
+        return len(self._photos)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int, str]:
+        return self._photos.with_caption(index)

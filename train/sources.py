@@ -28,6 +28,7 @@ class Source(Protocol):
 
     digest: a short hash of the sorted names and sizes, which tells when the data of a run that
     goes on have changed. passed_over: how many files were not taken, by kind.
+    A source that knows what is said of its images has besides `caption(index)`, a text, empty where nothing is.
     """
 
     digest: str
@@ -100,6 +101,14 @@ class Directory:
         """The path from the directory on."""
         return printable(self._names[index])
 
+    def caption(self, index: int) -> str:
+        """What the file NAME.txt beside the image says of it; empty where there is none."""
+        path = Path(self._root + self._names[index]).with_suffix(".txt")
+        try:
+            return path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+
 
 class Tar:
     """The images of an uncompressed tar, each a range of its bytes. Links to other members are followed."""
@@ -153,6 +162,16 @@ class Subset:
     def name(self, index: int) -> str:
         """As the other source has it."""
         return self._source.name(int(self._indices[index]))
+
+    def caption(self, index: int) -> str:
+        """See `caption_of`."""
+        return caption_of(self._source, int(self._indices[index]))
+
+
+def caption_of(source: Source, index: int) -> str:
+    """What a source knows that is said of an image; empty where nothing is."""
+    caption = getattr(source, "caption", None)
+    return caption(index) if caption else ""
 
 
 def split(source: Source, held_out: int) -> tuple[Subset, Subset]:

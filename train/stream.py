@@ -9,12 +9,13 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from train.errors import BadConfig, NoImages
 from train.example import Example
-from train.photos import Photos
+from train.photos import Captioned, Photos
 from train.sources import Source
 from train.training_crop import Recipe
 
@@ -60,8 +61,10 @@ class Stream(Iterator[Batch]):
         self.unreadable: dict[str, int] = {}
         self._source, self._batch_size = source, batch_size
         processes = max(workers, 1)
+        photos = Photos(source, cache_gib * 2**30 / processes)
+        asks = getattr(recipe, "asks_caption", False)
         batches = (
-            grain.MapDataset.source(Photos(source, cache_gib * 2**30 / processes))
+            grain.MapDataset.source(Captioned(photos) if asks else photos)
             .seed(seed)
             .shuffle()
             .repeat()
@@ -109,9 +112,10 @@ class _Cut:
     def __init__(self, recipe: Recipe):
         self._recipe = recipe
 
-    def __call__(self, element: tuple[np.ndarray, int], rng: np.random.Generator) -> Example:
-        photo, replaced = element
-        return {**self._recipe(photo, rng), "replaced": np.asarray(replaced, np.int64)}
+    def __call__(self, element: tuple[Any, ...], rng: np.random.Generator) -> Example:
+        photo, replaced, *caption = element
+        example = self._recipe(photo, rng, *caption)
+        return {**example, "replaced": np.asarray(replaced, np.int64)}
 
 
 def _depend_on_trainer(worker: int, workers: int) -> None:

@@ -7,16 +7,23 @@ from typing import Protocol
 import numpy as np
 from ml_collections import ConfigDict
 
+from hcfss_jax.texts import hashed
 from train.drawn import draw
 from train.example import Checked, Example, recipe_fields
+from train.masks import draw_mask
 from train.named import choose
+
+_UNTOLD = 0.25  # the share of crops with a caption that are shown without
 
 
 class Recipe(Protocol):
     """From a photo, and random numbers that are the example's own, to an example; pickled into worker processes."""
 
     def __call__(self, photo: np.ndarray, rng: np.random.Generator) -> Example:
-        """Photo uint8 `[H, W, 3]` -> what `train.example` says that a recipe makes."""
+        """Photo uint8 `[H, W, 3]` -> what `train.example` says that a recipe makes.
+
+        One that makes texts may take a third argument, `caption`: what the source knows that is said of the photo.
+        """
         ...
 
 
@@ -27,16 +34,21 @@ class CropRecipe:
     size: side of the crop, pixels. levels: number of rate levels, one drawn for each crop.
     half_size_probability: how often the crop is cut twice as large and averaged 2x2, which shows
     the model sharper detail and takes the traces of earlier compression away. drawn: the share of
-    crops in whose place a picture that no camera takes is drawn (`train.drawn`).
+    crops in whose place a picture that no camera takes is drawn (`train.drawn`). masked: with a mask
+    (`train.masks`), which is drawn last: the rest is what it would be without. text_numbers: of the embedding of the
+    caption (`hcfss_jax.texts.hashed`), where there is to be one; zeros in one of four crops, and where a crop is drawn,
+    so that the model serves pictures of which nothing is said.
     """
 
     size: int
     levels: int
     half_size_probability: float = 0.0
     drawn: float = 0.0
+    masked: bool = False
+    text_numbers: int = 0
 
-    def __call__(self, photo: np.ndarray, rng: np.random.Generator) -> Example:
-        """Photo uint8 `[H, W, 3]` -> an example, without a mask or a text."""
+    def __call__(self, photo: np.ndarray, rng: np.random.Generator, caption: str = "") -> Example:
+        """Photo uint8 `[H, W, 3]` -> an example."""
         image = pad_to(photo, self.size)
         halved = rng.random() < self.half_size_probability
         side = 2 * self.size if halved and min(image.shape[:2]) >= 2 * self.size else self.size
@@ -48,18 +60,25 @@ class CropRecipe:
         if rng.random() < 0.5:
             image = image[:, ::-1]
         if self.drawn and rng.random() < self.drawn:
-            image = draw(self.size, rng, image)
-        return {
+            image, caption = draw(self.size, rng, image), ""
+        example = {
             "image": np.ascontiguousarray(image),
             "level": np.asarray(rng.integers(self.levels), np.float32),
             "noise": np.asarray(rng.integers(2**32), np.uint32),
         }
+        if self.masked:
+            example["mask"] = draw_mask(self.size, rng)
+        if self.text_numbers:
+            told = caption if rng.random() >= _UNTOLD else ""
+            example["text"] = hashed(told, self.text_numbers)
+        return example
 
 
 def crops(config: ConfigDict) -> CropRecipe:
     """The recipe that `config.data` says."""
-    data = config.data
-    return CropRecipe(config.crop, len(config.lambdas), data.half_size_probability, data.drawn)
+    data, given = config.data, dict(config.data.given)
+    sizes = config.crop, len(config.lambdas), data.half_size_probability, data.drawn
+    return CropRecipe(*sizes, "mask" in given, given.get("text", 0))
 
 
 RECIPES: dict[str, Callable[[ConfigDict], Recipe]] = {"crops": crops}

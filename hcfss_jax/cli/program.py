@@ -110,6 +110,19 @@ def parser() -> argparse.ArgumentParser:
         "--strip", action="store_true", help="leave out EXIF, XMP and density (dpi)"
     )
     compress.add_argument(
+        "--roi",
+        metavar="MASK",
+        help="a picture of the photo's size, white where the quality counts; for models that take one",
+    )
+    compress.add_argument(
+        "--caption", metavar="TEXT", help="what the photo shows; for models that take a text"
+    )
+    compress.add_argument(
+        "--text-encoder",
+        metavar="FOLDER",
+        help="a model of Hugging Face that reads the caption; default: a stand-in without meaning",
+    )
+    compress.add_argument(
         "--step-checks",
         action="store_true",
         help="let a machine that cannot read the file say where its symbols begin to differ",

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from hcfss_jax.cli import batch, jobs, runtime
 from hcfss_jax.errors import UnknownModel, WrongWeights
 from hcfss_jax.pictures.fine_contrast import finely_contrasted, lost_blocks
 from hcfss_jax.pictures.images import read_image, to_pil
+from hcfss_jax.pictures.mask import read_mask
 from hcfss_jax.pictures.other_formats import encode_picture
 from hcfss_jax.pictures.picture_files import PICTURE_ENDINGS, passed_over_as
+from hcfss_jax.texts import HuggingFaceEncoder, hashed
 
 if TYPE_CHECKING:
     from hcfss_jax.codec import Codec
@@ -45,8 +47,11 @@ def compress(args: argparse.Namespace) -> int:
         args.usage.error(
             "--step-checks goes with --quality: they would come on top of --target-bpp"
         )
+    if args.text_encoder and args.caption is None:
+        args.usage.error("--text-encoder goes with --caption: there is no text to read")
     wishes = _wishes(args)
     todo = _plan(args, _to_hcf())
+    given = _side_inputs(args, todo)
     codec = runtime.load_codec(args.model, args.model_factory)
     quality = codec.default_quality if args.quality is None else args.quality
     if args.target_bpp is None:
@@ -59,10 +64,10 @@ def compress(args: argparse.Namespace) -> int:
         image, found = to_pil(planes), quality
         if args.target_bpp is None:
             data = codec.compress(
-                image, quality, progress=wishes.tiles, step_checks=args.step_checks
+                image, quality, progress=wishes.tiles, step_checks=args.step_checks, **given
             )
         else:
-            data, found = codec.target_bpp(image, args.target_bpp, progress=wishes.tiles)
+            data, found = codec.target_bpp(image, args.target_bpp, progress=wishes.tiles, **given)
         bpp = 8 * len(data) / (image.width * image.height)
         if args.target_bpp is not None and found >= codec.levels:
             wishes.note(
@@ -99,6 +104,22 @@ def decompress(args: argparse.Namespace) -> int:
         return picture, f"{image.width}x{image.height} pixels, {image.mode}"
 
     return batch.run(todo, work, wishes)
+
+
+def _side_inputs(args: argparse.Namespace, todo: jobs.Plan) -> dict[str, Any]:
+    """What the codec is given beside a photo. Raises BadPaths for a mask or a caption of several photos."""
+    for option, value in (("--roi", args.roi), ("--caption", args.caption)):
+        if value is not None and len(todo.jobs) != 1:
+            raise jobs.BadPaths(
+                f"{option} {value} is of one photo, and these are {len(todo.jobs)}: compress each with its own"
+            )
+    given: dict[str, Any] = {}
+    if args.roi is not None:
+        given["roi"] = read_mask(args.roi)
+    if args.caption is not None:
+        encoder = HuggingFaceEncoder(args.text_encoder) if args.text_encoder else hashed
+        given["given"] = {"text": encoder(args.caption)}
+    return given
 
 
 def _wishes(args: argparse.Namespace) -> batch.Wishes:

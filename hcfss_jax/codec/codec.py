@@ -20,11 +20,13 @@ from hcfss_jax import coding
 from hcfss_jax.codec import carried
 from hcfss_jax.codec.compiled_model import CodingPasses, arrays_of
 from hcfss_jax.codec.picture_stream import Written, read_picture, write_picture
+from hcfss_jax.codec.side_inputs import SideInputs, read_side_inputs, side_inputs_of
 from hcfss_jax.codec.tiles import LARGEST_TILE, SMALLEST_TILE, Canvas, Tile, layout, tile_count
 from hcfss_jax.entropy.margins import margins
 from hcfss_jax.errors import (
     CorruptSection,
     ImageTooLarge,
+    InvalidInput,
     InvalidQuality,
     LeftOut,
     NotAnHcfFile,
@@ -35,6 +37,7 @@ from hcfss_jax.models import restore_model
 from hcfss_jax.models.contracts import ModelFactory, factory_by_name, made_by
 from hcfss_jax.models.rehearsal import rehearse
 from hcfss_jax.pictures.images import ByteSource, ImageSource, Planes, bytes_of, read_image, to_pil
+from hcfss_jax.pictures.mask import MaskSource
 from hcfss_jax.runtime.forked import check_not_forked, note_codec
 from hcfss_jax.weights import WeightPackage, check_parameters, load_package, shipped_with
 
@@ -122,6 +125,8 @@ class Codec:
         progress: Progress = iter,
         strip: bool = False,
         step_checks: bool = False,
+        roi: MaskSource | None = None,
+        given: Mapping[str, Any] = {},
     ) -> bytes:
         """An image to the bytes of an `.hcf` file.
 
@@ -133,6 +138,12 @@ class Codec:
           strip: leave out EXIF, XMP and the density in dots an inch. The colour profile stays: pixels need it.
           step_checks: write a checksum for each coding step, 4 bytes: a machine that cannot read the file can say where
             its symbols begin to differ.
+          roi: a mask of what is of interest, for a model that takes one, of the size of the upright image: a path,
+            bytes, an open file or a PIL image, white where it is; or an array `[H, W]` of bool, of floats in [0, 1] or
+            of uint8. The quality is that of what is of interest; the rest is coarser. None: all of the image is.
+          given: what else the encoder is told beside the image, by name: "mask", which is `roi`; "text", an embedding
+            of 768 floats, of the encoder of texts that the weights were trained with, or a text, of which the built-in
+            stand-in makes one (`hcfss_jax.texts`).
 
         Warns:
           LeftOut: of what the image carries and the file does not.
@@ -141,15 +152,25 @@ class Codec:
           UnsupportedImage: what Pillow cannot read, or more than 8 bits a channel.
           ImageTooLarge: more than MAX_PIXELS, or a side longer than the format holds.
           InvalidQuality: outside the range, or no number.
+          InvalidInput: a mask or a text that the model does not take, or of another size.
           ForkedProcess: in a process forked from one that had a codec.
         """
         planes = _planes(image, strip)
-        sections = carried.from_planes(planes)
-        return self._write(planes, sections, quality, progress=progress, step_checks=step_checks)
+        sections, told = carried.from_planes(planes), self._told(planes, roi, given)
+        return self._write(
+            planes, sections, quality, progress=progress, step_checks=step_checks, given=told
+        )
 
-    def encode(self, image: ImageSource, quality: float | None = None) -> Encoded:
+    def encode(
+        self,
+        image: ImageSource,
+        quality: float | None = None,
+        roi: MaskSource | None = None,
+        given: Mapping[str, Any] = {},
+    ) -> Encoded:
         """`compress`, with the picture that the decoder will make and the model's estimate."""
         planes = _planes(image)
+        told = self._told(planes, roi, given)
         canvas, bits = Canvas(*planes.rgb.shape[:2]), 0.0
 
         def look(tile: Tile, written: Written) -> None:
@@ -157,7 +178,7 @@ class Codec:
             canvas.lay(tile, written.x_hat())
             bits += written.bits
 
-        data = self._write(planes, carried.from_planes(planes), quality, look)
+        data = self._write(planes, carried.from_planes(planes), quality, look, given=told)
         shown = to_pil(Planes(canvas.rgb, grey=planes.grey))
         return Encoded(data, np.asarray(shown.convert("RGB")), bits)
 
@@ -194,37 +215,43 @@ class Codec:
         return to_pil(carried.to_planes(rgb, header.colour, sections))
 
     def target_bpp(
-        self, image: ImageSource, bpp: float, progress: Progress = iter, strip: bool = False
+        self,
+        image: ImageSource,
+        bpp: float,
+        progress: Progress = iter,
+        strip: bool = False,
+        roi: MaskSource | None = None,
+        given: Mapping[str, Any] = {},
     ) -> tuple[bytes, float]:
         """The best quality that stays within `bpp` bits a pixel of the whole file, found in about ten attempts.
 
-        progress: as of `compress`, once for each attempt. strip: as of `compress`.
+        progress: as of `compress`, once for each attempt. strip, roi, given: as of `compress`.
 
         Returns:
           The file, and the quality found, in steps of the format.
 
         Raises:
           InvalidQuality: even quality 1 takes more, or `bpp` is no rate.
-          UnsupportedImage, ImageTooLarge, ForkedProcess: as `compress`. It warns as `compress` does, too.
+          UnsupportedImage, ImageTooLarge, InvalidInput, ForkedProcess: as `compress`. It warns as `compress` does, too.
         """
         if not (_is_number(bpp) and bpp > 0):
             raise InvalidQuality(f"{bpp} bpp: a rate is more than 0 bits a pixel")
         planes = _planes(image, strip)
-        sections = carried.from_planes(planes)
+        sections, told = carried.from_planes(planes), self._told(planes, roi, given)
+
+        def write(quality: float) -> bytes:
+            return self._write(planes, sections, quality, progress=progress, given=told)
+
         pixels = planes.rgb.shape[0] * planes.rgb.shape[1]
         steps_of = coding.QUALITY_STEPS
-        best, low, high = (
-            self._write(planes, sections, 1, progress=progress),
-            0,
-            (self.levels - 1) * steps_of,
-        )
+        best, low, high = write(1), 0, (self.levels - 1) * steps_of
         if 8 * len(best) > bpp * pixels:
             raise InvalidQuality(
                 f"{bpp} bpp is out of reach: quality 1 takes {8 * len(best) / pixels:.3f} bpp"
             )
         while low < high:
             middle = (low + high + 1) // 2
-            data = self._write(planes, sections, 1 + middle / steps_of, progress=progress)
+            data = write(1 + middle / steps_of)
             if 8 * len(data) <= bpp * pixels:
                 best, low = data, middle
             else:
@@ -245,6 +272,7 @@ class Codec:
         look: Callable[[Tile, Written], None] | None = None,
         progress: Progress = iter,
         step_checks: bool = False,
+        given: Mapping[str, np.ndarray] = {},
     ) -> bytes:
         """The file of an image and its extra sections. look: is shown each tile, as it has been written."""
         header = self._header(planes, self.default_quality if quality is None else quality)
@@ -256,7 +284,10 @@ class Codec:
                 passes = self._passes.of(tile.height, tile.width)
                 rgb = tile.of(planes.rgb)
                 before = of_steps[-1][-1] if of_steps else 0
-                written = write_picture(passes, self.tables, rgb, header.quality, room, before)
+                told = side_inputs_of(given, tile, passes.size)
+                written = write_picture(
+                    passes, self.tables, rgb, header.quality, room, before, told
+                )
                 streams.append(written.stream)
                 of_steps.append(written.checks)
                 if look:
@@ -269,6 +300,14 @@ class Codec:
             sections = {**sections, coding.Extra.STEP_CHECKS: np.array(of_steps, "<u4").tobytes()}
         header = dataclasses.replace(header, symbols_crc=checks[-1])
         return coding.pack(header, b"".join(streams), sections)
+
+    def _told(self, planes: Planes, roi: MaskSource | None, given: Mapping[str, Any]) -> SideInputs:
+        """What the encoder is given beside an image. Raises InvalidInput for what it does not take."""
+        if roi is not None:
+            if given.get("mask") is not None:
+                raise InvalidInput("roi and given['mask'] are the same: give one of them")
+            given = {**given, "mask": roi}
+        return read_side_inputs(self.model, self.name, given, *planes.rgb.shape[:2])
 
     def _margins(self, quality: float) -> list[float]:
         return margins(self.meta.get("noise"), quality, self.model.plan)

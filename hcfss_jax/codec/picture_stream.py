@@ -46,13 +46,15 @@ def write_picture(
     quality: float,
     margins: Sequence[float],
     crc: int = 0,
+    given: Mapping[str, np.ndarray] = {},
 ) -> Written:
     """uint8 `[H, W, 3]`, of the size of the passes, to symbols at a quality (1 is the lowest rate level).
 
-    margins: of each step, for `choose_shifts`. crc: of the symbols before these, where there are some.
+    margins: of each step, for `choose_shifts`. crc: of the symbols before these, where there are some. given: see
+    `side_inputs`, in arrays of the passes' size.
     """
     level = _level(quality)
-    parts = passes.split(passes.analyse(padded(rgb, passes.size), level))
+    parts = passes.split(passes.analyse(padded(rgb, passes.size), level, given))
     decoded, records = run_steps(passes, level, _writing(passes, parts, tables, margins))
     steps = [step for step, _ in records]
     checks = itertools.accumulate(

@@ -37,6 +37,7 @@ from hcfss_jax.layers.residual import (
     ResidualBottleneck,
     ResidualUnit,
 )
+from hcfss_jax.layers.residual_group import RSTB
 from hcfss_jax.layers.sasa import SaSA
 from hcfss_jax.layers.ss2d import SS2D
 from hcfss_jax.layers.swatten import SWAtten
@@ -59,6 +60,7 @@ __all__ = [
     "MLGFFN",
     "MLP",
     "RS2TB",
+    "RSTB",
     "SS2D",
     "VFSS",
     "VONSS",

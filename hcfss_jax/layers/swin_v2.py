@@ -8,11 +8,11 @@ from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.convolution import SILENT
 from hcfss_jax.layers.cosine_attention import CosineWindowAttention
-from hcfss_jax.layers.drop_path import along_branch, branch_factors
+from hcfss_jax.layers.drop_path import along_branch
 from hcfss_jax.layers.mlp import MLP
 from hcfss_jax.layers.numerics import PYTORCH, Numerics
-from hcfss_jax.layers.one_loop import in_turn
 from hcfss_jax.layers.remat import remat_if
+from hcfss_jax.layers.residual_group import ResidualGroup
 
 
 class SwinV2Block(nn.Module):
@@ -53,38 +53,18 @@ class SwinV2Block(nn.Module):
         return x
 
 
-class RS2TB(nn.Module):
+class RS2TB(ResidualGroup):
     """x + SwinV2 blocks in turn of x, of which every other one has shifted windows.
 
     The residual SwinV2 Transformer block of S2LIC (Wang et al., arXiv 2403.14471), without layers of its own. As blocks
     start as their skips, it starts as 2 x. `[B, H, W, C]` to the same.
     """
 
-    beyond = Beyond.ANYTHING
-
-    rates: tuple[float, ...]
-    """Of stochastic depth, one for each block."""
-    head_dim: int = 16
-    window: int = 8
-    mlp_ratio: int = 4
-    dtype: DTypeLike | None = None
     position_hidden: int = 512
-    remat: bool = False
 
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        check_map(self, x, self.head_dim, "head_dim")
-        block = remat_if(self.remat, SwinV2Block)
-        blocks = [
-            block(
-                self.head_dim,
-                self.window,
-                bool(i % 2),
-                self.mlp_ratio,
-                self.dtype,
-                position_hidden=self.position_hidden,
-                name=f"block{i + 1}",
-            )
-            for i in range(len(self.rates))
-        ]
-        return x + in_turn(blocks, x, branch_factors(self.rates, "/".join(self.path)))
+    def block(self, number: int) -> nn.Module:
+        """See `ResidualGroup.block`."""
+        make = remat_if(self.remat, SwinV2Block)
+        sizes = self.head_dim, self.window, bool(number % 2), self.mlp_ratio, self.dtype
+        name = f"block{number + 1}"
+        return make(*sizes, position_hidden=self.position_hidden, name=name)

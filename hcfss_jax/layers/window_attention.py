@@ -10,6 +10,8 @@ from jax.typing import DTypeLike
 
 from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
+from hcfss_jax.layers.convolution import LECUN, SILENT, Initializer
+from hcfss_jax.layers.drop_path import along_branch
 from hcfss_jax.layers.mlp import MLP
 from hcfss_jax.layers.numerics import FLAX, Numerics
 from hcfss_jax.ops.windows import attention_regions, merge, pad_to_windows, partition
@@ -32,6 +34,8 @@ class WindowAttention(nn.Module):
     """Channels that come out, a multiple of head_dim; None for those that went in."""
     bias: bool = True
     """Whether there is a bias for each relative position."""
+    out_init: Initializer = LECUN
+    """Of the last kernel."""
 
     @nn.compact
     def __call__(self, x: jax.Array, valid: jax.Array | None = None) -> jax.Array:
@@ -64,7 +68,10 @@ class WindowAttention(nn.Module):
             scores = jnp.where(apart, -1e9, scores)
         weights = nn.softmax(scores).astype(v.dtype)
         y = jnp.einsum("bwhij,bwjhd->bwihd", weights, v)
-        return nn.DenseGeneral(channels, (-2, -1), name="out", dtype=self.dtype)(y)
+        out = nn.DenseGeneral(
+            channels, (-2, -1), name="out", dtype=self.dtype, kernel_init=self.out_init
+        )
+        return out(y)
 
     def projected(self, x: jax.Array, heads: int) -> tuple[jax.Array, ...]:
         """Queries, keys and values `[B, windows, pixels, heads, head_dim]` of x `[B, windows, pixels, C]`."""
@@ -103,13 +110,22 @@ class SwinBlock(nn.Module):
     mlp_ratio: int = 4
     dtype: DTypeLike | None = None
     numerics: Numerics = FLAX
+    silent: bool = False
+    """Start as the skip: with 0 as the last kernel of either branch."""
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, kept: jax.Array | None = None) -> jax.Array:
+        """kept: `[B]`, see `drop_path`; None for 1."""
         check_map(self, x, self.head_dim, "head_dim")
+        start = SILENT if self.silent else LECUN
         attention = WindowAttention(
-            self.head_dim, self.window, self.shifted, name="attention", dtype=self.dtype
+            self.head_dim,
+            self.window,
+            self.shifted,
+            name="attention",
+            dtype=self.dtype,
+            out_init=start,
         )
-        x = x + attention(self.numerics.layer_norm("norm1", self.dtype)(x))
-        mlp = MLP(self.mlp_ratio * x.shape[-1], self.dtype, self.numerics, name="mlp")
-        return x + mlp(self.numerics.layer_norm("norm2", self.dtype)(x))
+        x = x + along_branch(kept, attention(self.numerics.layer_norm("norm1", self.dtype)(x)))
+        mlp = MLP(self.mlp_ratio * x.shape[-1], self.dtype, self.numerics, start, name="mlp")
+        return x + along_branch(kept, mlp(self.numerics.layer_norm("norm2", self.dtype)(x)))

@@ -150,8 +150,8 @@ class Attention(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        sizes = self.window, self.mlp_ratio, self.dtype, self.position_hidden, self.remat
-        group = RS2TB((0.0,) * self.depth, self.head_dim, *sizes, name="group")
+        sizes = self.head_dim, self.window, self.mlp_ratio, self.dtype, self.remat
+        group = RS2TB((0.0,) * self.depth, *sizes, self.position_hidden, name="group")
         half: jax.Array = group(x) / 2
         return half
 

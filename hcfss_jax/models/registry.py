@@ -15,7 +15,9 @@ from hcfss_jax.models import (
     hscatb,
     mambaic,
     octave,
+    roi,
     s2lic,
+    selic,
     swinv2,
     tcm,
     twobranch,
@@ -44,6 +46,8 @@ FAMILIES: dict[str, Family] = {
     "swinv2": swinv2.FAMILY,
     "feds": feds.FAMILY,
     "fhic": fhic.FAMILY,
+    "roi": roi.FAMILY,
+    "selic": selic.FAMILY,
 }
 """The one list of them: whatever asks for all families asks here."""
 
@@ -51,6 +55,12 @@ FAMILIES: dict[str, Family] = {
 def model_names() -> list[str]:
     """Every name that `create_model` knows."""
     return [f"{family}-{variant}" for family, of in FAMILIES.items() for variant in of.variants]
+
+
+def models_that_take(side_input: str) -> list[str]:
+    """The names of the models whose encoder may be given that beside the picture; see `side_inputs`."""
+    made = {name: create_model(name) for name in model_names()}
+    return [name for name, model in made.items() if side_input in model.takes]
 
 
 def create_model(

@@ -81,6 +81,11 @@ class CompressionModel(nn.Module):
         return max(step.stride for step in self.plan)
 
     @property
+    def takes(self) -> tuple[str, ...]:
+        """What its encoder may be given beside the images, of `side_inputs.SIDE_INPUTS`."""
+        return ()
+
+    @property
     def paddable(self) -> bool:
         """Whether `layers.area.only_within` makes padding invisible to the model: whether all of its layers say what
         padding does to them. To find out, the model is traced; one that knows says so."""
@@ -91,7 +96,7 @@ class CompressionModel(nn.Module):
     ) -> Latents:
         """Images to latents by name, float32 `[B, h, w, C]`, not yet quantised.
 
-        given: what only the encoder sees beside the images.
+        given: what only the encoder sees beside the images, of what the model `takes`; see `side_inputs`.
         """
         raise NotImplementedError
 
@@ -156,9 +161,11 @@ class CompressionModel(nn.Module):
         model, variables = self.unbind()
         return run_equal_steps(model, dict(variables["params"]), level, keys, latents)
 
-    def evaluate(self, x: jax.Array, level: jax.Array) -> Output:
+    def evaluate(
+        self, x: jax.Array, level: jax.Array, given: Mapping[str, jax.Array] = {}
+    ) -> Output:
         """The pass with real rounding; bits are the model's estimate. Raises InvalidInput for what are no images."""
-        latents = self.analyse(x, level)
+        latents = self.analyse(x, level, given)
         return self._output(*run_steps(self, level, rounding(self.plan, latents)), level)
 
     def _output(self, decoded: Decoded, bits: list[jax.Array], level: jax.Array) -> Output:

@@ -17,21 +17,26 @@ silent, or we have not seen it say so:
 """
 
 import dataclasses
+from typing import Any
 
 import flax.linen as nn
 import jax
 
 from hcfss_jax.entropy.plan import CHECKERBOARD, Passes
 from hcfss_jax.entropy.space_channel import SpaceChannelSlices
-from hcfss_jax.layers.area import Beyond
-from hcfss_jax.layers.convolution import ISOMETRY, conv
 from hcfss_jax.layers.drop_path import dealt, linear_rates
 from hcfss_jax.layers.swin_v2 import RS2TB
-from hcfss_jax.layers.transposed_conv import TransposedConv
 from hcfss_jax.models.config import SMALLEST, TINY
 from hcfss_jax.models.family import Family
 from hcfss_jax.models.hyperprior import HyperpriorModel
-from hcfss_jax.models.swin_transforms import Analysis, Rates, SwinConfig, Synthesis, behind
+from hcfss_jax.models.swin_transforms import (
+    Analysis,
+    GroupedHyperAnalysis,
+    GroupedHyperSynthesis,
+    Rates,
+    SwinConfig,
+    Synthesis,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,55 +100,35 @@ class SwinV2(HyperpriorModel):
         self.g_a = Analysis(c, tuple(main), self.dtype, remat)
         self.h_a = HyperAnalysis(c, (first, second), remat)
         first, second, *main = dealt(rates, (*hyper, *c.blocks[::-1]))
-        self.h_s = HyperSynthesis(c, (first, second), remat)
+        self.h_s = HyperSynthesis(c, (first, second), c.hyper_features, remat)
         self.g_s = Synthesis(c, tuple(main), self.dtype, remat, sub_pixel=False)
         self.slices = SpaceChannelSlices(c.slices, hidden=c.fusion_hidden)
 
 
-class HyperAnalysis(nn.Module):
-    """h_a: y `[B, h, w, M]` to `[B, h / 4, w / 4, C_z]`, float32."""
-
-    beyond = Beyond.ANYTHING
+class HyperAnalysis(GroupedHyperAnalysis):
+    """`GroupedHyperAnalysis` with RS2TBs."""
 
     config: SwinV2Config
-    rates: tuple[Rates, ...]
-    remat: bool = False
 
-    @nn.compact
-    def __call__(self, y: jax.Array) -> jax.Array:
-        c = self.config
-        x = conv(c.hyper_width, kernel_init=ISOMETRY, name="conv1")(y)
-        for i, (width, rates) in enumerate(
-            zip((c.hyper_width, c.hyper_channels), self.rates, strict=True), start=1
-        ):
-            x = hyper_group(c, i, rates, self.remat)(x)
-            start = behind(bool(rates), ISOMETRY)
-            x = conv(width, stride=2, kernel_init=start, name=f"conv{i + 1}")(x)
-        return x
+    def grouped(self, number: int, rates: Rates, x: jax.Array, told: Any) -> jax.Array:
+        """See `GroupedHyperAnalysis.grouped`."""
+        return hyper_group(self.config, number, rates, self.remat)(x)
 
 
-class HyperSynthesis(nn.Module):
-    """h_s: z `[B, h / 4, w / 4, C_z]` to one map `[B, h, w, hyper_features]`, float32."""
-
-    beyond = Beyond.ANYTHING
+class HyperSynthesis(GroupedHyperSynthesis):
+    """`GroupedHyperSynthesis` with RS2TBs."""
 
     config: SwinV2Config
-    rates: tuple[Rates, ...]
-    remat: bool = False
 
-    @nn.compact
-    def __call__(self, z: jax.Array) -> tuple[jax.Array]:
-        c, x = self.config, z
-        for i, rates in enumerate(self.rates, start=1):
-            x = TransposedConv(c.hyper_width, name=f"conv{i}")(x)
-            x = hyper_group(c, i, rates, self.remat)(x)
-        return (conv(c.hyper_features, name="out")(x),)
+    def grouped(self, number: int, rates: Rates, x: jax.Array) -> jax.Array:
+        """See `GroupedHyperSynthesis.grouped`."""
+        return hyper_group(self.config, number, rates, self.remat)(x)
 
 
 def hyper_group(c: SwinV2Config, number: int, rates: Rates, remat: bool) -> nn.Module:
     """One of the hyperprior's, float32."""
     head_dim = c.hyper_width // c.hyper_heads
-    sizes = (head_dim, c.window, c.mlp_ratio, None, c.position_hidden, remat)
+    sizes = (head_dim, c.window, c.mlp_ratio, None, remat, c.position_hidden)
     return RS2TB(rates, *sizes, name=f"group{number}")
 
 

@@ -23,14 +23,16 @@ class FakeCodec:
             raise InvalidQuality(f"quality {quality:g}: fake offers 1 to 8")
 
     def compress(
-        self, image: Image.Image, quality: float, progress=iter, step_checks=False
+        self, image: Image.Image, quality: float, progress=iter, step_checks=False, **given
     ) -> bytes:
-        self.asked.append(quality)
+        self.asked.append((quality, given) if given else quality)
         pixels = np.asarray(image.convert("RGB"))
         return b"FAKE" + bytes(pixels.shape[:2]) + zlib.compress(pixels.tobytes())
 
-    def target_bpp(self, image: Image.Image, bpp: float, progress=iter) -> tuple[bytes, float]:
-        self.asked.append(f"{bpp} bpp")
+    def target_bpp(
+        self, image: Image.Image, bpp: float, progress=iter, **given
+    ) -> tuple[bytes, float]:
+        self.asked.append((f"{bpp} bpp", given) if given else f"{bpp} bpp")
         return self.compress(image, 2.5), 2.5
 
     def decompress(self, data: bytes, progress=iter) -> Image.Image:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from hcfss_jax.cli import main
+from hcfss_jax.texts import hashed
 from tests.cli.fake_codec import photo, tree
 
 
@@ -28,6 +29,37 @@ def test_quality_and_target_are_handed_to_the_codec(codec, here):
     assert main(["compress", "a.png", "b.hcf", "--quality", "6.5"]) == 0
     assert main(["compress", "a.png", "c.hcf", "--target-bpp", "0.25"]) == 0
     assert codec.asked == [6.5, "0.25 bpp", 2.5]
+
+
+def test_a_mask_goes_to_the_codec_with_one_photo_and_with_no_more(codec, here, capsys):
+    photo("a.png")
+    photo("b.png")
+    mask = np.zeros((3, 4), np.uint8)
+    mask[1] = 255
+    Image.fromarray(mask).save("mask.png")
+    assert main(["compress", "a.png", "--roi", "mask.png"]) == 0
+    ((quality, given),) = codec.asked
+    assert quality == 4 and given.keys() == {"roi"}
+    np.testing.assert_array_equal(given["roi"], mask / np.float32(255))
+    assert main(["compress", "a.png", "b.png", "--roi", "mask.png", "-f"]) == 1
+    assert "--roi mask.png is of one photo, and these are 2" in capsys.readouterr().err
+    assert main(["compress", "a.png", "-f", "--roi", "none.png"]) == 1
+    assert "none.png" in capsys.readouterr().err
+
+
+def test_a_caption_goes_to_the_codec_as_numbers(codec, here, capsys, monkeypatch):
+    photo("a.png")
+    assert main(["compress", "a.png", "--caption", "a dog", "--target-bpp", "9"]) == 0
+    encoders = lambda folder: lambda text: (folder, text)  # noqa: E731
+    monkeypatch.setattr("hcfss_jax.cli.transcode.HuggingFaceEncoder", encoders)
+    options = ["--caption", "a dog", "--text-encoder", "bert"]
+    assert main(["compress", "a.png", "b.hcf", *options]) == 0
+    (_, first), _, (_, second) = codec.asked
+    np.testing.assert_array_equal(first["given"]["text"], hashed("a dog"))
+    assert second == {"given": {"text": ("bert", "a dog")}}
+    with pytest.raises(SystemExit):
+        main(["compress", "a.png", "--text-encoder", "bert"])
+    assert "goes with --caption" in capsys.readouterr().err
 
 
 def test_the_suffix_of_the_output_chooses_the_kind_of_picture(codec, here):

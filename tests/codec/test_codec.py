@@ -17,6 +17,8 @@ from PIL import ExifTags, Image
 from hcfss_jax import coding
 from hcfss_jax.codec import Codec, compiled_model, load
 from hcfss_jax.codec.compiled_model import PicturePasses
+from hcfss_jax.codec.side_inputs import side_inputs_of
+from hcfss_jax.codec.tiles import layout
 from hcfss_jax.entropy.margins import UNMEASURED
 from hcfss_jax.errors import (
     CorruptSection,
@@ -24,6 +26,7 @@ from hcfss_jax.errors import (
     ForkedProcess,
     HcfError,
     ImageTooLarge,
+    InvalidInput,
     InvalidQuality,
     LeftOut,
     NotAnHcfFile,
@@ -472,3 +475,51 @@ def test_padding_to_a_bucket_changes_neither_bits_nor_picture(monkeypatch):
     exact = codec().encode(picture)
     assert len(padded.data) == pytest.approx(len(exact.data), rel=0.002)
     assert psnr(padded.x_hat, picture) == pytest.approx(psnr(exact.x_hat, picture), abs=0.01)
+
+
+def test_a_side_input_that_a_model_does_not_take_is_refused_with_those_that_do():
+    mask = np.ones((63, 65), bool)
+    for given in ({"roi": mask}, {"given": {"mask": mask}}):
+        for call in (
+            codec().compress,
+            codec().encode,
+            functools.partial(codec().target_bpp, bpp=9),
+        ):
+            with pytest.raises(
+                InvalidInput, match=f"{NAME} takes no mask .* roi-tiny, roi-base do"
+            ):
+                call(photo(63, 65), **given)
+    with pytest.raises(InvalidInput, match="'depth' is no side input: there are mask, text"):
+        codec().compress(photo(63, 65), given={"depth": mask})
+    assert codec().compress(photo(63, 65), 4.0, given={"mask": None}) == file_of()
+
+
+def test_a_mask_of_another_size_or_given_twice_is_refused():
+    roi = codec(name="roi-tiny")
+    with pytest.raises(InvalidInput, match="mask is 63x65 pixels, and the picture, upright, 65x63"):
+        roi.compress(photo(63, 65), roi=np.ones((65, 63)))
+    with pytest.raises(InvalidInput, match="give one of them"):
+        roi.compress(photo(63, 65), roi=np.ones((63, 65)), given={"mask": np.ones((63, 65))})
+
+
+def test_tiles_cut_a_mask_as_they_cut_the_picture(monkeypatch):
+    seen = {}
+
+    def record(passes, rgb, level, given):
+        seen[rgb.shape] = given["mask"]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PicturePasses, "analyse", record)
+    mask = np.random.default_rng(0).random((63, 300)).astype(np.float32)
+    tile = Codec(small_package(0, "roi-tiny"), tile=256)
+    first, second = layout(63, 300, 256)
+    for part in (first, second):
+        told = side_inputs_of({"mask": mask}, part, (64, 256))["mask"]
+        assert told.shape == (1, 64, 256, 1)
+        np.testing.assert_array_equal(told[0, : part.height, : part.width, 0], part.of(mask))
+        assert not told[0, part.height :].any() and not told[0, :, part.width :].any()
+    with pytest.raises(KeyboardInterrupt):
+        tile.compress(photo(63, 300), roi=mask)
+    ((shape, found),) = seen.items()
+    assert found.shape == (*shape[:3], 1)
+    np.testing.assert_array_equal(found[0, : first.height, : first.width, 0], first.of(mask))

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -37,13 +38,15 @@ class JpegInDisguise:
         self.levels = 95 if only is None else 1
         self.fingerprint = bytes([1, 2, 3, only or 0])
         self.encoded: list[Image.Image] = []
+        self.given: list[dict[str, Any]] = []
 
     def check_quality(self, quality: float) -> None:
         if not 1 <= quality <= self.levels:
             raise InvalidQuality(f"quality {quality:g}: {self.name} offers 1 to {self.levels}")
 
-    def encode(self, image: Image.Image, quality: float) -> Disguised:
+    def encode(self, image: Image.Image, quality: float, **given: Any) -> Disguised:
         self.encoded.append(image)
+        self.given.append(given)
         if len(self.encoded) == self.interrupted_at:
             raise KeyboardInterrupt
         coded = jpeg(image, self.only or int(quality)) + self.padding

@@ -84,6 +84,43 @@ def test_means_are_those_of_the_points(codec, photos, tmp_path):
     assert entry["ms_ssim_db"] == pytest.approx(-10 * np.log10(1 - entry["ms_ssim"]))
 
 
+@pytest.mark.parametrize("options", [(), ("--blind",)])
+def test_masks_say_what_is_measured_apart_and_what_the_encoder_sees(
+    codec, photos, tmp_path, options
+):
+    mask = np.zeros((176, 176), bool)
+    mask[:100, 40:] = True
+    (tmp_path / "masks").mkdir()
+    for name in ("a.png", "b.webp"):  # of the same name but for the ending
+        Image.fromarray(mask).convert("L").save(tmp_path / "masks" / name, lossless=True)
+    roi = ("--roi", str(tmp_path / "masks"), *options)
+    code, report = evaluate(photos, tmp_path / "out", "--limit", "1", *roi)
+    assert code == 0
+    for given in codec.given:
+        assert given.keys() == (set() if options else {"roi"})
+        if given:
+            np.testing.assert_array_equal(given["roi"], mask)
+    original = np.asarray(Image.open(photos / "a.png")).astype(float)
+    shown = codec.decompress(codec.encode(Image.open(photos / "a.png"), 35).data)
+    error = (original - np.asarray(shown)) ** 2
+    for origin in ("disguise", "jpeg"):
+        curve = {entry["quality"]: entry for entry in report["curves"][origin]}
+        for name, where in (("region_psnr", mask), ("background_psnr", ~mask)):
+            wanted = 10 * np.log10(255**2 / error[where].mean())
+            assert curve[35.0][name] == pytest.approx(wanted, abs=1e-9)
+    (point, *_) = read_points(tmp_path / "out")
+    assert float(point["region_psnr"]) > 0
+
+
+def test_a_mask_that_is_missing_is_named_before_anything_is_coded(codec, photos, tmp_path, capsys):
+    Image.fromarray(np.zeros((176, 176), np.uint8)).save(tmp_path / "a.png")
+    assert main(["--data", str(photos), "--roi", str(tmp_path)]) == 1
+    assert f"{tmp_path} holds no mask of b.png" in capsys.readouterr().err
+    assert main(["--data", str(photos), "--roi", str(tmp_path), "--estimate"]) == 1
+    assert "leave out --estimate or --roi" in capsys.readouterr().err
+    assert not codec.encoded
+
+
 def test_weights_of_one_rate_make_one_curve(photos, tmp_path, monkeypatch):
     monkeypatch.setattr("eval.main.load", lambda name, model=None: JpegInDisguise(only=int(name)))
     args = ["--data", str(photos), "--out", str(tmp_path), "--anchors", "--weights", *QUALITIES]

@@ -12,6 +12,8 @@ from hcfss_jax import layers, ops
 from hcfss_jax.entropy import FactorisedPrior, gaussian_bits, scale_position, scale_table
 from hcfss_jax.entropy.channel_slices import ParameterNet
 from hcfss_jax.layers.numerics import PYTORCH
+from hcfss_jax.layers.sft import SFT as SFTLayer
+from hcfss_jax.layers.sft import SFTBlock
 from hcfss_jax.models.csm import SwinHybrid, VSSHybrid
 from hcfss_jax.models.s2lic import HyperAnalysis, HyperSynthesis
 from hcfss_jax.ops.scan_lines import lines_of
@@ -168,6 +170,31 @@ def test_an_octave_convolution_is_what_an_independent_one_computes(name):
     tolerance = max(1e-5, 10 * record["max_abs_f32_f64"])
     for ours, theirs in zip(jax.tree.leaves(found), wanted, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)
+
+
+SFT = {"shared": "mlp_shared.0", "factor": "mlp_gamma", "shift": "mlp_beta"}
+TOLD = {
+    "sft": (SFTLayer(32), SFT),
+    "sft_resblk": (
+        SFTBlock(),
+        {
+            **{"conv1": "conv_0", "conv2": "conv_1"},
+            **within("sft1", "norm_0", SFT),
+            **within("sft2", "norm_1", SFT),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_spatial_feature_transform_is_that_of_the_codec_of_quality_maps(name):
+    (layer, table), record = TOLD[name], RECORD[name]
+    maps = [_channels_last(DATA[f"{name}/{a}"], record["layout"]) for a in ("x", "q")]
+    wanted = _channels_last(DATA[f"{name}/y"], record["layout"])
+    made = weights(record["parameters"])
+    found = jax.jit(layer.apply)({"params": _parameters(layer, maps, name, table, made)}, *maps)
+    tolerance = max(1e-5, 10 * record["max_abs_f32_f64"])
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance)
 
 
 def _channels_last(x: np.ndarray, layout: str) -> np.ndarray:

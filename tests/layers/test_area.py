@@ -21,6 +21,8 @@ from hcfss_jax.layers.interaction import ChannelContext, GlobalContext
 from hcfss_jax.layers.octave_conv import GoConv, GoTConv
 from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.residual import ResidualBlockUpsample, ResidualBlockWithStride
+from hcfss_jax.layers.residual_group import RSTB
+from hcfss_jax.layers.sft import SFTBlock
 from hcfss_jax.layers.swin_v2 import RS2TB
 from hcfss_jax.layers.transposed_conv import TransposedConv
 from hcfss_jax.layers.vfss import VFSS
@@ -28,6 +30,16 @@ from hcfss_jax.layers.weconv import WeConvDown, WeConvUp
 from hcfss_jax.layers.weconv3d import SubbandConv3D, Wavelet3D
 
 _AREA, _SIZE = (12, 20), (24, 32)
+
+
+class Told(nn.Module):
+    """A map told of a condition of twice its sides."""
+
+    beyond = Beyond.ANYTHING
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return SFTBlock(6)(nn.Conv(4, (3, 3), (2, 2), (1, 1))(x), x)
 
 
 class ThereAndBack(nn.Module):
@@ -65,12 +77,14 @@ class ThereAndBack(nn.Module):
         (ChannelContext(6), 1),
         (GlobalContext(6, 2), 1),
         (ThereAndBack(), 1),
+        (RSTB((0.0, 0.0), 2), 1),
+        (Told(), 1 / 2),
     ],
     ids=[
         *("VFSS", "depthwise", "FSTAM", "RBS", "RBU", "gated", "WeConvDown", "WeConvUp"),
         *("3DM-WeConvDown", "3DM-WeConvUp", "W3", "W3 back"),
         *("transposed", "checkerboard", "attention", "HSCATB"),
-        *("RS2TB", "enhancement", "AC", "AG", "octaves"),
+        *("RS2TB", "enhancement", "AC", "AG", "octaves", "RSTB", "SFT"),
     ],
 )
 def test_within_its_area_a_layer_computes_what_it_would_without_padding(layer, scale) -> None:

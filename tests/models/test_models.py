@@ -74,6 +74,10 @@ def parameter_count(name: str) -> int:
         ("feds-tiny-teacher", 2.5e6),
         ("feds-base", 35.3e6),  # 63 % less than its teacher, as the paper says
         ("feds-teacher", 94.4e6),
+        ("roi-tiny", 2.5e6),
+        ("roi-base", 19e6),
+        ("selic-tiny", 2.5e6),
+        ("selic-base", 48e6),
         ("s2lic-base", 74.26e6),  # with batch norms, which are folded here, it would be this much
         ("cmamba-base", 56.2e6),  # 48.2 % of MLIC++'s 116.5 M, as the paper says
     ],
@@ -202,8 +206,12 @@ def gradient_program(name: str, remat: bool):
     model = create_model(name, remat=remat, **SMALL[name])
     batch = images(model)
 
+    rng = np.random.default_rng(0)
+    every = {"mask": rng.random((*batch.shape[:3], 1)), "text": rng.normal(size=(2, 768))}
+    given = {name: jnp.asarray(every[name], jnp.float32) for name in model.takes}
+
     def loss(params, keys):
-        out = model.apply({"params": params}, batch, LEVELS, keys)
+        out = model.apply({"params": params}, batch, LEVELS, keys, given)
         told = sum(map(jnp.mean, out.features.values()), start=jnp.zeros(()))
         return jnp.mean((out.x_hat - batch) ** 2) * 1e4 + jnp.mean(out.total_bits) + told
 

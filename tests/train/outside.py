@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from train.example import Example
 from train.objective import Objective, rate_distortion
-from train.training_crop import Recipe, crops
+from train.training_crop import CropRecipe, Recipe
 
 
 def near_a_teacher(config: ConfigDict) -> Objective:
@@ -44,7 +44,7 @@ class Masked:
 
 def masked(config: ConfigDict) -> Masked:
     """The recipe of an experiment with `config.data.given=(("mask", 1),)`."""
-    return Masked(crops(config))
+    return Masked(CropRecipe(config.crop, len(config.lambdas)))
 
 
 def no_objective(config: ConfigDict) -> int:

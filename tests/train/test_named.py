@@ -123,6 +123,7 @@ def test_the_last_phase_trains_what_decodes_of_every_family(name: str) -> None:
     config.model.name, config.model.overrides = name, ConfigDict(SMALL[name])
     packing = packing_of(build_model(config), config)
     encoder, decoder = {"g_a", "h_a", "gain_y", "gain_z", "gain_z2"}, {"g_s", "h_s", "prior"}
+    encoder |= {part for name in packing.names for part in name.split("/") if "encoder_" in part}
 
     def found(names: Iterable[str]) -> set[str]:
         """Which of those parts parameters are of; a model with several latents has some of them twice."""

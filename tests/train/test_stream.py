@@ -12,10 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from configs import selic
+from hcfss_jax.texts import hashed
 from tests.train.listed import Listed, flat_png
 from train.errors import BadConfig, NoImages
+from train.sources import open_source, split
 from train.stream import Batch, Stream
-from train.training_crop import CropRecipe
+from train.training_crop import CropRecipe, build_recipe
 
 _RECIPE = CropRecipe(size=4, levels=4)
 _IMAGES = 10
@@ -60,6 +63,27 @@ def test_batches_have_the_promised_shapes() -> None:
         "level": ((3,), np.float32),
         "noise": ((3,), np.uint32),
     }
+
+
+def test_what_is_said_of_a_photo_comes_as_numbers_or_as_none(tmp_path: Path) -> None:
+    for value, caption in ((1, "a dog"), (2, "two women"), (3, None)):
+        (tmp_path / f"{value}.png").write_bytes(flat_png(value))
+        if caption:
+            (tmp_path / f"{value}.txt").write_text(caption)
+    source, _ = split(open_source(tmp_path), 0)
+    config = selic.get_config("tiny")
+    config.crop, config.data.drawn = 64, 0.0
+    wanted = {1: hashed("a dog"), 2: hashed("two women"), 3: hashed("")}
+    with Stream(source, build_recipe(config), 60, 0) as stream:
+        batch = next(stream)
+    told = {value: 0 for value in wanted}
+    for image, text in zip(batch["image"], batch["text"], strict=True):
+        value = int(image[0, 0, 0])
+        if np.any(text):
+            np.testing.assert_array_equal(text, wanted[value])
+            told[value] += 1
+    # Each photo is shown 20 times; three of four crops are told what they show.
+    assert told[3] == 0 and all(10 <= told[value] < 20 for value in (1, 2))
 
 
 def test_each_epoch_shows_every_image_once_in_an_order_of_its_own(plain: Batch) -> None:
@@ -137,6 +161,8 @@ def test_a_signal_to_the_whole_job_leaves_the_workers_to_the_trainer() -> None:
 
 _TRAINER = """
 import multiprocessing, time
+from configs import selic
+from hcfss_jax.texts import hashed
 from tests.train.listed import Listed, flat_png
 from train.training_crop import CropRecipe
 from train.stream import Stream

@@ -1,5 +1,6 @@
 """How much arithmetic a model is on a picture of a size, of either side; nothing is run, and there are no weights."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 
 from hcfss_jax.entropy.steps import Decoded, Latents, rounding, run_steps
 from hcfss_jax.layers.area import example
-from hcfss_jax.runtime.multiply_adds import multiply_adds
+from hcfss_jax.runtime.multiply_adds import counted, multiply_adds
 
 
 class Work(NamedTuple):
@@ -42,15 +43,12 @@ def work(model: Any, height: int, width: int) -> Work:
     def part(method: str | Callable[..., Any]) -> Callable[..., Any]:
         return lambda variables, *args: model.apply(variables, *args, method=method)
 
-    latents = jax.eval_shape(part("analyse"), variables, x, level)
-    decoded = jax.eval_shape(part(_decoded), variables, latents, level)
-    return Work(
-        multiply_adds(part("analyse"), variables, x, level),
-        multiply_adds(part(_decoded), variables, latents, level),
-        multiply_adds(part("synthesise"), variables, decoded, level),
-    )
+    analysis, latents = counted(part("analyse"), variables, x, level)
+    steps, decoded = counted(part(_decoded), variables, latents, level)
+    return Work(analysis, steps, multiply_adds(part("synthesise"), variables, decoded, level))
 
 
+@functools.lru_cache(maxsize=2)
 def variable_shapes(model: Any) -> Any:
     """What the model is applied to: a `jax.ShapeDtypeStruct` for each parameter."""
     return jax.eval_shape(model.init, jax.random.key(0), *example(model))

@@ -20,8 +20,13 @@ def multiply_adds(function: Callable[..., Any], *args: Any) -> int:
     Zeros do not count: those between the samples of a transposed convolution, nor those with which a kernel was padded
     so that such a convolution is a plain one. So it is the same number whichever way a layer computes it.
     """
-    jaxpr = jax.make_jaxpr(function)(*args).jaxpr
-    return round(_count(jaxpr, [1.0] * len(jaxpr.invars))[0])
+    return counted(function, *args)[0]
+
+
+def counted(function: Callable[..., Any], *args: Any) -> tuple[int, Any]:
+    """The same, and the shapes of the function's results: to trace a large one takes seconds."""
+    closed, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
+    return round(_count(closed.jaxpr, [1.0] * len(closed.jaxpr.invars))[0]), shapes
 
 
 def _count(jaxpr: Any, filled: Sequence[float]) -> tuple[float, list[float]]:

@@ -20,7 +20,8 @@ figures, [table.csv](table.csv) the trained ones.
 
 _TRAINED = """## At equal pixels seen
 
-The smallest size of each system after {length}, {pixels}, drawn alike of the same photos.
+The smallest size of each system after {length}, {pixels}, from fresh weights and by its own
+config; what photos these were, the card beside a report tells.
 
 This is minutes of training on two CPU cores, where papers take days on GPUs. It can say that one trainer, one codec and
 one evaluation serve every system, that what each writes is decoded exactly, what each costs, and how fast its smallest
@@ -165,7 +166,7 @@ def _seconds(value: float | None) -> str:
 
 
 def _seen(row: Row) -> str:
-    after = f", after `{row['after']}`" if row["after"] else ""
+    after = f" in its last run, after `{row['after']}`" if row["after"] else ""
     return "not told" if row["pixels"] is None else _pixels(row["pixels"]) + after
 
 

@@ -132,7 +132,7 @@ def _block(
 FAMILY = Family(
     HSCATBCodec,
     VARIANTS,
-    "2024, arXiv 2408.03842",
+    "arXiv 2408.03842, 2024",
     small={
         "tiny": {
             **SMALLEST,

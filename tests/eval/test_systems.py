@@ -98,7 +98,9 @@ def test_what_was_trained_otherwise_stands_apart(tmp_path, capsys):
     assert longer["pixels"] > later["pixels"] and later["after"] == "first.safetensors"
     assert unknown["pixels"] is None and unknown["multiply_adds"] is None
     text = (tmp_path / "systems/README.md").read_text()
-    assert "163,840 pixels, after `first.safetensors`" in text and "not told" in text
+    assert (
+        "163,840 pixels in its last run, after `first.safetensors`" in text and "not told" in text
+    )
 
 
 def test_what_is_no_report_of_a_family_is_named_and_passed_over(tmp_path, capsys):
@@ -252,6 +254,10 @@ def test_the_page_of_the_results_is_that_of_the_reports_and_has_every_family():
     assert page(table) == (RESULTS / "systems/README.md").read_text(encoding="utf-8")
     for rows in ("trained", "paper"):
         assert [row["family"] for row in table[rows]] == list(FAMILIES)
+    for row in table["paper"]:
+        of = FAMILIES[row["family"]]
+        assert row["held_to"] == of.held_to and row["published"] == of.published._asdict()
+        assert (row["title"], row["paper"], row["url"]) == (of.title, of.paper, of.url)
     told = {
         row["report"]: row for row in (*table["trained"], *table["otherwise"]) if "why" not in row
     }

@@ -172,6 +172,6 @@ FAMILY = Family(
     held_to="our reading; blocks as `s2lic`",
     published=Published(
         {},
-        source="its abstract and notes: better than VVC on Kodak and Tecnick, at 56 % less complexity than its baseline",
+        source="its abstract and notes: better than VVC on Kodak and Tecnick, 56 % less complex than its baseline",
     ),
 )

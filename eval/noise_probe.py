@@ -7,6 +7,7 @@ Writes files and the positions behind their tables; or reads such files, and say
 """
 
 import argparse
+import itertools
 import json
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from hcfss_jax import coding
 from hcfss_jax.codec import Codec, load
 from hcfss_jax.codec.compiled_model import PicturePasses
 from hcfss_jax.codec.picture_stream import Written, read_picture, write_picture
+from hcfss_jax.codec.step_stream import SHIFT_TABLES
 from hcfss_jax.entropy.margins import margins
 from hcfss_jax.errors import DecodeMismatch
 from hcfss_jax.pictures.images import read_image
@@ -30,17 +32,28 @@ EDGES = 2.0 ** np.arange(-24, 1)
 
 
 class _Recording(PicturePasses):
-    """Passes that keep the positions of all shifted steps, float32 `[n]` each."""
+    """Passes that keep the positions of all steps whose tables follow from floats, float32 `[n]` each."""
 
     def __init__(self, codec: Codec, height: int, width: int):
         super().__init__(codec.model, {"params": codec.params}, height, width)
-        self.kept: list[np.ndarray] = []
+        self._kept: dict[int, list[np.ndarray]] = {}
 
     def rows(self, step: int, prediction: Any) -> np.ndarray:
         rows = super().rows(step, prediction)
-        if self.plan[step].distribution.shifted:
-            self.kept.append(rows)
+        if self.plan[step].distribution.grid:
+            self._kept.setdefault(step, []).append(rows)
         return rows
+
+    def positions(self, step: int, prediction: Any, question: Any) -> np.ndarray:
+        positions = super().positions(step, prediction, question)
+        self._kept.setdefault(step, []).append(positions)
+        return positions
+
+    def kept(self) -> dict[int, np.ndarray]:
+        """By step, of those that have some."""
+        shifted = [i for i, step in enumerate(self.plan) if step.distribution.grid]
+        none = [np.zeros(0, np.float32)]
+        return {i: np.concatenate(self._kept.get(i, none)) for i in shifted}
 
 
 def main() -> int:
@@ -74,22 +87,18 @@ def _write(codec: Codec, file: Path, quality: float, out: Path) -> None:
     passes = _Recording(codec, *rgb.shape[:2])
     room = margins(codec.meta.get("noise"), quality, codec.model.plan)
     written = write_picture(passes, codec.tables, rgb, quality, room)
-    kept: dict[str, Any] = {f"step{i}": positions for i, positions in enumerate(passes.kept)}
+    kept: dict[str, Any] = {f"step{i}": positions for i, positions in passes.kept().items()}
     kept["stream"], kept["x_hat"] = np.frombuffer(written.stream, np.uint8), written.x_hat()
     kept["crc"], kept["quality"] = written.checks[-1], quality
-    kept["plain"] = _plain_length(written, passes)
+    plain = write_picture(passes, codec.tables, rgb, quality, [0.0] * len(room))
+    kept["plain"] = _length_without_shifts(plain)
     np.savez(out, **kept)
 
 
-def _plain_length(written: Written, passes: _Recording) -> int:
-    """Bytes of the same symbols by the plainly rounded tables, without shifts."""
-    plain, positions = [], iter(passes.kept)
-    for step, coded in zip(passes.plan, written.steps, strict=True):
-        symbols, rows, tables = coded[-1]
-        if step.distribution.shifted:
-            rows = np.floor(next(positions) + 0.5).astype(np.int32)
-        plain.append((symbols, rows, tables))
-    return len(coding.encode(plain))
+def _length_without_shifts(written: Written) -> int:
+    """Bytes of the same symbols, where no margin asked for a shift and none is told."""
+    parts = itertools.chain(*written.steps)
+    return len(coding.encode([part for part in parts if part[-1] is not SHIFT_TABLES]))
 
 
 def _read_all(codec: Codec, folder: Path) -> Iterator[dict[str, Any]]:
@@ -109,9 +118,12 @@ def _read(codec: Codec, name: str, theirs: dict[str, np.ndarray]) -> dict[str, A
     except DecodeMismatch:
         x_hat, same = np.zeros_like(expected), False
     counts, largest, flips = np.zeros(EDGES.size + 1, np.int64), [], 0
-    for i, ours in enumerate(passes.kept):
-        writers = theirs[f"step{i}"]
-        inside = (writers > 0) & (writers < 63)
+    for i, ours in passes.kept().items():
+        writers, grid = theirs[f"step{i}"], passes.plan[i].distribution.grid
+        assert grid
+        # A reader that is out of step asks about other symbols than the writer.
+        ours, writers = (x[: min(ours.size, writers.size)] for x in (ours, writers))
+        inside = (writers > 0) & (writers < grid.highest)
         away = np.abs(ours - writers)[inside]
         counts += np.bincount(np.searchsorted(EDGES, away), minlength=EDGES.size + 1)
         largest.append(float(away.max(initial=0)))

@@ -43,11 +43,27 @@ def random_params(model, name: str, seed: int = 0):
     itself = not all(config.gains for config in variants)  # as in PyTorch's codecs
     wide = 7 if itself else 2  # the scale, or its logarithm
 
+    branches = name.startswith("fhic")
+    paths = [jax.tree_util.keystr(path) for path, _ in jax.tree.leaves_with_path(shapes)]
+    biased = {path.removesuffix("['bias']") for path in paths if path.endswith("['bias']")}
+
     def draw(path, leaf):
         name = jax.tree_util.keystr(path)
+        if (
+            re.search(r"parameter_net_\d+'\]\['out'\]", name)
+            and name.rpartition("[")[0] not in biased
+        ):
+            return 4 * rng.normal(size=leaf.shape) / np.sqrt(leaf.shape[-2])
         if re.search(r"(scale_(net|gate)|parameter_net)_\d+'\]\['out'\]", name) or "head" in name:
             # Wide Gaussians: a model that its symbols surprise estimates badly what they cost.
             return 0.005 * rng.normal(size=leaf.shape) + wide * ("bias" in name)
+        if (
+            branches
+            and re.search("deformable|_block|attention|g_[as]'.*(out|skip)", name)
+            and "kernel" in name
+        ):
+            # Sums of many branches, which inverse GDNs would square once each.
+            return 0.5 * rng.normal(size=leaf.shape) / np.sqrt(np.prod(leaf.shape[:-1]))
         if "kernel" in name or "proj" in name:
             return rng.normal(size=leaf.shape) / np.sqrt(np.prod(leaf.shape[:-1]))
         if "gamma" in name:

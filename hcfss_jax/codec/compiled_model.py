@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from hcfss_jax.coding.buckets import bucket, whole_positions
+from hcfss_jax.coding.interval import bucket as bucket_of
+from hcfss_jax.entropy.decisions import Question, position
 from hcfss_jax.entropy.distributions import Distribution
 from hcfss_jax.entropy.plan import Lattice, Plan, on_lattice, only_on
 from hcfss_jax.entropy.steps import Decoded, Latents, Prediction, in_full_precision, symbols
@@ -83,7 +85,21 @@ class PicturePasses:
     def rows(self, step: int, prediction: Prediction) -> np.ndarray:
         """`Distribution.row` of each symbol that is sent, `[n]`."""
         given, shape = prediction.distribution, self._shape_of(step)
-        return self.sent(step, _call(_rows, given) if given.shifted else given.row(shape))
+        return self.sent(step, _call(_rows, given) if given.grid else given.row(shape))
+
+    def positions(self, step: int, prediction: Prediction, question: Question) -> np.ndarray:
+        """Of each answer `[k]` the place of its coin. The question is of symbols that are sent, by number."""
+        places = self.sent(
+            step, np.arange(np.prod(self._shape_of(step))).reshape(self._shape_of(step))
+        )
+        count = question.which.size
+        room = bucket_of(count)
+
+        def filled(x: np.ndarray) -> np.ndarray:
+            return np.pad(x, [(0, room - count), *[(0, 0)] * (x.ndim - 1)])
+
+        asked = map(filled, (places[question.which].astype(np.int32), question.near, question.far))
+        return jax.device_get(_call(_positions, prediction.distribution, *asked))[:count]
 
     def quantise(
         self, step: int, part: jax.Array, prediction: Prediction
@@ -114,6 +130,10 @@ class PicturePasses:
         within, taken = self._within(step, whole)
         within[taken] = symbols.reshape(within[taken].shape)
         return whole
+
+    def sent_positions(self, step: int) -> int:
+        """At how many positions of its map a step sends symbols."""
+        return self.sent(step, np.zeros((*self._shape_of(step)[:-1], 1), bool)).size
 
     def _within(self, step: int, whole: np.ndarray) -> tuple[np.ndarray, Any]:
         """(a view of the positions that the picture touches, an index of those that are sent)."""
@@ -161,6 +181,15 @@ def _split(plan: Plan, latents: Latents) -> tuple[jax.Array, ...]:
 @jax.jit
 def _rows(given: Distribution) -> jax.Array:
     return given.row(())
+
+
+@jax.jit
+def _positions(
+    given: Distribution, places: jax.Array, near: jax.Array, far: jax.Array
+) -> jax.Array:
+    """places: `[k]`, of symbols in a map `[1, h, w, c]`."""
+    of_each = jax.tree.map(lambda x: x.reshape(-1, *x.shape[4:])[places], given)
+    return position(of_each, near, far)
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -13,32 +13,23 @@ import jax
 import numpy as np
 
 from hcfss_jax import coding
+from hcfss_jax.codec import step_stream
 from hcfss_jax.codec.compiled_model import PicturePasses
+from hcfss_jax.codec.step_stream import Part
 from hcfss_jax.entropy.plan import Plan
-from hcfss_jax.entropy.shifted_index import (
-    SHIFTS,
-    best_table,
-    block_count,
-    choose_shifts,
-    shift_tables,
-    shifted_index,
-)
 from hcfss_jax.entropy.steps import Prediction, Quantise, run_steps
 from hcfss_jax.errors import CorruptSection, DecodeMismatch
 
 Tables = Mapping[str, coding.Tables]
-Part = tuple[np.ndarray, np.ndarray, coding.Tables]
-
-_SHIFT_TABLES = shift_tables()
 
 
 @dataclasses.dataclass(frozen=True)
 class Written:
     """A picture as symbols.
 
-    steps: for each step symbols, the indices of their tables, and the tables; before those of a step whose indices are
-    shifted the shifts. stream: what the range coder wrote of them. checks: CRC-32 of all up to the end of each step.
-    bits: what the model says they cost. x_hat: computes uint8 `[H, W, 3]`, what the decoder will make of them.
+    steps: what the stream holds of each, see `step_stream.parts_of`. stream: what the range coder wrote of them.
+    checks: CRC-32 of all up to the end of each step. bits: what the model says they cost. x_hat: computes uint8
+    `[H, W, 3]`, what the decoder will make of them.
     """
 
     steps: Sequence[Sequence[Part]]
@@ -143,12 +134,8 @@ def _writing(
         step: int, prediction: Prediction
     ) -> tuple[jax.Array, tuple[Sequence[Part], float]]:
         q, bits = passes.quantise(step, parts[step], prediction)
-        symbols, rows = passes.sent(step, q), passes.rows(step, prediction)
-        coded: list[Part] = []
-        if passes.plan[step].distribution.shifted:
-            shifts = choose_shifts(rows, margins[step])
-            coded, rows = _shift_parts(shifts), shifted_index(rows, shifts)
-        coded.append((symbols, rows, tables[passes.plan[step].latent]))
+        symbols, table = passes.sent(step, q), tables[passes.plan[step].latent]
+        coded = step_stream.parts_of(passes, step, prediction, symbols, table, margins[step])
         return passes.dequantise(step, q, prediction), (coded, bits)
 
     return quantise
@@ -157,39 +144,15 @@ def _writing(
 def _reading(
     passes: PicturePasses, decoder: coding.RangeDecoder, tables: Tables, check: Check
 ) -> Quantise:
-    """The quantiser of decoding: reads shifts and symbols; it has nothing to record."""
+    """The quantiser of decoding: reads symbols; it has nothing to record."""
 
     def quantise(step: int, prediction: Prediction) -> tuple[jax.Array, None]:
-        rows, read = passes.rows(step, prediction), []
-        if passes.plan[step].distribution.shifted:
-            read = [*_read_shifts(decoder, rows.size)]
-            rows = shifted_index(rows, read[-1])
-        symbols = decoder.decode(rows, tables[passes.plan[step].latent])
-        check.step([*read, symbols])
+        table = tables[passes.plan[step].latent]
+        symbols, read = step_stream.read_step(passes, step, prediction, decoder, table)
+        check.step(read)
         return passes.dequantise(step, passes.unsent(step, symbols), prediction), None
 
     return quantise
-
-
-def _shift_parts(shifts: np.ndarray) -> list[Part]:
-    """Which table the shifts of a step are coded with, and then they."""
-    table = best_table(shifts, _SHIFT_TABLES)
-    return [
-        (np.array([table], np.int32), np.array([0], np.int32), _SHIFT_TABLES),
-        (shifts, np.full(shifts.size, 1 + table, np.int32), _SHIFT_TABLES),
-    ]
-
-
-def _read_shifts(decoder: coding.RangeDecoder, symbols: int) -> tuple[np.ndarray, np.ndarray]:
-    """The inverse, for a step of so many symbols."""
-    table = decoder.decode(np.array([0], np.int32), _SHIFT_TABLES)
-    if not 0 <= table[0] < len(_SHIFT_TABLES) - 1:
-        raise CorruptSection("the stream names a table of shifts that does not exist")
-    row = np.full(block_count(symbols), 1 + table[0], np.int32)
-    shifts = decoder.decode(row, _SHIFT_TABLES)
-    if np.any((shifts < 0) | (shifts >= SHIFTS.size)):
-        raise CorruptSection("the stream names a shift that does not exist")
-    return table, shifts
 
 
 def _level(quality: float) -> np.ndarray:

@@ -4,6 +4,7 @@ from hcfss_jax.entropy.channel_slices import AttendedSlices, ChannelSlices
 from hcfss_jax.entropy.distributions import Distribution, Factorised, Gaussian
 from hcfss_jax.entropy.factorised import FactorisedPrior
 from hcfss_jax.entropy.gaussian import gaussian_bits, scale_position, scale_table
+from hcfss_jax.entropy.mixture import Mixture
 from hcfss_jax.entropy.plan import Plan, Step, in_slices
 from hcfss_jax.entropy.steps import (
     Prediction,
@@ -19,6 +20,7 @@ __all__ = [
     "Factorised",
     "FactorisedPrior",
     "Gaussian",
+    "Mixture",
     "Plan",
     "Prediction",
     "Step",

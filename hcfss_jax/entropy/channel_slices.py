@@ -16,7 +16,7 @@ from hcfss_jax.layers.one_loop import each
 
 
 class ParameterNet(nn.Module):
-    """Convolutions, 3x3 if nothing else is said, with GELU or ReLU between, to `features` channels."""
+    """Convolutions, 3x3 if nothing else is said, with GELU between if nothing else is, to `features` channels."""
 
     beyond = Beyond.ANYTHING
 
@@ -24,16 +24,24 @@ class ParameterNet(nn.Module):
     features: int
     numerics: Numerics = FLAX
     kernel: int = 3
-    relu: bool = False
+    activation: Callable[[jax.Array], jax.Array] | None = None
     bias_init: Initializer = nn.initializers.zeros
     """Of the last."""
+    use_bias: bool = True
+    """Whether the last has one."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        activation = nn.relu if self.relu else self.numerics.gelu
+        activation = self.activation or self.numerics.gelu
         for i, width in enumerate(self.hidden):
             x = activation(conv(width, self.kernel, name=f"conv{i + 1}")(x))
-        out = conv(self.features, self.kernel, bias_init=self.bias_init, name="out")
+        out = conv(
+            self.features,
+            self.kernel,
+            use_bias=self.use_bias,
+            bias_init=self.bias_init,
+            name="out",
+        )
         return out(x)
 
 

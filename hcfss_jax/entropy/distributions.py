@@ -3,12 +3,19 @@
 Whatever quantises calls these: training, evaluation, estimates, encoding and decoding cannot drift apart in them. Each
 distribution has
 
-    shifted            whether a row of its tables follows from a float, so that machines have to agree on it
     centred(y)         a latent to what is rounded
     value(q)           rounded, back to a latent
     bits(q)            of each of the centred values
-    row(shape)         of each symbol: its row in the tables; a float where it is `shifted`, and else no array of JAX
     tables(learned)    the coder's integers. learned: makes the distribution of trained weights, for those that need it
+    grid               the rows of its tables, where they follow from floats, so that machines have to agree on them
+
+and, by how it is coded, either
+
+    row(shape)         of each symbol: its row in the tables; a float where there is a `grid`, and else no array of JAX
+
+or, if it is `decided` (`entropy.decisions`), for what no table of one index serves,
+
+    mass(low, high)    the probability of all integers from low to high, which may be infinite
 """
 
 import dataclasses
@@ -23,11 +30,13 @@ from jax.nn import sigmoid, softplus
 from hcfss_jax.coding import Tables, gaussian_tables, tables_from_pmfs
 from hcfss_jax.entropy.gaussian import (
     LEAST_LIKELIHOOD,
+    SCALE_LEVELS,
     SCALE_MIN,
     gaussian_bits,
     scale_position,
     scale_table,
 )
+from hcfss_jax.entropy.shifted_index import Grid
 from hcfss_jax.ops import lower_bound
 
 TAIL_MASS = 2.0**-14  # of each side of a table; beyond it symbols escape
@@ -37,7 +46,8 @@ WIDEST_TABLE = 1024  # integers to each side of 0
 class Distribution:
     """See the module. Subclasses are frozen dataclasses of arrays, and trees to JAX."""
 
-    shifted: ClassVar[bool]
+    grid: ClassVar[Grid | None] = None
+    decided: ClassVar[bool] = False
 
     def centred(self, y: jax.Array) -> jax.Array:
         raise NotImplementedError
@@ -49,6 +59,9 @@ class Distribution:
         raise NotImplementedError
 
     def row(self, shape: tuple[int, ...]) -> Any:
+        raise NotImplementedError
+
+    def mass(self, low: Any, high: Any) -> jax.Array:
         raise NotImplementedError
 
     @staticmethod
@@ -64,7 +77,8 @@ class Gaussian(Distribution):
     mean: jax.Array
     log_scale: jax.Array
 
-    shifted: ClassVar[bool] = True
+    grid: ClassVar[Grid | None] = Grid(1, SCALE_LEVELS - 1)
+    """Without the first table. Between the first two lie many symbols, and hardly a bit."""
 
     @classmethod
     def of(cls, mean: jax.Array, scale: jax.Array, log_scale: bool) -> "Gaussian":
@@ -107,8 +121,6 @@ class Factorised(Distribution):
     slopes: tuple[jax.Array, ...]
     biases: tuple[jax.Array, ...]
     factors: tuple[jax.Array, ...]
-
-    shifted: ClassVar[bool] = False
 
     def centred(self, y: jax.Array) -> jax.Array:
         """z less the median of its channel."""

@@ -31,7 +31,7 @@ def margins(record: Mapping[str, Any] | None, quality: float, plan: Plan) -> lis
 
     Raises KeyError, TypeError or ValueError for what is no record of so many shifted steps.
     """
-    shifted = [step.distribution.shifted for step in plan]
+    shifted = [step.distribution.grid is not None for step in plan]
     found = iter(_measured(record, quality, sum(shifted)))
     return [next(found) if moves else 0.0 for moves in shifted]
 

@@ -47,6 +47,8 @@ class Step(NamedTuple):
     """Pixels of the picture, in height and width, that a position stands for."""
     lattice: Lattice = "whole"
     distribution: type[Distribution] = Gaussian
+    flagged: bool = False
+    """Whether a channel in which every symbol is 0 is told by a flag, and costs no more; where that is `decided`."""
 
     def part(self, latents: Mapping[str, jax.Array]) -> jax.Array:
         """The step's channels `[B, h, w, c]`, at all positions."""

@@ -43,10 +43,11 @@ class ChannelContextSlices(nn.Module):
 
     def setup(self) -> None:
         self.told_net = [
-            ParameterNet(self.told_hidden, 2 * n, kernel=5, relu=True) for n in self.slices[1:]
+            ParameterNet(self.told_hidden, 2 * n, kernel=5, activation=nn.relu)
+            for n in self.slices[1:]
         ]
         self.parameter_net = [
-            ParameterNet(self.hidden, 2 * n, kernel=1, relu=True) for n in self.slices
+            ParameterNet(self.hidden, 2 * n, kernel=1, activation=nn.relu) for n in self.slices
         ]
 
     def modules_of_slice(self, number: int) -> Mapping[str, nn.Module]:

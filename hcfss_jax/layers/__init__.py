@@ -15,6 +15,7 @@ from hcfss_jax.layers.convolution import (
 )
 from hcfss_jax.layers.cosine_attention import CosineWindowAttention
 from hcfss_jax.layers.deformable_attention import DeformableAttention
+from hcfss_jax.layers.deformable_conv import DeformableConv, DeformableResidual
 from hcfss_jax.layers.depthwise_block import DepthwiseBlock
 from hcfss_jax.layers.enhancement import DenseBlock, Enhancement
 from hcfss_jax.layers.fstam import FSTAM
@@ -29,6 +30,7 @@ from hcfss_jax.layers.mlp import MLP
 from hcfss_jax.layers.octave_conv import GoConv, GoTConv
 from hcfss_jax.layers.pooled_attention import PooledAttention
 from hcfss_jax.layers.residual import (
+    ConcatenatedResidual,
     ResidualBlock,
     ResidualBlockUpsample,
     ResidualBlockWithStride,
@@ -66,8 +68,11 @@ __all__ = [
     "ChannelContext",
     "ChannelMap",
     "CheckerboardConv",
+    "ConcatenatedResidual",
     "CosineWindowAttention",
     "DeformableAttention",
+    "DeformableConv",
+    "DeformableResidual",
     "DenseBlock",
     "DepthwiseBlock",
     "DepthwiseConv",

@@ -10,7 +10,7 @@ from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.checks import check_map
 from hcfss_jax.layers.convolution import conv
 from hcfss_jax.layers.one_loop import in_turn
-from hcfss_jax.layers.residual import ResidualUnit
+from hcfss_jax.layers.residual import ResidualBottleneck, ResidualUnit
 
 
 class Gated(nn.Module):
@@ -32,9 +32,13 @@ class Gated(nn.Module):
         """What the residual units have between their convolutions."""
         return nn.relu
 
+    def unit(self) -> type[ResidualUnit]:
+        """Of which kind those are."""
+        return ResidualUnit
+
     def _units(self, name: str, dtype: DTypeLike | None) -> list[ResidualUnit]:
-        activation = self.activation_of_units()
-        return [ResidualUnit(activation, dtype, name=f"{name}{i + 1}") for i in range(3)]
+        make, activation = self.unit(), self.activation_of_units()
+        return [make(activation, dtype, name=f"{name}{i + 1}") for i in range(3)]
 
 
 class AttentionBlock(Gated):
@@ -50,6 +54,12 @@ class AttentionBlock(Gated):
     start: float = 0.0
     """The bias with which the gate starts: where it is negative, the block starts near the identity."""
     dtype: DTypeLike | None = None
+    bare_units: bool = False
+    """Whether nothing follows the sum of a unit, as in the codec of Fu et al. (arXiv 2107.06463)."""
+
+    def unit(self) -> type[ResidualUnit]:
+        """See `Gated.unit`."""
+        return ResidualBottleneck if self.bare_units else ResidualUnit
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:

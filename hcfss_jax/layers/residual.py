@@ -1,4 +1,7 @@
-"""Residual blocks of the convolutional codecs (Cheng et al. 2020), as CompressAI names them."""
+"""Residual blocks of the convolutional codecs (Cheng et al. 2020), as CompressAI names them.
+
+slope: of their leaky ReLUs; PyTorch's codecs have 0.01, TensorFlow's 0.2.
+"""
 
 from collections.abc import Callable
 
@@ -18,15 +21,36 @@ class ResidualBlock(nn.Module):
     beyond = Beyond.ANYTHING
 
     dtype: DTypeLike | None = None
+    slope: float = 0.01
+    last: Initializer = LECUN
+    """How the second kernel starts."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         check_map(self, x)
         y = x
-        for name in ("conv1", "conv2"):
-            layer = conv(x.shape[-1], dtype=self.dtype, name=name)
-            y = nn.leaky_relu(layer(y))
+        for name, start in (("conv1", LECUN), ("conv2", self.last)):
+            layer = conv(x.shape[-1], kernel_init=start, dtype=self.dtype, name=name)
+            y = nn.leaky_relu(layer(y), self.slope)
         return x + y
+
+
+class ConcatenatedResidual(nn.Module):
+    """CRB: two residual blocks and a skip around both (Fu et al., arXiv 2107.06463). `[B, H, W, C]` to the same.
+
+    It starts as twice its map, which is what the skips add up to.
+    """
+
+    beyond = Beyond.ANYTHING
+
+    slope: float = 0.2
+    dtype: DTypeLike | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        check_map(self, x)
+        once = ResidualBlock(self.dtype, self.slope, SILENT, name="block1")(x)
+        return x + ResidualBlock(self.dtype, self.slope, SILENT, name="block2")(once)
 
 
 class ResidualBlockWithStride(nn.Module):
@@ -44,6 +68,7 @@ class ResidualBlockWithStride(nn.Module):
     dtype: DTypeLike | None = None
     skip_init: Initializer = ISOMETRY
     stride: int = 2
+    slope: float = 0.01
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -52,9 +77,8 @@ class ResidualBlockWithStride(nn.Module):
             self.skip_kernel % 2 == 0
         ):  # with an odd kernel the last row or column is a cell of its own
             check_even_sides(self, x)
-        y = nn.leaky_relu(
-            conv(self.features, stride=self.stride, name="conv1", dtype=self.dtype)(x)
-        )
+        first = conv(self.features, stride=self.stride, name="conv1", dtype=self.dtype)
+        y = nn.leaky_relu(first(x), self.slope)
         y = GDN(name="gdn")(
             conv(self.features, kernel_init=SILENT, name="conv2", dtype=self.dtype)(y)
         )
@@ -83,12 +107,13 @@ class ResidualBlockUpsample(nn.Module):
     dtype: DTypeLike | None = None
     skip_init: Initializer = ISOMETRY
     factor: int = 2
+    slope: float = 0.01
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         check_map(self, x)
         up = SubPixelConv(self.features, name="up", dtype=self.dtype, factor=self.factor)
-        y = nn.leaky_relu(up(x))
+        y = nn.leaky_relu(up(x), self.slope)
         y = GDN(inverse=True, name="gdn")(
             conv(self.features, kernel_init=SILENT, name="conv", dtype=self.dtype)(y)
         )

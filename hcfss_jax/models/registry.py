@@ -9,6 +9,7 @@ from hcfss_jax.models import (
     cmamba,
     csm,
     elic,
+    fhic,
     hcfssnet,
     hscatb,
     mambaic,
@@ -40,6 +41,7 @@ FAMILIES: dict[str, Family] = {
     "hscatb": hscatb.FAMILY,
     "s2lic": s2lic.FAMILY,
     "swinv2": swinv2.FAMILY,
+    "fhic": fhic.FAMILY,
 }
 """The one list of them: whatever asks for all families asks here."""
 

@@ -14,6 +14,7 @@ file. That training draws noise for the rate, and by what recipe, is our reading
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax
@@ -123,12 +124,13 @@ class HyperAnalysis(nn.Module):
 
     width: int
     features: int
+    activation: Callable[[jax.Array], jax.Array] = PYTORCH.gelu
 
     @nn.compact
     def __call__(self, y: jax.Array) -> jax.Array:
         x = y
         for i, stride in enumerate((1, 1, 2, 1)):
-            x = PYTORCH.gelu(conv(self.width, stride=stride, name=f"conv{i + 1}")(x))
+            x = self.activation(conv(self.width, stride=stride, name=f"conv{i + 1}")(x))
         return conv(self.features, stride=2, name="conv5")(x)
 
 

@@ -376,7 +376,7 @@ def elsewhere(monkeypatch, distance: float) -> None:
 
     def rows(self, step, prediction):
         found = here(self, step, prediction)
-        if not self.plan[step].distribution.shifted:
+        if not self.plan[step].distribution.grid:
             return found
         noise = rng.uniform(-distance, distance, found.shape)
         return np.clip(found + noise, 0, 63).astype(np.float32)

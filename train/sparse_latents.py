@@ -1,0 +1,35 @@
+"""Rate, distortion, and how large the latents are: so that channels fall silent which a picture can do without.
+
+As in arXiv 2309.02529. An experiment names it, `config.objective = "train.sparse_latents:objective"`, and says
+
+    config.magnitude_weight   of what the model calls "magnitude" in `Output.features`
+"""
+
+import dataclasses
+
+import jax
+from ml_collections import ConfigDict
+
+from hcfss_jax.models.skeleton import Output
+from train.errors import BadConfig
+from train.objective import Batch, Figures, Objective, rate_distortion
+
+
+def objective(config: ConfigDict) -> Objective:
+    """What is usual, and the term. Raises BadConfig for a model that hands out no "magnitude"."""
+
+    def magnitude(
+        output: Output, batch: Batch, step: jax.Array, frozen: object
+    ) -> tuple[jax.Array, Figures]:
+        if "magnitude" not in output.features:
+            raise BadConfig(
+                "config.objective: the model has no 'magnitude' among its features "
+                f"({', '.join(output.features) or 'none'})"
+            )
+        found = output.features["magnitude"]
+        return found, {"magnitude": found}
+
+    usual = rate_distortion(config)
+    return dataclasses.replace(
+        usual, terms=(*usual.terms, (float(config.magnitude_weight), magnitude))
+    )

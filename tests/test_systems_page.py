@@ -66,7 +66,9 @@ def test_variants_and_fields_that_a_section_names_are_the_model_s(family):
     for name in re.findall(r"`((?:tiny|small|base|n\d+)(?:,[^`]+)?)`", SECTIONS[family]):
         config = importlib.import_module(f"configs.{family}").get_config(name)
         create_model(config.model.name, **config.model.overrides)
-    told = re.sub(r"^    .*$", "", SECTIONS[family], flags=re.M)  # without drawings, which name modules
+    told = re.sub(
+        r"^    .*$", "", SECTIONS[family], flags=re.M
+    )  # without drawings, which name modules
     fields = set(re.findall(r"`(\w+)(?:=[^`]*)?`", told))
     config = next(iter(FAMILIES[family].variants.values()))
     assert {name for name in fields if "_" in name} <= set(vars(config))

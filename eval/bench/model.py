@@ -15,17 +15,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from eval.work import variable_shapes, work
 from hcfss_jax.codec import Codec
-from hcfss_jax.entropy.steps import Decoded, rounding, run_steps
 from hcfss_jax.errors import HcfError
-from hcfss_jax.layers.area import example
 from hcfss_jax.models import create_model
 from hcfss_jax.pictures.images import read_image
 from hcfss_jax.runtime.jax_settings import prepare_jax
-from hcfss_jax.runtime.multiply_adds import multiply_adds
 from hcfss_jax.weights import DEFAULT_WEIGHTS, load_package, make_package, shipped_names
 
 
@@ -52,14 +49,15 @@ def _report(args: argparse.Namespace) -> int:
     pixels = read_image(args.image).rgb
     height, width = pixels.shape[:2]
     model = create_model(args.model)
-    encoding, decoding = _work(model, height, width)
+    of_model = work(model, height, width)
+    encoding, decoding = of_model.encoder, of_model.decoder
     codec, origin = _codec(args.model, model)
     print(f"{'model':<24} {args.model}, {origin} weights, on {jax.devices()[0].device_kind}")
     print(f"{'picture':<24} {width}x{height}")
     print(f"{'parameters':<24} {codec.parameter_count:,}")
-    for name, work in (("encoder", encoding), ("decoder", decoding)):
-        per_pixel = f"{work / (width * height) / 1e3:.1f} k a pixel"
-        print(f"{f'multiply-adds, {name}':<24} {work / 1e9:.2f} G, {per_pixel}")
+    for name, count in (("encoder", encoding), ("decoder", decoding)):
+        per_pixel = f"{count / (width * height) / 1e3:.1f} k a pixel"
+        print(f"{f'multiply-adds, {name}':<24} {count / 1e9:.2f} G, {per_pixel}")
 
     def encode() -> bytes:
         return codec.compress(pixels, args.quality)
@@ -71,7 +69,7 @@ def _report(args: argparse.Namespace) -> int:
     first_decode, decoded = _timed(decode)
     times = [(_timed(encode)[0], _timed(decode)[0]) for _ in range(args.repeats)]
     medians = (statistics.median(column) for column in zip(*times, strict=True))
-    for name, seconds, first, work in zip(
+    for name, seconds, first, count in zip(
         ("encode", "decode"),
         medians,
         (first_encode, first_decode),
@@ -79,7 +77,7 @@ def _report(args: argparse.Namespace) -> int:
         strict=True,
     ):
         print(f"{name:<24} {seconds:.2f} s (the first, with compilation, {first:.2f} s)")
-        rate = 2 * work / seconds
+        rate = 2 * count / seconds
         share = f", {rate / args.peak / 1e12:.1%} of its peak" if args.peak else ""
         print(f"{'':<24} {rate / 1e9:,.1f} GFLOP/s of the model's arithmetic{share}")
     exact = np.array_equal(np.asarray(decoded), codec.encode(pixels, args.quality).x_hat)
@@ -89,36 +87,11 @@ def _report(args: argparse.Namespace) -> int:
     return int(not exact)
 
 
-def _work(model: Any, height: int, width: int) -> tuple[int, int]:
-    """Multiply-adds of encoder and decoder, for sides rounded up to whole strides."""
-    sides = (-(-side // model.multiple) * model.multiple for side in (height, width))
-    x = jax.ShapeDtypeStruct((1, *sides, 3), jnp.float32)
-    level, variables = jax.ShapeDtypeStruct((1,), jnp.float32), _shapes(model)
-
-    def run(method: str | Callable[..., Any]) -> Callable[..., Any]:
-        return lambda variables, *args: model.apply(variables, *args, method=method)
-
-    decoded = jax.eval_shape(run(_decoded), variables, x, level)
-    both = multiply_adds(run("evaluate"), variables, x, level)
-    analysis = multiply_adds(run("analyse"), variables, x, level)
-    synthesis = multiply_adds(run("synthesise"), variables, decoded, level)
-    return both - synthesis, both - analysis
-
-
-def _decoded(model: Any, x: jax.Array, level: jax.Array) -> Decoded:
-    """What all steps leave for `synthesise`."""
-    return run_steps(model, level, rounding(model.plan, model.analyse(x, level)))[0]
-
-
 def _codec(name: str, model: Any) -> tuple[Codec, str]:
     if name in shipped_names():
         return Codec(load_package(name)), "trained"
-    params = jax.tree.map(_draw, _shapes(model)["params"])
+    params = jax.tree.map(_draw, variable_shapes(model)["params"])
     return Codec(make_package(model, name, params, {}, "float32")), "random"
-
-
-def _shapes(model: Any) -> Any:
-    return jax.eval_shape(model.init, jax.random.key(0), *example(model))
 
 
 def _draw(leaf: jax.ShapeDtypeStruct) -> np.ndarray:

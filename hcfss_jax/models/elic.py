@@ -32,7 +32,7 @@ from hcfss_jax.layers.residual import ResidualBottleneck
 from hcfss_jax.layers.transposed_conv import TransposedConv
 from hcfss_jax.layers.wavelet_start import forward_start, packet
 from hcfss_jax.models.config import PORTED, SMALLEST, SMALLEST_PORTED, TINY, ModelConfig
-from hcfss_jax.models.family import Family
+from hcfss_jax.models.family import Family, Published
 from hcfss_jax.models.hyperprior import HyperpriorModel
 
 KERNEL = 5
@@ -208,4 +208,13 @@ FAMILY = Family(
             "told_hidden": (7, 5),
         },
     },
+    title="ELIC",
+    url="https://arxiv.org/abs/2203.10886",
+    held_to="code of a reimplementation",
+    published=Published(
+        {"Kodak": -3.10, "Tecnick": -7.41, "CLIC": -0.84},
+        "VTM 21.0",
+        "the authors of CMIC, arXiv 2508.02192, table 1",
+        curve="ELIC",
+    ),
 )

@@ -27,7 +27,7 @@ from hcfss_jax.entropy.channel_slices import PlainSlices
 from hcfss_jax.layers.area import Beyond
 from hcfss_jax.layers.swin_v2 import RS2TB
 from hcfss_jax.models.config import SMALLEST, TINY, ModelConfig
-from hcfss_jax.models.family import Family
+from hcfss_jax.models.family import Family, Published
 from hcfss_jax.models.hyperprior import HyperpriorModel
 from hcfss_jax.models.transforms import (
     Analysis,
@@ -171,4 +171,12 @@ FAMILY = Family(
             "attention_blocks": (0, 0, 2),
         },
     },
+    title="FEDS",
+    url="https://arxiv.org/abs/2503.06399",
+    held_to="our reading: a teacher and its student",
+    published=Published(
+        {},
+        source="its abstract: the student within 1.24, 1.17 and 0.55 % of its teacher on three sets, with 63 % fewer "
+        "parameters",
+    ),
 )

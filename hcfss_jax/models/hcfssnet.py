@@ -32,7 +32,7 @@ from hcfss_jax.models.bypass import (
     BypassSynthesis,
 )
 from hcfss_jax.models.config import SMALLEST, ModelConfig
-from hcfss_jax.models.family import Family
+from hcfss_jax.models.family import Family, Published
 from hcfss_jax.models.hyperprior import HyperpriorModel
 from hcfss_jax.models.transforms import (
     Analysis,
@@ -240,4 +240,10 @@ FAMILY = Family(
             "attention_dim": 16,
         },
     },
+    title="HCFSSNet",
+    url="https://arxiv.org/abs/2511.20151",
+    held_to="our reading",
+    published=Published(
+        {"Kodak": -18.06, "Tecnick": -24.56, "CLIC": -22.44}, "VTM, no version said", "its abstract"
+    ),
 )

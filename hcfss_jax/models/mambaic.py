@@ -29,7 +29,7 @@ from hcfss_jax.layers.transposed_conv import TransposedConv
 from hcfss_jax.layers.vss import VSS
 from hcfss_jax.layers.wavelet_start import forward_start, packet
 from hcfss_jax.models.config import PORTED, SMALLEST, SMALLEST_PORTED, TINY, ModelConfig
-from hcfss_jax.models.family import Family
+from hcfss_jax.models.family import Family, Published
 from hcfss_jax.models.hyperprior import HyperpriorModel
 from hcfss_jax.models.transforms import HyperSynthesis
 
@@ -182,4 +182,10 @@ FAMILY = Family(
             "context_blocks": 1,
         },
     },
+    title="MambaIC",
+    url="https://arxiv.org/abs/2503.12461",
+    held_to="authors' code",
+    published=Published(
+        {"Kodak": -12.52}, "VVC", "the paper, as a summary of it says", curve="MambaIC"
+    ),
 )

@@ -50,7 +50,7 @@ from hcfss_jax.layers.residual_group import RSTB
 from hcfss_jax.layers.sft import SFT, SFTBlock, pooled_to
 from hcfss_jax.layers.transposed_conv import TransposedConv
 from hcfss_jax.models.config import SMALLEST, TINY
-from hcfss_jax.models.family import Family
+from hcfss_jax.models.family import Family, Published
 from hcfss_jax.models.hyperprior import Y_STRIDE, HyperpriorModel
 from hcfss_jax.models.side_inputs import mask_of
 from hcfss_jax.models.swin_transforms import (
@@ -420,4 +420,8 @@ FAMILY = Family(
             "sft_hidden": 6,
         },
     },
+    title="ROI",
+    url="https://arxiv.org/abs/2305.07783",
+    held_to="our reading; SFT to the code of the codec of quality maps",
+    published=Published({}, source="no figures are known to us"),
 )

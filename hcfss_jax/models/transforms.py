@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 from hcfss_jax.layers.area import Beyond
-from hcfss_jax.layers.convolution import ISOMETRY, Initializer, SubPixelConv, conv
+from hcfss_jax.layers.convolution import ISOMETRY, SILENT, Initializer, SubPixelConv, conv
 from hcfss_jax.layers.one_loop import in_turn
 from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.residual import (
@@ -51,8 +51,8 @@ def blocks_of_stage(
 def residual_block(
     remat: bool, stage: int, index: int, *, name: str, dtype: str | None
 ) -> nn.Module:
-    """A residual block of two convolutions, wherever it stands."""
-    return remat_if(remat, ResidualBlock)(dtype, name=name)
+    """A residual block of two convolutions, wherever it stands; it starts as its skip."""
+    return remat_if(remat, ResidualBlock)(dtype, last=SILENT, name=name)
 
 
 def linear_starts(

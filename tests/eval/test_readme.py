@@ -89,8 +89,10 @@ def test_the_relatives_are_told_as_their_reports_have_them(name):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_table_of_systems_has_every_family_with_the_size_of_its_largest(family):
-    *_, count = row(README, f"`{family}`")
-    largest = list(FAMILIES[family].variants)[-1]
+def test_the_table_of_systems_has_what_every_family_says_and_the_size_of_its_largest(family):
+    of = FAMILIES[family]
+    paper, held_to, count = row(README, f"`{family}`")
+    assert (paper, held_to) == (f"{of.title}, [{of.paper}]({of.url})", of.held_to)
+    largest = list(of.variants)[-1]
     parameters = sum(map(math.prod, parameter_shapes(create_model(f"{family}-{largest}")).values()))
     assert count.split(" (")[0] == f"{parameters / 1e6:.1f} M"

@@ -2,8 +2,10 @@
 
 import jax
 import jax.numpy as jnp
+import pytest
 from jax import lax
 
+from hcfss_jax.layers.transposed_conv import TransposedConv
 from hcfss_jax.runtime.multiply_adds import multiply_adds
 
 
@@ -40,6 +42,18 @@ def test_zeros_between_the_samples_of_a_transposed_convolution_do_not_count():
         return lax.conv_transpose(x, kernel, (2, 2), "SAME")
 
     assert multiply_adds(double, shape(1, 4, 4, 6), shape(4, 4, 6, 2)) == 64 * 2 * 4 * 6
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_a_transposed_convolution_counts_alike_however_it_is_computed(kernel):
+    """`TransposedConv` pads its kernel so as to be a plain convolution."""
+    layer, x = TransposedConv(7, kernel), shape(1, 4, 6, 5)
+    params = jax.eval_shape(layer.init, jax.random.key(0), x)
+    by_hand = (
+        (4 * 6) * kernel**2 * 5 * 7
+    )  # each sample meets each tap, once for each pair of channels
+    assert multiply_adds(layer.apply, params, x) == by_hand
+    assert multiply_adds(jax.jit(jax.checkpoint(layer.apply)), params, x) == by_hand
 
 
 def test_a_loop_counts_as_often_as_it_turns_and_calls_are_looked_into():

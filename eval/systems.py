@@ -1,0 +1,138 @@
+"""All systems in one table: each family's smallest size after equally long training, and the size of its paper.
+
+    python -m eval.systems                                          # of the reports in docs/results
+    python -m eval.systems --train PHOTOS --data KODAK              # trains, exports and measures them all first
+
+With --train, each family of the registry gets a folder in FOLDER, `runs/systems`, with its run, its weights and its
+report. What is there is not done again: the same command goes on after Ctrl-C. A family that fails is named, and the
+others go on. Without, the reports in the folders of FOLDER are taken as they are, with the weights beside them.
+
+The table is written as README.md, table.json and table.csv. Parameters and multiply-adds are those of the models,
+which are traced for it and not run: some minutes. Ends with 1 where a family failed, with 130 after Ctrl-C.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from eval.anchors import ANCHORS
+from eval.sweep import find_images
+from eval.system_page import write_table
+from eval.system_table import make_table, read_trials
+from eval.trials import Length, Trial
+from hcfss_jax.errors import HcfError
+from hcfss_jax.models.registry import FAMILIES
+from hcfss_jax.runtime.jax_settings import prepare_jax
+
+INTERRUPTED = 130  # as shells say it
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make the table; the exit code."""
+    args = _parser().parse_args(argv)
+    prepare_jax()
+    try:
+        return _run(args)
+    except (HcfError, OSError) as error:
+        print(f"eval.systems: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped: the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(args: argparse.Namespace) -> int:
+    length = Length(args.steps, args.batch, args.crop)
+    if args.train is None:
+        folder, failed = args.folder or Path("docs/results"), dict[str, str]()
+    else:
+        folder = args.folder or Path("runs/systems")
+        failed = _train(args, folder, length)
+    if not folder.is_dir():
+        raise HcfError(f"{folder} is no folder: give one with reports, or --train PHOTOS")
+    size = args.variant.partition(",")[0]
+    trials, passed_over = read_trials(folder, size)
+    for line in passed_over:
+        print(line)
+    table = make_table(trials, length, args.families, failed, size, args.paper)
+    out = args.out or folder / "systems"
+    write_table(out, table)
+    for family, why in failed.items():
+        print(f"{family}: {why}", file=sys.stderr)
+    print(f"table: {out / 'README.md'}")
+    return int(bool(failed))
+
+
+def _train(args: argparse.Namespace, folder: Path, length: Length) -> dict[str, str]:
+    """Every family's trial; of those that failed, why."""
+    if args.data is None:
+        raise HcfError("--train takes --data too: the pictures to measure on")
+    find_images(args.data)  # what cannot work is found out before the hours that it would cost
+    if not args.train.exists():
+        raise HcfError(f"{args.train}: there are no photos to train on")
+    failed = {}
+    for number, family in enumerate(args.families, start=1):
+        trial = Trial(
+            family,
+            args.variant,
+            folder / f"{family}-{args.variant.partition(',')[0]}",
+            length,
+            args.train,
+            args.data,
+            args.qualities,
+            args.anchors,
+        )
+        print(f"{trial.name}, {number} of {len(args.families)}: {length}", flush=True)
+        if why := trial.run():
+            failed[family] = why
+            print(f"{trial.name} failed, the others go on: {why}", flush=True)
+    return failed
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        help="its folders hold the reports; default: docs/results, with --train runs/systems",
+    )
+    parser.add_argument(
+        "--out", type=Path, help="the folder for the table; default: FOLDER/systems"
+    )
+    parser.add_argument("--train", type=Path, metavar="PHOTOS", help="a folder or a tar of photos")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="pictures to measure on")
+    parser.add_argument(
+        "--families", nargs="+", choices=list(FAMILIES), default=list(FAMILIES), metavar="NAME"
+    )
+    parser.add_argument(
+        "--variant", default="tiny", help="of each family's experiments; default: tiny"
+    )
+    equal = Length()
+    parser.add_argument("--steps", type=_count, default=equal.steps, help="of training")
+    parser.add_argument("--batch", type=_count, default=equal.batch_size, help="crops a step")
+    parser.add_argument("--crop", type=_count, default=equal.crop, help="pixels a side")
+    parser.add_argument("--qualities", type=float, nargs="+", default=[1.0, 3.0, 5.0, 8.0])
+    parser.add_argument(
+        "--anchors", nargs="*", choices=list(ANCHORS), default=["jpeg", "webp"], help="beside it"
+    )
+    parser.add_argument(
+        "--paper",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="the sizes of the papers, too",
+    )
+    return parser
+
+
+def _count(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

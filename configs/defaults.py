@@ -34,9 +34,9 @@ ENCODER = r"^(\w+\.)?(g_a|h_a|gain_y|gain_z2?|encoder_\w+)\."
 class Size(NamedTuple):
     """What suits a variant.
 
-    crop: pixels a side. peak: learning rate. dtype: of the transforms. workers: processes that decode photos. remat,
-    loops: see the config. one_rate: the model has no gains of its own, and takes them where it is to learn all rates.
-    levels: rates that it learns. optimiser: see `train.optimiser`.
+    crop: pixels a side. multiple: what they are one of. peak: learning rate. dtype: of the transforms. workers:
+    processes that decode photos. remat, loops: see the config. one_rate: the model has no gains of its own, and takes
+    them where it is to learn all rates. levels: rates that it learns. optimiser: see `train.optimiser`.
     """
 
     crop: int
@@ -50,6 +50,7 @@ class Size(NamedTuple):
     one_rate: bool = False
     levels: int = _LEVELS
     optimiser: str = "adam"
+    multiple: int = 64
 
 
 TINY = Size(128, 4, 9_000, 1e-3, "float32", workers=0, remat=False, loops=False)
@@ -71,7 +72,7 @@ def experiment(
     suits = sizes[size]
     crop, steps = suits.crop, suits.steps
     if metric == "ms-ssim":
-        crop = max(crop, 192)  # its coarsest scale needs 161 pixels
+        crop = max(crop, suits.multiple * -(-161 // suits.multiple))  # its coarsest scale needs 161
     config = ml_collections.ConfigDict()
 
     config.model = ml_collections.ConfigDict()
@@ -130,7 +131,7 @@ def experiment(
     config.data.threads = 2  # that decode, in the trainer or in each worker
     config.data.prefetch = 8  # batches made ahead of the step
 
-    config.crop = crop  # pixels, a multiple of 64
+    config.crop = crop  # pixels, a multiple of what the model takes: 64, or more
     config.batch_size = suits.batch_size  # images, over all devices
     config.accumulate = 1  # parts of the batch that a device takes one after the other
     config.steps = steps

@@ -17,7 +17,7 @@ import ml_collections
 
 from configs.defaults import BASE, TINY, experiment
 
-SIZES = {"tiny": TINY, "base": BASE}
+SIZES = {"tiny": TINY._replace(multiple=128), "base": BASE._replace(multiple=128)}
 
 
 def get_config(variant: str = "tiny") -> ml_collections.ConfigDict:

@@ -6,7 +6,7 @@
 | variant | for | hardware | to expect |
 |---|---|---|---|
 | `tiny` | trials | two CPU cores | 10 % fewer bits than JPEG after `--config.steps=3000` |
-| `base` | about the paper's size, 72 M parameters without gains | a pod slice | not trained yet |
+| `base` | the authors' script as far as it is known, 72 M parameters without gains | a pod slice | not trained yet |
 
 `base,wavelet=9/7` is the paper's other wavelet. The paper trains in two phases: first the rates of low and of high
 frequencies count alike, as here by default; then they are weighed apart, at a learning rate of 1e-5:

@@ -7,7 +7,7 @@ GoConv convolves, GoTConv transposes; both tell the other resolution of what the
 authors' file is not public: this is where two public re-implementations agree.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import flax.linen as nn
 import jax
@@ -30,7 +30,7 @@ class GoConv(nn.Module):
     """`[B, h, w, C]` and `[B, h / 2, w / 2, D]` to as many `features` each, at 1 / stride of the sides.
 
     Without a low map it is a network's first layer, whose low map is made of the high one alone. Raises InvalidInput
-    for maps that are no two resolutions of one.
+    for maps that are no two resolutions of one, and for fields that there are not.
     """
 
     beyond = Beyond.ANYTHING
@@ -58,7 +58,9 @@ class GoConv(nn.Module):
         self, high: jax.Array, low: jax.Array | None = None
     ) -> tuple[jax.Array, jax.Array] | jax.Array:
         """The two maps; with `only_high` the high one."""
+        self._check_fields()
         check_map(self, high)
+        self._check_sides(high)
         if low is not None:
             self._check_low(high, low)
         gdn: dict[str, nn.Module] = {}
@@ -82,10 +84,31 @@ class GoConv(nn.Module):
 
         high = layer(high, "hh")
         if low is None:
-            return high, layer(high, "hl")
+            return high if self.only_high else (high, layer(high, "hl"))
         low = layer(low, "ll")
         told_high = high + layer(low, "lh")
         return told_high if self.only_high else (told_high, low + layer(high, "hl"))
+
+    def _check_fields(self) -> None:
+        if self.activation not in get_args(Activation):
+            raise InvalidInput(
+                f"{type(self).__name__} has activation={self.activation!r}: choose one of {get_args(Activation)}"
+            )
+        if self.stride not in (1, 2):
+            raise InvalidInput(f"{type(self).__name__} has stride={self.stride}: 1 or 2")
+
+    def _check_sides(self, high: jax.Array) -> None:
+        """Raise InvalidInput for sides of which half, and half of what is made of them, are no whole positions."""
+        multiple = self._shrinks() * 2
+        height, width = high.shape[1:3]
+        if height % multiple or width % multiple:
+            raise InvalidInput(
+                f"{type(self).__name__} takes sides that are multiples of {multiple}, not {height}x{width}: pad the map"
+            )
+
+    def _shrinks(self) -> int:
+        """How many times smaller its high map is than the one that it is given."""
+        return self.stride
 
     def _check_low(self, high: jax.Array, low: jax.Array) -> None:
         check_map(self, low)
@@ -133,6 +156,9 @@ class GoTConv(GoConv):
 
     With a stride of 1 its convolutions are plain: a transposed one has the same weights in another order.
     """
+
+    def _shrinks(self) -> int:
+        return 1
 
     def _keeping(self, path: str) -> nn.Module:
         return self._halving(path, 1) if self.stride == 1 else self._doubling(path)

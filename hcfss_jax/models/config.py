@@ -1,6 +1,7 @@
 """The sizes that every model has."""
 
 import dataclasses
+import math
 import typing
 from typing import Any
 
@@ -52,6 +53,10 @@ def _check_value(name: str, value: Any, hint: Any) -> None:
     if not _is_of(value, hint):
         told = getattr(hint, "__name__", str(hint)) if isinstance(hint, type) else str(hint)
         raise ValueError(f"{name}={value!r} is no {told}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{name}={value!r} is no finite number")
+    if name == "drop_path" and not 0 <= value < 1:
+        raise ValueError(f"drop_path={value!r} is a probability below 1")
     least = 0 if name.endswith("blocks") else 1
     numbers = value if isinstance(value, tuple) else (value,)
     if any(isinstance(n, int) and not isinstance(n, bool) and n < least for n in numbers):
@@ -74,6 +79,12 @@ def _is_of(value: Any, hint: Any) -> bool:
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
+
+
+def check_heads(name: str, heads: int, width: int) -> None:
+    """Raise ValueError, which names the field, for heads of attention that do not divide the width."""
+    if width % heads:
+        raise ValueError(f"{name}: {heads} heads do not divide {width} channels")
 
 
 def tuples_of(value: Any) -> Any:

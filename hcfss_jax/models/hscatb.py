@@ -9,7 +9,8 @@
 B: `layers.HSCATB`, SaSA beside CaSA, then MLGFFN. Of its authors there is no code. Known of the paper: the parts of a
 block and their equations, widths 40, 80, 160 and 320, and a context like ELIC's with uneven slices and nothing spatial.
 Our reading, as the paper is silent: what halves and doubles, how many blocks there are, heads, how a block joins its
-parts, and the hyperprior (ELIC's, with GELU). Its list of slices has a 128 too many, with which it would not add up.
+parts, the logarithm of the scale, and the hyperprior (ELIC's, with GELU); gains for the rates, and that convolutions
+start as a wavelet packet, are ours. Its list of slices has a 128 too many, with which it would not add up.
 
 SaSA's low path and the means of CaSA and MLGFFN see the whole map: in a file, the whole tile.
 """

@@ -49,7 +49,7 @@ from hcfss_jax.layers.drop_path import dealt, linear_rates
 from hcfss_jax.layers.residual_group import RSTB
 from hcfss_jax.layers.sft import SFT, SFTBlock, pooled_to
 from hcfss_jax.layers.transposed_conv import TransposedConv
-from hcfss_jax.models.config import SMALLEST, TINY
+from hcfss_jax.models.config import SMALLEST, TINY, check_heads
 from hcfss_jax.models.family import Family, Published
 from hcfss_jax.models.hyperprior import Y_STRIDE, HyperpriorModel
 from hcfss_jax.models.side_inputs import mask_of
@@ -95,6 +95,11 @@ class RegionConfig(GroupConfig):
     background_gain: float = 1.15
     """Logarithm at which the gains of y start to be smaller where a mask that is sent is 0: that of the root of 10, by
     which the best step of an orthonormal transform grows where an error counts a tenth."""
+
+    def __post_init__(self) -> None:
+        """See `GroupConfig`; of the hyperprior too."""
+        super().__post_init__()
+        check_heads("hyper_heads", self.hyper_heads, self.hyper_width)
 
 
 VARIANTS = {

@@ -25,7 +25,7 @@ from hcfss_jax.layers.remat import remat_if
 from hcfss_jax.layers.swin_v2 import RS2TB
 from hcfss_jax.layers.transposed_conv import TransposedConv
 from hcfss_jax.layers.wavelet_start import forward_start, inverse_start, packet
-from hcfss_jax.models.config import ModelConfig
+from hcfss_jax.models.config import ModelConfig, check_heads
 
 Rates = tuple[float, ...]
 """Of stochastic depth, one for each block of a group."""
@@ -41,6 +41,12 @@ class GroupConfig(ModelConfig):
     """Of the attention at strides 2, 4 and 8."""
     window: int = 8
     mlp_ratio: int = 4
+
+    def __post_init__(self) -> None:
+        """See `RateConfig`; heads have to divide their widths."""
+        super().__post_init__()
+        for width, heads in zip(self.widths, self.heads, strict=True):
+            check_heads("heads", heads, width)
 
 
 @dataclasses.dataclass(frozen=True)

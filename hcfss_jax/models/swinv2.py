@@ -26,7 +26,7 @@ from hcfss_jax.entropy.plan import CHECKERBOARD, Passes
 from hcfss_jax.entropy.space_channel import SpaceChannelSlices
 from hcfss_jax.layers.drop_path import dealt, linear_rates
 from hcfss_jax.layers.swin_v2 import RS2TB
-from hcfss_jax.models.config import SMALLEST, TINY
+from hcfss_jax.models.config import SMALLEST, TINY, check_heads
 from hcfss_jax.models.family import Family, Published
 from hcfss_jax.models.hyperprior import HyperpriorModel
 from hcfss_jax.models.swin_transforms import (
@@ -56,6 +56,11 @@ class SwinV2Config(SwinConfig):
     fusion_hidden: tuple[int, ...] = (640, 512)
     """Channels inside of the net of 1x1 convolutions that gives mean and scale."""
     drop_path: float = 0.2
+
+    def __post_init__(self) -> None:
+        """See `GroupConfig`; of the hyperprior too."""
+        super().__post_init__()
+        check_heads("hyper_heads", self.hyper_heads, self.hyper_width)
 
 
 VARIANTS = {

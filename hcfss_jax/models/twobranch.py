@@ -73,6 +73,16 @@ class TwoBranchConfig(ModelConfig):
     joined_width: int = 192
     """Channels of both latents together, where g_s begins."""
 
+    def __post_init__(self) -> None:
+        """See `RateConfig`; three stages of the fine branch, four of the coarse one."""
+        super().__post_init__()
+        for name in ("widths", "blocks"):
+            fine, coarse = getattr(self, name), getattr(self, f"coarse_{name}")
+            if len(fine) != 3 and fine != coarse:  # as in `coarse`
+                raise ValueError(f"{name}={fine!r}: the fine branch has three stages")
+            if len(coarse) != 4:
+                raise ValueError(f"coarse_{name}={coarse!r}: the coarse branch has four stages")
+
     @property
     def coarse(self) -> "TwoBranchConfig":
         """What the coarse branch is: the fields of that name in place of the fine one's."""

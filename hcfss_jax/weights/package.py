@@ -131,7 +131,8 @@ def load_package(name_or_path: str | os.PathLike[str]) -> WeightPackage:
         }
         version, wanted = header["format"], header["fingerprint"]
     except (safetensors.SafetensorError, KeyError, ValueError, UnicodeDecodeError) as error:
-        raise WrongWeights(f"{path} is not a weight package of hcfss_jax ({error})") from error
+        because = "" if isinstance(error, UnicodeDecodeError) else f" ({error})"
+        raise WrongWeights(f"{path} is not a weight package of hcfss_jax{because}") from error
     if version != FORMAT_VERSION:
         raise WrongWeights(
             f"{path} has format {version}, this library reads {FORMAT_VERSION}: update hcfss_jax"

@@ -200,3 +200,23 @@ def test_values_are_looked_at_where_they_are_at_hand(images, levels, says):
 def test_an_estimate_of_what_are_no_pictures_is_refused(rgb, areas, levels, says):
     with pytest.raises(HcfError, match=says):
         estimate(small_model(), {}, rgb, areas, levels)
+
+
+@pytest.mark.parametrize(
+    "fields, sides, told",
+    [
+        ({"activation": "relu"}, (8, 8), "activation='relu': choose one of"),
+        ({"stride": 3}, (8, 8), "stride=3: 1 or 2"),
+        ({}, (6, 8), "multiples of 4, not 6x8"),
+        ({"stride": 1}, (3, 4), "multiples of 2, not 3x4"),
+    ],
+)
+def test_an_octave_convolution_names_what_it_cannot_be_or_take(fields, sides, told):
+    x = jnp.ones((1, *sides, 4))
+    with pytest.raises(InvalidInput, match=told):
+        jax.eval_shape(layers.GoConv(8, **fields).init, jax.random.key(0), x)
+
+
+def test_a_last_octave_layer_without_a_low_map_makes_the_high_one_alone():
+    layer, x = layers.GoTConv(3, only_high=True), jnp.ones((1, 4, 4, 4))
+    assert jax.eval_shape(layer.init_with_output, jax.random.key(0), x)[0].shape == (1, 8, 8, 3)

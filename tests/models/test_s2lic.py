@@ -136,7 +136,7 @@ def test_stochastic_depth_rises_as_in_the_code_that_its_groups_are_from(monkeypa
         asked[place] = rates
         return branch_factors(rates, place)
 
-    monkeypatch.setattr("hcfss_jax.layers.swin_v2.branch_factors", record)
+    monkeypatch.setattr("hcfss_jax.layers.residual_group.branch_factors", record)
     model = create_model("s2lic-base", contexts=False)
     jax.eval_shape(model.init, jax.random.key(0), *_batch())
     rise = np.linspace(0, 0.1, 8)

@@ -65,7 +65,7 @@ def test_stochastic_depth_rises_through_g_a_and_h_a_and_through_h_s_and_g_s(monk
         asked[place] = rates
         return branch_factors(rates, place)
 
-    monkeypatch.setattr("hcfss_jax.layers.swin_v2.branch_factors", record)
+    monkeypatch.setattr("hcfss_jax.layers.residual_group.branch_factors", record)
     model = create_model("swinv2-base")
     jax.eval_shape(model.init, jax.random.key(0), X, LEVEL, KEYS)
     rise = np.linspace(0, 0.2, 10)

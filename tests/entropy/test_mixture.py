@@ -114,7 +114,7 @@ def as_parts(given: Mixture, q: np.ndarray):
 
 
 def test_a_million_symbols_take_what_the_mixture_says_and_come_back():
-    """Within a part in a thousand; 0.5 % is promised. Mixtures are 4096, each of many symbols, to draw them quickly."""
+    """Within two parts in a thousand; 0.5 % is promised. The mixtures are 4096, to draw many symbols of each quickly."""
     few, _ = drawn(4096)
     count = 1_000_000
     rng = np.random.default_rng(1)
@@ -132,7 +132,7 @@ def test_a_million_symbols_take_what_the_mixture_says_and_come_back():
     ideal = -np.log2(np.maximum(pmf[which, q - low], 1e-9)).sum()
     parts = as_parts(given, q)
     data = encode(parts)
-    assert abs(8 * len(data) / ideal - 1) < 1e-3
+    assert abs(8 * len(data) / ideal - 1) < 2e-3
     decoder = RangeDecoder(data)
 
     def answers(question):

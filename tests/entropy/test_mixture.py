@@ -114,7 +114,7 @@ def as_parts(given: Mixture, q: np.ndarray):
 
 
 def test_a_million_symbols_take_what_the_mixture_says_and_come_back():
-    """Within two parts in a thousand; 0.5 % is promised. The mixtures are 4096, to draw many symbols of each quickly."""
+    """Within two parts in a thousand; 0.5 % is promised. Of 4096 mixtures many symbols each, to draw them quickly."""
     few, _ = drawn(4096)
     count = 1_000_000
     rng = np.random.default_rng(1)

@@ -13,8 +13,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from hcfss_jax.models.skeleton import Output
-from train.errors import BadConfig
-from train.objective import Batch, Figures, Objective, rate_distortion
+from train.objective import Batch, Figures, Objective, feature, rate_distortion
 
 
 def objective(config: ConfigDict) -> Objective:
@@ -24,12 +23,7 @@ def objective(config: ConfigDict) -> Objective:
     def infidelity(
         output: Output, batch: Batch, step: jax.Array, frozen: object
     ) -> tuple[jax.Array, Figures]:
-        if "infidelity" not in output.features:
-            raise BadConfig(
-                "config.objective: the model has no 'infidelity' among its features "
-                f"({', '.join(output.features) or 'none'})"
-            )
-        found = output.features["infidelity"]
+        found = feature(output, "infidelity")
         return jnp.where(step < steps, found, 0.0), {"infidelity": found}
 
     terms = (*usual.terms, (float(config.fidelity_weight), infidelity))

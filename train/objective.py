@@ -65,6 +65,16 @@ def _check_value(term: Term, value: Any, images: int) -> None:
         )
 
 
+def feature(output: Output, name: str) -> jax.Array:
+    """What a model tells under a name for a term of the loss. Raises BadConfig where it tells none such."""
+    if name not in output.features:
+        raise BadConfig(
+            f"config.objective: the model has no {name!r} among its features "
+            f"({', '.join(output.features) or 'none'})"
+        )
+    return output.features[name]
+
+
 def rate_distortion(config: ConfigDict) -> Objective:
     """Importance * (bpp + lambda * distortion), as `config.lambdas`, `metric`, `balance` and `rate_weights` say."""
     of = rate_distortion_of(config)

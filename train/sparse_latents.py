@@ -12,8 +12,7 @@ from ml_collections import ConfigDict
 
 from hcfss_jax.models.skeleton import Output
 from train.distillation import with_teacher
-from train.errors import BadConfig
-from train.objective import Batch, Figures, Objective, rate_distortion
+from train.objective import Batch, Figures, Objective, feature, rate_distortion
 
 
 def objective(config: ConfigDict) -> Objective:
@@ -25,12 +24,7 @@ def objective(config: ConfigDict) -> Objective:
     def magnitude(
         output: Output, batch: Batch, step: jax.Array, frozen: object
     ) -> tuple[jax.Array, Figures]:
-        if "magnitude" not in output.features:
-            raise BadConfig(
-                "config.objective: the model has no 'magnitude' among its features "
-                f"({', '.join(output.features) or 'none'})"
-            )
-        found = output.features["magnitude"]
+        found = feature(output, "magnitude")
         return found, {"magnitude": found}
 
     usual = rate_distortion(config)

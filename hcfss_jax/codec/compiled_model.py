@@ -87,18 +87,20 @@ class PicturePasses:
         given, shape = prediction.distribution, self._shape_of(step)
         return self.sent(step, _call(_rows, given) if given.grid else given.row(shape))
 
+    def places(self, step: int) -> np.ndarray:
+        """Where in the step's map, flattened, each symbol lies that is sent, int32 `[n]`."""
+        shape = self._shape_of(step)
+        return self.sent(step, np.arange(np.prod(shape), dtype=np.int32).reshape(shape))
+
     def positions(self, step: int, prediction: Prediction, question: Question) -> np.ndarray:
-        """Of each answer `[k]` the place of its coin. The question is of symbols that are sent, by number."""
-        places = self.sent(
-            step, np.arange(np.prod(self._shape_of(step))).reshape(self._shape_of(step))
-        )
+        """Of each answer `[k]` the position of its coin. The question names symbols by their `places`."""
         count = question.which.size
         room = bucket_of(count)
 
         def filled(x: np.ndarray) -> np.ndarray:
             return np.pad(x, [(0, room - count), *[(0, 0)] * (x.ndim - 1)])
 
-        asked = map(filled, (places[question.which].astype(np.int32), question.near, question.far))
+        asked = map(filled, (question.which, question.near, question.far))
         return jax.device_get(_call(_positions, prediction.distribution, *asked))[:count]
 
     def quantise(
@@ -130,10 +132,6 @@ class PicturePasses:
         within, taken = self._within(step, whole)
         within[taken] = symbols.reshape(within[taken].shape)
         return whole
-
-    def sent_positions(self, step: int) -> int:
-        """At how many positions of its map a step sends symbols."""
-        return self.sent(step, np.zeros((*self._shape_of(step)[:-1], 1), bool)).size
 
     def _within(self, step: int, whole: np.ndarray) -> tuple[np.ndarray, Any]:
         """(a view of the positions that the picture touches, an index of those that are sent)."""

@@ -88,11 +88,12 @@ def _decided_parts(
         parts, asked = _flag_parts(used, tables), asked & used
     answered: list[tuple[np.ndarray, np.ndarray]] = []
     numbers = np.flatnonzero(asked)
+    places, truths = passes.places(step)[numbers], symbols[numbers]
 
     def answers(question: Question) -> np.ndarray:
-        question = question._replace(which=numbers[question.which])
-        truth, (low, high) = symbols[question.which], question.near.T
+        truth, (low, high) = truths[question.which], question.near.T
         is_near = (low <= truth) & (truth <= high)
+        question = question._replace(which=places[question.which])
         answered.append((passes.positions(step, prediction, question), is_near))
         return is_near
 
@@ -118,7 +119,8 @@ def _read_decided(
     decoder: coding.RangeDecoder,
     tables: coding.Tables,
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    asked = np.ones((passes.sent_positions(step), passes.plan[step].channels), bool)
+    places = passes.places(step)
+    asked = np.ones((places.size // passes.plan[step].channels, passes.plan[step].channels), bool)
     read: list[np.ndarray] = []
     if passes.plan[step].flagged:
         *read, used = _read_flags(decoder, asked.shape[1], tables)
@@ -130,7 +132,7 @@ def _read_decided(
     read.append(table)
 
     def answers(question: Question) -> np.ndarray:
-        question = question._replace(which=numbers[question.which])
+        question = question._replace(which=places[numbers[question.which]])
         positions = passes.positions(step, prediction, question)
         shifts = _read_shifts(decoder, int(table[0]), positions.size)
         thrown = _throws(decoder, shifted_index(positions, shifts, COINS), tables)

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from jax.errors import JaxRuntimeError
 from PIL import Image
 from tqdm import tqdm
@@ -17,7 +16,7 @@ from eval.measure import Point, measure, measure_anchors
 from hcfss_jax.codec import Codec
 from hcfss_jax.errors import HcfError
 from hcfss_jax.pictures.images import Planes, read_image, to_pil
-from hcfss_jax.pictures.mask import read_mask
+from hcfss_jax.pictures.mask import mask_of_size
 from hcfss_jax.pictures.picture_files import counted, printable, search
 
 Setting = tuple[Codec, float]
@@ -140,18 +139,9 @@ def _measure(
 ) -> None:
     """All of one picture or nothing, so that every mean is over the same pictures."""
     picture, note = read_picture(file)
-    mask = None if masks is None else _mask_of(picture, masks.files[name])
+    mask = None if masks is None else mask_of_size(masks.files[name], picture.height, picture.width)
     seen = masks is not None and masks.seen
     points = [measure(codec, name, picture, quality, mask, seen) for codec, quality in settings]
     points += measure_anchors(anchors, name, picture, mask)
     done.points += points
     done.enter(name, picture, note)
-
-
-def _mask_of(picture: Image.Image, file: Path) -> np.ndarray:
-    mask = read_mask(file)
-    if mask.shape != (picture.height, picture.width):
-        raise HcfError(
-            f"its mask is {mask.shape[1]}x{mask.shape[0]} pixels, and it is {picture.width}x{picture.height}"
-        )
-    return mask

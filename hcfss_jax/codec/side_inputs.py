@@ -9,7 +9,7 @@ from hcfss_jax.codec.tiles import Tile
 from hcfss_jax.errors import InvalidInput
 from hcfss_jax.models.registry import models_that_take
 from hcfss_jax.models.side_inputs import SIDE_INPUTS
-from hcfss_jax.pictures.mask import read_mask
+from hcfss_jax.pictures.mask import mask_of_size
 from hcfss_jax.texts import TEXT_NUMBERS, hashed
 
 SideInputs = Mapping[str, np.ndarray]
@@ -25,7 +25,7 @@ def read_side_inputs(
     or a text, of which `texts.hashed` makes one.
     Raises InvalidInput for what the model does not take or cannot be, and what `read_image` raises for a mask.
     """
-    read = {"mask": lambda source: _mask(source, height, width), "text": _text}
+    read = {"mask": lambda source: mask_of_size(source, height, width), "text": _text}
     found = {}
     for kind, source in given.items():
         if kind not in SIDE_INPUTS:
@@ -49,16 +49,6 @@ def side_inputs_of(given: SideInputs, tile: Tile, size: tuple[int, int]) -> Side
         room = [(0, whole - side) for whole, side in zip(size, mask.shape, strict=True)]
         found["mask"] = np.pad(mask, room)[None, ..., None]
     return found
-
-
-def _mask(source: Any, height: int, width: int) -> np.ndarray:
-    mask = read_mask(source)
-    if mask.shape != (height, width):
-        raise InvalidInput(
-            f"the mask is {mask.shape[1]}x{mask.shape[0]} pixels, and the picture, upright, {width}x{height}: "
-            "make it of that size"
-        )
-    return mask
 
 
 def _text(source: Any) -> np.ndarray:

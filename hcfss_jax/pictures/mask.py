@@ -27,6 +27,17 @@ def read_mask(source: MaskSource) -> np.ndarray:
     return mask if planes.alpha is None else mask * (planes.alpha.astype(np.float32) / 255)
 
 
+def mask_of_size(source: MaskSource, height: int, width: int) -> np.ndarray:
+    """`read_mask` of a mask of an upright picture of that size. Raises InvalidInput for one of another, too."""
+    mask = read_mask(source)
+    if mask.shape != (height, width):
+        raise InvalidInput(
+            f"the mask is {mask.shape[1]}x{mask.shape[0]} pixels, and the picture, upright, {width}x{height}: "
+            "make it of that size"
+        )
+    return mask
+
+
 def _of_array(array: Any) -> np.ndarray:
     mask = array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array
     if mask.ndim != 2:

@@ -95,10 +95,17 @@ def measure(
     print(f"{'images a second':24}{config.batch_size / seconds:10,.1f}")
     most = 1e12 * peak if peak else peak_flops(kind)
     if most:
-        print(f"{'share of peak':24}{flops / seconds / most:10.1%}, of {most / 1e12:,.0f} TFLOP/s")
+        print(
+            f"{'share of peak':24}{_percent(flops / seconds / most)}, of {most / 1e12:,.0f} TFLOP/s"
+        )
     if bandwidth:
         share = traffic / seconds / (1e12 * bandwidth)
-        print(f"{'share of bandwidth':24}{share:10.1%}, of {bandwidth} TB/s")
+        print(f"{'share of bandwidth':24}{_percent(share)}, of {bandwidth} TB/s")
+
+
+def _percent(share: float) -> str:
+    """Two digits that count, however small: a trial's share of a large machine is no 0.0 %."""
+    return f"{100 * share:#9.2g}%"
 
 
 def _run(step: Any, state: Any, batch: Any, frozen: Any, steps: int) -> list[float]:

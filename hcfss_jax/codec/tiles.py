@@ -7,6 +7,7 @@ rule of the file format, in integers: every reader puts the same picture togethe
 
 import dataclasses
 import itertools
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -33,6 +34,10 @@ class Tile:
     def of(self, rgb: np.ndarray) -> np.ndarray:
         """That part of `[H, W, 3]`, without a copy."""
         return rgb[self.top : self.top + self.height, self.left : self.left + self.width]
+
+
+Progress = Callable[[Sequence[Tile]], Iterable[Tile]]
+"""What the list of tiles is walked through; `tqdm` shows a bar."""
 
 
 def layout(height: int, width: int, side: int = LARGEST_TILE) -> list[Tile]:

@@ -64,7 +64,7 @@ class Silent(PicturePasses):
 
 def test_a_channel_without_anything_costs_its_flag_alone(codec):
     passes = Silent(codec.model, {"params": codec.params}, *SIZE)
-    room = codec._margins(6)
+    room = codec._coder.margins(6)
     written = write_picture(passes, codec.tables, photo(*SIZE), 6, room)
     for step, parts in list(zip(passes.plan, written.steps, strict=True))[1:]:
         digits, flags, _, _, zeros, *_ = (part[0] for part in parts)
@@ -72,13 +72,13 @@ def test_a_channel_without_anything_costs_its_flag_alone(codec):
         positions = on_lattice(step.lattice, *step.area(*SIZE)).sum()
         assert zeros.size == 3 * positions  # of the six channels' other three nothing is asked
         assert digits.size == 6
-    there = codec._passes.of(*SIZE)
+    there = codec._coder.passes.of(*SIZE)
     found = read_picture(there, codec.tables, written.stream, 6, written.checks)
     np.testing.assert_array_equal(found, written.x_hat())
 
 
 def test_bytes_that_no_encoder_wrote_end_in_an_error_with_a_name(codec):
-    rng, passes = np.random.default_rng(0), codec._passes.of(64, 64)
+    rng, passes = np.random.default_rng(0), codec._coder.passes.of(64, 64)
     for _ in range(20):
         data = rng.integers(0, 256, rng.integers(0, 200), np.uint8).tobytes()
         with pytest.raises((CorruptSection, DecodeMismatch)):

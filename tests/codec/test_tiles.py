@@ -9,6 +9,7 @@ import pytest
 
 from hcfss_jax import coding
 from hcfss_jax.codec import Codec
+from hcfss_jax.codec.limits import check_work
 from hcfss_jax.codec.tiles import LARGEST_TILE, OVERLAP, Canvas, layout, tile_count
 from hcfss_jax.errors import CorruptSection, DecodeMismatch, HcfError, ImageTooLarge
 from hcfss_jax.metrics import psnr
@@ -156,7 +157,7 @@ def test_a_thin_picture_is_refused_before_it_is_coded():
 
 @pytest.mark.parametrize("sides", [(2049, 2049), (2049, 1), (2100, 1030), (4100, 1025)])
 def test_what_just_needs_tiles_is_not_too_thin(sides):
-    Codec(small_package())._check_work(*sides, LARGEST_TILE, sides[0] * sides[1])
+    check_work(codec().model, *sides, LARGEST_TILE, sides[0] * sides[1])
 
 
 @pytest.mark.parametrize("side", [0, LARGEST_TILE + 1])

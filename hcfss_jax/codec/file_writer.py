@@ -1,0 +1,89 @@
+"""A picture to the bytes of a file: its tiles one after the other, and the sections around them."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from hcfss_jax import coding
+from hcfss_jax.codec.coder import Coder
+from hcfss_jax.codec.limits import check_size, check_work
+from hcfss_jax.codec.picture_stream import Written, write_picture
+from hcfss_jax.codec.side_inputs import SideInputs, side_inputs_of
+from hcfss_jax.codec.tiles import Progress, Tile, layout
+from hcfss_jax.pictures.images import Planes
+
+
+@dataclasses.dataclass(frozen=True)
+class Writing:
+    """How files are written.
+
+    side: of the largest tile, pixels. progress: see `Progress`. step_checks: whether a file has a checksum of each
+    step. given: what the encoder is told beside the picture.
+    """
+
+    side: int
+    progress: Progress = iter
+    step_checks: bool = False
+    given: SideInputs = dataclasses.field(default_factory=dict)
+
+
+def write_file(
+    coder: Coder,
+    planes: Planes,
+    sections: Mapping[int, bytes],
+    quality: float,
+    how: Writing,
+    look: Callable[[Tile, Written], None] | None = None,
+) -> bytes:
+    """The file of a picture and of what it carries, `sections`. look: is shown each tile, as it has been written.
+
+    Raises ImageTooLarge, InvalidQuality.
+    """
+    header = _header(coder, planes, quality, how.side)
+    room = coder.margins(header.quality)
+    streams: list[bytes] = []
+    of_steps: list[Sequence[int]] = []
+    with coder.computing():
+        for tile in how.progress(layout(header.height, header.width, how.side)):
+            passes = coder.passes.of(tile.height, tile.width)
+            rgb = tile.of(planes.rgb)
+            before = of_steps[-1][-1] if of_steps else 0
+            told = side_inputs_of(how.given, tile, passes.size)
+            written = write_picture(passes, coder.tables, rgb, header.quality, room, before, told)
+            streams.append(written.stream)
+            of_steps.append(written.checks)
+            if look:
+                look(tile, written)
+    checks = [of_tile[-1] for of_tile in of_steps]
+    sections = {**sections, **_checks_and_tiles(streams, of_steps, how)}
+    header = dataclasses.replace(header, symbols_crc=checks[-1])
+    return coding.pack(header, b"".join(streams), sections)
+
+
+def _checks_and_tiles(
+    streams: Sequence[bytes], of_steps: Sequence[Sequence[int]], how: Writing
+) -> dict[int, bytes]:
+    sections: dict[int, bytes] = {}
+    if len(streams) > 1:
+        checks = [of_tile[-1] for of_tile in of_steps]
+        table = coding.TileTable(how.side, list(map(len, streams)), checks)
+        sections[coding.Extra.TILES] = table.pack()
+    if how.step_checks:
+        sections[coding.Extra.STEP_CHECKS] = np.array(of_steps, "<u4").tobytes()
+    return sections
+
+
+def _header(coder: Coder, planes: Planes, quality: float, side: int) -> coding.Header:
+    height, width = planes.rgb.shape[:2]
+    check_size(height, width)
+    check_work(coder.model, height, width, side)
+    coder.check_quality(quality)
+    return coding.Header(
+        model=coder.name,
+        fingerprint=coder.fingerprint,
+        width=width,
+        height=height,
+        colour="grey" if planes.grey else "rgb",
+        quality=round(float(quality) * coding.QUALITY_STEPS) / coding.QUALITY_STEPS,
+    )

@@ -1,15 +1,14 @@
 """Whether a student that learns from a teacher does better than the same student alone, after as many steps.
 
-    python -m eval.distilled --train PHOTOS --data KODAK
+    python -m eval.distilled --family NAME --train PHOTOS --data KODAK
 
-Trains FEDS' small teacher, its student alone, and the same student from the same start in the phases of its config,
-which share the steps; exports all, measures teacher and both students through whole files, and prints their curves and
-BD-rates (`eval.compare`): the last line but one for PSNR is of the distilled student against the one alone, and below 0
-where it needs fewer bits. All lies in FOLDER, `runs/distilled`. What is there is not done again: the same command goes
-on after Ctrl-C.
+Trains the family's small teacher, its student alone, and the same student from the same start in the phases of its
+config, which share the steps; exports all, measures teacher and both students through whole files, and prints their
+curves and BD-rates (`eval.compare`): the last line but one for PSNR is of the distilled student against the one alone,
+and below 0 where it needs fewer bits. All lies in FOLDER, `runs/distilled`. What is there is not done again: the same
+command goes on after Ctrl-C.
 
-Other families by --family, with the variants and the phases of their configs. Ends with 1 where a program failed, with
-130 after Ctrl-C.
+Ends with 1 where a program failed, with 130 after Ctrl-C.
 """
 
 import argparse
@@ -42,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> list[Trial]:
     """The trials that are compared, in order. Raises HcfError where one failed."""
-    measuring, length = measuring_of(args), length_of(args)
+    measuring, length, phases = measuring_of(args), length_of(args), list(_phases(args))
 
     def trial(name: str, variant: str, length: Length, **more: Path | None) -> Trial:
         # Weights in full: a phase begins with what the one before it left.
@@ -55,7 +54,7 @@ def _run(args: argparse.Namespace) -> list[Trial]:
     teacher = trial("teacher", args.teacher, length)
     alone = trial("alone", args.variant, length)
     distilled = None
-    for phase, steps, learns in _phases(args):
+    for phase, steps, learns in phases:
         distilled = trial(
             phase,
             f"{args.variant},phase={phase}",
@@ -72,9 +71,14 @@ def _run(args: argparse.Namespace) -> list[Trial]:
 def _phases(args: argparse.Namespace) -> Iterator[tuple[str, int, bool]]:
     """Of each: its name, its share of the steps as the family's config has it, and whether it has a teacher."""
     configs = importlib.import_module(f"configs.{args.family}")
+    phases = args.phases or getattr(configs, "PHASES", ())
+    if not phases:
+        raise HcfError(
+            f"configs/{args.family}.py has no phases with a teacher: name some, --phases"
+        )
     try:
         whole = configs.get_config(args.variant).steps
-        for phase in args.phases:
+        for phase in phases:
             its = configs.get_config(f"{args.variant},phase={phase}")
             steps = max(1, args.steps * its.steps // whole)
             yield phase, steps, its.objective != "rate-distortion"
@@ -94,10 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     folder = Path("runs/distilled")
     parser.add_argument("folder", type=Path, nargs="?", default=folder, help=f"default: {folder}")
     add_trial_options(parser)
-    parser.add_argument("--family", choices=list(FAMILIES), default="feds", metavar="NAME")
+    parser.add_argument("--family", choices=list(FAMILIES), required=True, metavar="NAME")
     parser.add_argument("--teacher", default="tiny-teacher", help="default: tiny-teacher")
     parser.add_argument("--variant", default="tiny", help="the student; default: tiny")
-    parser.add_argument("--phases", nargs="+", default=["features", "channels", "tuned"])
+    parser.add_argument("--phases", nargs="+", help="default: those of its config, in their order")
     return parser
 
 

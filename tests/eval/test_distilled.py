@@ -38,7 +38,7 @@ class Programs:
 def arguments(folder: Path, *more: str) -> list[str]:
     photos = ROOT / "hcfss_jax/shipped"
     where = ["--train", str(photos), "--data", str(photos), str(folder)]
-    return ["--steps", "20", "--batch", "2", "--crop", "64", *where, *more]
+    return ["--family", "feds", "--steps", "20", "--batch", "2", "--crop", "64", *where, *more]
 
 
 def test_the_student_has_as_many_steps_with_a_teacher_as_alone(tmp_path, monkeypatch, capsys):
@@ -63,6 +63,11 @@ def test_the_student_has_as_many_steps_with_a_teacher_as_alone(tmp_path, monkeyp
     assert programs.measured == ["teacher", "alone", "tuned"]
     assert "BD-rate of" in capsys.readouterr().out and (tmp_path / "comparison").is_dir()
     assert distilled.main(arguments(tmp_path)) == 0 and len(programs.trained) == 5
+
+
+def test_a_family_without_a_teacher_is_named(tmp_path, capsys):
+    assert distilled.main(arguments(tmp_path, "--family", "tcm")) == 1
+    assert "configs/tcm.py has no phases" in capsys.readouterr().err
 
 
 def test_a_phase_that_the_family_does_not_have_is_named(tmp_path, monkeypatch, capsys):

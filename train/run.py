@@ -79,7 +79,10 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
             claim_workdir(workdir, config, identity_, command)
             if warning := record_start(workdir, start, command):
                 print(warning, flush=True)
-        with _stream(config, training, examples) as stream:
+        with (
+            _stream(config, training, examples) as stream,
+            Profile(workdir / "profile", start, profile) as traced,
+        ):
             loop = Loop(
                 config=config,
                 step_fn=step,
@@ -95,7 +98,7 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
                 if first_host
                 else Silence(),
                 interrupt=interrupt,
-                profile=Profile(workdir / "profile", start, profile),
+                profile=traced,
                 data_digest=training.digest,
             )
             return interrupt.signal if loop.go(state, start) else 0

@@ -36,20 +36,20 @@ class Schedule(NamedTuple):
 
 SCHEDULES = (
     Schedule(0, 0.0),
-    Schedule(4, 0.05),
-    Schedule(8, 0.05),
-    Schedule(16, 0.04),
-    Schedule(32, 0.03),
-    Schedule(64, 0.03),
-    Schedule(100, 0.02),
-    Schedule(250, 0.02),
-    Schedule(500, 0.01),
-    Schedule(1000, 0.01),
+    Schedule(3, 0.03),
+    Schedule(6, 0.03),
+    Schedule(10, 0.02),
+    Schedule(20, 0.02),
+    Schedule(40, 0.02),
+    Schedule(80, 0.02),
+    Schedule(160, 0.015),
+    Schedule(320, 0.015),
+    Schedule(640, 0.01),
 )
 """By effort, 0 to 9; docs/effort.md has what each gains and takes."""
 
 _LAST_RATE = 0.1  # of the first
-_WARMEST, _COOLING = 0.5, 3.0  # the temperature of the soft rounding falls from 0.5 to 0.5 e^-3
+_WARMEST, _COOLING = 0.8, 2.0  # the temperature of the soft rounding falls from 0.8 to 0.8 e^-2
 _LOOKS = 5  # at what would be written, on the way
 
 Watch = Callable[[int, int, float], None]

@@ -22,6 +22,7 @@ from hcfss_jax.pictures.pixels import LARGEST, to_floats, to_pixels
 from hcfss_jax.weights.tradeoff import Tune
 
 _DECAYS = (0.9, 0.999)  # Adam's (Kingma and Ba 2015)
+_NOISE = 0.3  # of the paper's; in few steps much noise hides what is to be found
 _LEAST = 1e-14  # gradients of single latents are small: the cost is of a pixel
 
 
@@ -41,7 +42,8 @@ class Aim(NamedTuple):
 
 
 class Moving(NamedTuple):
-    """Latents on their way. mean, square: Adam's, of their gradients. taken: steps so far, int32."""
+    """Latents on their way. mean: of their gradients, as Adam has it; square: of their squares, of each channel `[C]`.
+    taken: steps so far, int32."""
 
     latents: Latents
     mean: Latents
@@ -60,8 +62,9 @@ class Cost(NamedTuple):
 @jax.jit
 def started(latents: Latents) -> Moving:
     """From what the encoder makes of a picture."""
-    zeros = {name: jnp.zeros_like(y) for name, y in latents.items()}
-    return Moving(dict(latents), zeros, zeros, jnp.zeros((), jnp.int32))
+    still = {name: jnp.zeros_like(y) for name, y in latents.items()}
+    square = {name: jnp.zeros(y.shape[-1], y.dtype) for name, y in latents.items()}
+    return Moving(dict(latents), still, square, jnp.zeros((), jnp.int32))
 
 
 Rounded = Callable[[int, jax.Array], jax.Array]
@@ -101,7 +104,7 @@ def moved(
     keys = jax.random.fold_in(jax.random.key(0), moving.taken)  # noise that is the same each time
 
     def soft(step: int, x: jax.Array) -> jax.Array:
-        return two_way_rounding(jax.random.fold_in(keys, step), x, temperature)
+        return two_way_rounding(jax.random.fold_in(keys, step), x, temperature, _NOISE)
 
     def cost(latents: Latents) -> jax.Array:
         x_hat, bits, _ = _forward(model, size, variables, area, aim, latents, soft)
@@ -109,18 +112,30 @@ def moved(
 
     slopes = jax.grad(cost)(moving.latents)
     slopes = jax.tree.map(lambda slope: jnp.where(jnp.isfinite(slope), slope, 0), slopes)
-    return _adam(moving, slopes, rate)
+    shown = jnp.prod(aim.sides.astype(jnp.float32)) / (aim.x.shape[1] * aim.x.shape[2])
+    return _adam(moving, slopes, rate, shown)
 
 
-def _adam(moving: Moving, slopes: Latents, rate: jax.Array) -> Moving:
+def _adam(moving: Moving, slopes: Latents, rate: jax.Array, shown: jax.Array) -> Moving:
+    """Adam, but that the channels of a latent have one scale each.
+
+    With a scale for each number, those that hardly matter are moved as far as those that do, and where most symbols are
+    0, at low qualities, that costs more bits than it saves. shown: the share of the arrays that is picture.
+    """
     first, second = _DECAYS
     taken = moving.taken + 1
     mean = jax.tree.map(lambda m, s: first * m + (1 - first) * s, moving.mean, slopes)
-    square = jax.tree.map(lambda v, s: second * v + (1 - second) * s * s, moving.square, slopes)
+
+    def of_channel(v: jax.Array, slope: jax.Array) -> jax.Array:
+        square = jnp.mean(slope * slope, axis=(0, 1, 2)) / shown
+        return second * v + (1 - second) * square
+
+    square = jax.tree.map(of_channel, moving.square, slopes)
     of_mean, of_square = 1 - first**taken, 1 - second**taken
 
     def after(y: jax.Array, m: jax.Array, v: jax.Array) -> jax.Array:
-        return y - rate * (m / of_mean) / (jnp.sqrt(v / of_square) + _LEAST)
+        scale = jnp.sqrt(v / of_square) + _LEAST
+        return y - rate / of_mean * m / scale[None, None, None]
 
     return Moving(jax.tree.map(after, moving.latents, mean, square), mean, square, taken)
 

@@ -13,7 +13,7 @@ from tests.small_model import NAME, SMALL, photo, small_model, small_package, sm
 
 LAMBDAS = [0.002 * 1.6**level for level in range(8)]
 QUALITY = 4.0
-HARD = 3  # effort
+HARD = 3  # effort: ten steps
 
 
 def package(name: str = NAME, **experiment):

@@ -69,8 +69,8 @@ def _run(args: argparse.Namespace) -> int:
     codecs = [load(name, model=factory) for name in args.weights]
     settings = _settings(codecs, args.qualities)
     how = {"effort": args.effort, "tune": args.tune} if args.effort else {}
-    for codec in codecs:
-        codec.check_effort(**how)
+    for codec in codecs if how else ():
+        codec.check_effort(args.effort, args.tune)
     pictures = find_images(args.data, args.recursive).first(args.limit)
     if pictures.passed_over:
         print(counted(pictures.passed_over))

@@ -266,7 +266,7 @@ class Codec:
         """Raises InvalidQuality for a quality that this model does not offer."""
         self._coder.check_quality(quality)
 
-    def check_effort(self, effort: int = 0, tune: Tune | None = None) -> None:
+    def check_effort(self, effort: int, tune: Tune | None = None) -> None:
         """Raises InvalidInput for an effort that these weights cannot make."""
         check_effort(self.meta, Effort(effort, tune))
 

@@ -131,7 +131,8 @@ def _adam(moving: Moving, slopes: Latents, rate: jax.Array, shown: jax.Array) ->
         return second * v + (1 - second) * square
 
     square = jax.tree.map(of_channel, moving.square, slopes)
-    of_mean, of_square = 1 - first**taken, 1 - second**taken
+    count = taken.astype(jnp.float32)
+    of_mean, of_square = 1 - first**count, 1 - second**count
 
     def after(y: jax.Array, m: jax.Array, v: jax.Array) -> jax.Array:
         scale = jnp.sqrt(v / of_square) + _LEAST

@@ -1,7 +1,9 @@
 """Effort: files of the same format that cost less, by bits and errors as the weights weigh them, and decode exactly."""
 
 import functools
+from collections.abc import Iterator
 
+import jax
 import numpy as np
 import pytest
 
@@ -19,6 +21,15 @@ HARD = 3  # effort: ten steps
 def package(name: str = NAME, **experiment):
     record = {"lambdas": LAMBDAS, "metric": "mse", **experiment}
     return make_package(small_model(name), name, small_params(0, name), {"experiment": record})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_quickly() -> Iterator[None]:
+    """Gradients are run for a few steps here, and compiled each time: less of XLA's optimisation is sooner done."""
+    before = jax.config.jax_disable_most_optimizations
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @functools.cache

@@ -26,10 +26,9 @@ def package(name: str = NAME, **experiment):
 @pytest.fixture(scope="module", autouse=True)
 def _compiled_quickly() -> Iterator[None]:
     """Gradients are run for a few steps here, and compiled each time: less of XLA's optimisation is sooner done."""
-    before = jax.config.jax_disable_most_optimizations
     jax.config.update("jax_disable_most_optimizations", True)
     yield
-    jax.config.update("jax_disable_most_optimizations", before)
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @functools.cache

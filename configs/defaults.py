@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 
 import ml_collections
 
+from hcfss_jax.weights.tradeoff import MS_SSIM_SCALE
+
 _LEVELS = 8
 # Lambda of the first and the last of these levels; geometric in between, and on beyond them.
 _LAMBDAS = {"mse": (0.0018, 0.05), "ms-ssim": (2.4, 60.5)}
-# An MS-SSIM lambda of about the same rate is so many times one of the squared error (CompressAI's two lists).
-_MS_SSIM_SCALE = 1300.0
 
 Phase = Callable[[ml_collections.ConfigDict], ml_collections.ConfigDict]
 """What a phase of training makes of the experiment."""
@@ -222,5 +222,5 @@ def _gain_start(weight: float, metric: str) -> float:
 
     See `gain_start` of the model: the step whose slope of rate against error is lambda.
     """
-    weight = weight / _MS_SSIM_SCALE if metric == "ms-ssim" else weight
+    weight = weight / MS_SSIM_SCALE if metric == "ms-ssim" else weight
     return round(-0.5 * math.log(18 / (weight * math.log(2))) + math.log(255), 3)

@@ -4,6 +4,7 @@ import dataclasses
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -30,25 +31,31 @@ class Crop:
 
 
 def crops(
-    files: Mapping[str, Path], points: Sequence[Point], settings: Sequence[Setting]
+    files: Mapping[str, Path],
+    points: Sequence[Point],
+    settings: Sequence[Setting],
+    how: Mapping[str, Any] = {},
 ) -> dict[str, list[Crop]]:
     """For a few pictures, evenly spread over `files`: the original, ours near BPP, the anchors at our size.
 
     files: by name. points: of the sweep over these files; the anchors shown are among those measured.
+    how: see `measure`.
     """
     chosen = list(files.items())[:: -(-len(files) // _PICTURES)]
     return {
-        name: _row(file, [point for point in points if point.image == name], settings)
+        name: _row(file, [point for point in points if point.image == name], settings, how)
         for name, file in chosen
     }
 
 
-def _row(file: Path, points: Sequence[Point], settings: Sequence[Setting]) -> list[Crop]:
+def _row(
+    file: Path, points: Sequence[Point], settings: Sequence[Setting], how: Mapping[str, Any]
+) -> list[Crop]:
     picture, _ = read_picture(file)
     pixels = np.asarray(picture.convert("RGB"))
     place = _liveliest(pixels)
     codec, quality = _nearest(points, settings)
-    encoded = codec.encode(picture, quality)
+    encoded = codec.encode(picture, quality, **how)
     size = len(encoded.data)
     row = [Crop("original", None, None, _cut(pixels, place))]
     row.append(_crop(codec.name, pixels, encoded.x_hat, size, place))

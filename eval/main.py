@@ -7,7 +7,8 @@ one rate each make one curve together: `--weights A B C`. Those of a model of yo
 package.module:name`, the function that makes it. With --estimate no file is written and nothing but the model
 measured, in batches and on all devices: rates are what the model says then, and there are no seconds. With --roi MASKS,
 a folder with a mask for each picture, of its name, the PSNR of what is of interest is told, and that of the rest; the
-encoder is given the masks, but with --blind.
+encoder is given the masks, but with --blind. With --effort N the encoder looks longer, for MS-SSIM with --tune ms-ssim
+(docs/effort.md); its seconds tell how long.
 
 Ends with 1 if a picture was skipped or a decoder made any other picture than its encoder promised, and with 130 after
 Ctrl-C; what was measured is kept.
@@ -56,6 +57,10 @@ def _run(args: argparse.Namespace) -> int:
     # What cannot work is found out before the hours that it would cost.
     if args.roi and args.estimate:
         raise HcfError("masks go through files: leave out --estimate or --roi")
+    if args.effort and args.estimate:
+        raise HcfError("effort goes through files: leave out --estimate or --effort")
+    if args.tune and not args.effort:
+        raise HcfError("--tune goes with --effort 1 to 9: without it there is nothing to tune")
     if args.blind and not args.roi:
         raise HcfError("--blind goes with --roi: there are no masks to hide")
     if args.out:
@@ -64,11 +69,10 @@ def _run(args: argparse.Namespace) -> int:
     codecs = [load(name, model=factory) for name in args.weights]
     settings = _settings(codecs, args.qualities)
     if args.roi and not args.blind:
-        for codec in codecs:
-            if "mask" not in getattr(codec.model, "takes", ()):
-                raise HcfError(
-                    f"{codec.name} takes no mask: with --blind masks say what to measure, and nothing to the encoder"
-                )
+        _check_take_masks(codecs)
+    how = {"effort": args.effort, "tune": args.tune} if args.effort else {}
+    for codec in codecs if how else ():
+        codec.check_effort(args.effort, args.tune)
     pictures = find_images(args.data, args.recursive).first(args.limit)
     if pictures.passed_over:
         print(counted(pictures.passed_over))
@@ -76,7 +80,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.estimate:
         done, anchors = sweep_estimates(pictures, settings, args.batch), []
     else:
-        done, anchors = sweep(pictures, settings, args.anchors, masks), args.anchors
+        done, anchors = sweep(pictures, settings, args.anchors, masks, how), args.anchors
     if not done.pictures:
         why = "; ".join(f"{name}: {reason}" for name, reason in done.skipped.items())
         raise HcfError(f"no picture was measured ({why or 'interrupted'})")
@@ -89,7 +93,7 @@ def _run(args: argparse.Namespace) -> int:
         try:
             write_report(args.out, report, done.points)
             if not (args.estimate or done.interrupted or masks):  # crops are coded without masks
-                write_page(args.out, report, crops(shown, done.points, settings))
+                write_page(args.out, report, crops(shown, done.points, settings, how))
         except OSError as error:
             raise HcfError(
                 f"the report could not be written whole into {args.out} ({error.strerror or error}): "
@@ -97,6 +101,14 @@ def _run(args: argparse.Namespace) -> int:
             ) from error
         print(f"report: {args.out / 'index.html'}")
     return _exit_code(report)
+
+
+def _check_take_masks(codecs: Sequence[Codec]) -> None:
+    for codec in codecs:
+        if "mask" not in getattr(codec.model, "takes", ()):
+            raise HcfError(
+                f"{codec.name} takes no mask: with --blind masks say what to measure, and nothing to the encoder"
+            )
 
 
 def _settings(codecs: Sequence[Codec], qualities: Sequence[float] | None) -> list[Setting]:
@@ -155,6 +167,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--blind", action="store_true", help="masks only say what to measure; no encoder sees them"
     )
+    parser.add_argument(
+        "--effort",
+        type=int,
+        choices=range(10),
+        default=0,
+        metavar="N",
+        help="of the encoder, 0 to 9",
+    )
+    parser.add_argument("--tune", choices=["psnr", "ms-ssim"], help="what effort is for")
     parser.add_argument("--out", type=Path, help="the folder for the report")
     parser.add_argument(
         "--qualities", type=float, nargs="+", help="default: every level of the model"

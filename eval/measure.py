@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,13 +55,15 @@ def measure(
     quality: float,
     mask: np.ndarray | None = None,
     seen: bool = True,
+    how: Mapping[str, Any] = {},
 ) -> Point:
     """Encode and decode a picture of mode RGB or L with a `hcfss_jax` codec, through a whole file.
 
     mask: of what is of interest, float32 `[H, W]` in [0, 1]. seen: whether the encoder is given it, too.
+    how: effort and tune of `Codec.encode`.
     """
     given: dict[str, Any] = {"roi": mask} if mask is not None and seen else {}
-    encode_seconds, encoded = timed(lambda: codec.encode(picture, quality, **given))
+    encode_seconds, encoded = timed(lambda: codec.encode(picture, quality, **given, **how))
     decode_seconds, decoded = timed(lambda: codec.decompress(encoded.data))
     pixels = np.asarray(decoded.convert("RGB"))
     return Point(

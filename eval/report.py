@@ -42,6 +42,7 @@ def make_report(
             "name": codecs[0].name,
             "weights": [codec.fingerprint.hex() for codec in codecs],
             "parameters": codecs[0].parameter_count,
+            **done.how,
         },
         "data": {
             "name": data,

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jax.errors import JaxRuntimeError
 from PIL import Image
@@ -27,7 +27,7 @@ class Sweep:
     """What came of the pictures.
 
     pictures: those measured, with a digest of the pixels of each. skipped: the rest, and why.
-    notes: what was left aside of pictures that were measured. interrupted: by the user.
+    notes: what was left aside of pictures that were measured. interrupted: by the user. how: see `measure`.
     """
 
     points: list[Point] = dataclasses.field(default_factory=list)
@@ -35,6 +35,7 @@ class Sweep:
     skipped: dict[str, str] = dataclasses.field(default_factory=dict)
     notes: dict[str, str] = dataclasses.field(default_factory=dict)
     interrupted: bool = False
+    how: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def enter(self, name: str, picture: Image.Image, note: str) -> None:
         """Counts a picture as measured."""
@@ -109,9 +110,13 @@ def sweep(
     settings: Sequence[Setting],
     anchors: Sequence[str],
     masks: Masks | None = None,
+    how: Mapping[str, Any] = {},
 ) -> Sweep:
-    """Measure the pictures one by one. A picture that fails is named and skipped; Ctrl-C keeps those before it."""
-    done = Sweep(skipped=dict(pictures.failed))
+    """Measure the pictures one by one. A picture that fails is named and skipped; Ctrl-C keeps those before it.
+
+    how: see `measure`.
+    """
+    done = Sweep(skipped=dict(pictures.failed), how=how)
     try:
         for name, file in tqdm(pictures.files.items(), unit="image", disable=None):
             try:
@@ -144,7 +149,9 @@ def _measure(
     picture, note = read_picture(file)
     mask = None if masks is None else mask_of_size(masks.files[name], picture.height, picture.width)
     seen = masks is not None and masks.seen
-    points = [measure(codec, name, picture, quality, mask, seen) for codec, quality in settings]
+    points = [
+        measure(codec, name, picture, quality, mask, seen, done.how) for codec, quality in settings
+    ]
     points += measure_anchors(anchors, name, picture, mask)
     done.points += points
     done.enter(name, picture, note)

@@ -77,14 +77,16 @@ def ms_ssim_within(a: Array, b: Array, areas: Array) -> Array:
 
 
 @jax.jit
-def ms_ssim_of_floats(a: Array, b: Array) -> Array:
+def ms_ssim_of_floats(a: Array, b: Array, areas: Array | None = None) -> Array:
     """`ms_ssim` for training: float images `[..., H, W, 3]` in [0, 1] to float32 `[...]`.
 
-    Its gradient is finite everywhere. A contrast term counts at least 1e-4, where the power of 0 would
-    be infinitely steep, and may climb back from below. Raises ValueError as `ms_ssim` does.
+    areas: as of `ms_ssim_within`, H and W then multiples of 16; None for the whole. Its gradient is finite everywhere:
+    a contrast term counts at least 1e-4, where the power of 0 would be infinitely steep, and may climb back from below.
+    Raises ValueError as `ms_ssim` does.
     """
     _check_shapes(a, b, MS_SSIM_SMALLEST_SIDE)
-    return _ms_ssim(_PEAK * _float_planes(a), _PEAK * _float_planes(b), least=1e-4)
+    of_planes = None if areas is None else areas[..., None, :]
+    return _ms_ssim(_PEAK * _float_planes(a), _PEAK * _float_planes(b), 1e-4, of_planes)
 
 
 @jax.jit

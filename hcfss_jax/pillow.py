@@ -7,8 +7,9 @@
 
 `Image.open` reads size, mode, colour profile and metadata; weights and JAX are loaded with the pixels. The errors of
 damaged pixels are those of `hcfss_jax.errors`. `save` takes, besides the image, `quality` or `target_bpp`, `strip`,
-`roi` and `given` (see `Codec`) and `weights` (as `use` does; else those that come with the library). What the image has
-in its `info` is kept; `exif`, `xmp`, `dpi` and `icc_profile`, given to `save` as for other formats, take its place.
+`roi` and `given`, with a quality `effort` and `tune` (see `Codec`), and `weights` (as `use` does; else those that come
+with the library). What the image has in its `info` is kept; `exif`, `xmp`, `dpi` and `icc_profile`, given to `save` as
+for other formats, take its place.
 """
 
 from __future__ import annotations
@@ -101,8 +102,11 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     chosen = {
         name: options[name] for name in ("quality", "strip", "roi", "given") if name in options
     }
+    effort = {name: options[name] for name in ("effort", "tune") if name in options}
     if "target_bpp" not in options:
-        file.write(codec.compress(_with(image, options), **chosen))
+        file.write(codec.compress(_with(image, options), **chosen, **effort))
+    elif effort:
+        raise ValueError("effort goes with quality: each try at target_bpp would take as long")
     elif "quality" not in options:
         file.write(codec.target_bpp(_with(image, options), options["target_bpp"], **chosen)[0])
     else:

@@ -164,6 +164,18 @@ def test_ms_ssim_of_floats_is_that_of_their_8_bit_pixels(photo, noise):
     np.testing.assert_allclose(scores, ms_ssim(*pair), atol=1e-5)
 
 
+def test_ms_ssim_of_floats_sees_only_the_area_it_is_told_of(photo, noise):
+    height, width, _ = photo.shape
+    pair = (photo, disturbed(photo, noise, 30))
+    room = ((0, 208 - height), (0, 224 - width), (0, 0))
+    arrays = [
+        np.pad(np.float32(image / 255), room, constant_values=beyond)[None]
+        for image, beyond in zip(pair, (0, 1), strict=True)
+    ]
+    found = ms_ssim_of_floats(*arrays, np.array([[height, width]]))
+    np.testing.assert_allclose(found[0], ms_ssim(*pair), atol=1e-5)
+
+
 GREY = np.full((MS_SSIM_SMALLEST_SIDE, MS_SSIM_SMALLEST_SIDE, 3), 0.4, np.float32)
 BLACK = np.zeros_like(GREY)
 SLOPE = GREY * np.linspace(0, 1, MS_SSIM_SMALLEST_SIDE, dtype=np.float32)[:, None]

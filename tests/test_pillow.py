@@ -12,7 +12,13 @@ from PIL import ExifTags, Image, ImageCms, ImageFile, UnidentifiedImageError
 
 from hcfss_jax import coding, pillow
 from hcfss_jax.codec import Codec
-from hcfss_jax.errors import CorruptSection, InvalidQuality, TruncatedFile, WrongWeights
+from hcfss_jax.errors import (
+    CorruptSection,
+    InvalidInput,
+    InvalidQuality,
+    TruncatedFile,
+    WrongWeights,
+)
 from tests.small_model import photo, small_package
 
 
@@ -121,6 +127,10 @@ def test_the_options_of_save_are_those_of_the_codec():
         saved(picture(), quality=75)
     with pytest.raises(ValueError, match="contradict"):
         saved(picture(), quality=3, target_bpp=1.0)
+    with pytest.raises(ValueError, match="effort"):
+        saved(picture(), target_bpp=3.0, effort=2)
+    with pytest.raises(InvalidInput, match="effort 12"):
+        saved(picture(), effort=12)
 
 
 def test_weights_that_were_saved_with_are_in_use(monkeypatch):

@@ -3,17 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from hcfss_jax.weights.tradeoff import weights_of_mask
 from train.loss import Figures, psnr
-
-
-def weights_of_mask(mask: jax.Array, ratio: float) -> jax.Array:
-    """What an error counts at each position: ratio^(mask - 1), which is 1 where the mask is, and 1 / ratio outside.
-
-    The lambda map of ROI Swin (arXiv 2305.07783) over the lambda of a level. Between 0 and 1 it is geometric, as in the
-    codec of quality maps (arXiv 2108.09551), whose 0.001 exp(4.382 q) is this with a ratio of 80. That it hangs on the
-    level, so that one model has all rates, is our reading.
-    """
-    return jnp.exp(jnp.log(ratio) * (mask - 1))
 
 
 def region_error(

@@ -1,10 +1,11 @@
 """Do many files one after the other: a bad one is told of and passed over."""
 
+import contextlib
 import dataclasses
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,22 @@ class Wishes:
     def tiles(self, todo: Sequence[Any]) -> Iterable[Any]:
         """The parts of a large picture."""
         return self.progress(todo, "tile")
+
+    @contextlib.contextmanager
+    def effort(self, level: int, tune: str | None) -> Iterator[dict[str, Any]]:
+        """What a codec is told of effort, beside the rest, with a bar on terminals; nothing where there is none."""
+        if not level:
+            yield {}
+            return
+        with tqdm(unit="step", leave=False, disable=True if self.quiet else None) as bar:
+
+            def watch(done: int, steps: int, gain: float) -> None:
+                if done == 1:
+                    bar.reset(steps)
+                bar.set_postfix_str(f"{-gain:+.1%} bits", refresh=False)
+                bar.update(done - bar.n)
+
+            yield {"effort": level, "tune": tune, "watch": watch}
 
 
 def run(plan: Plan, work: Work, wishes: Wishes) -> int:

@@ -107,6 +107,19 @@ def parser() -> argparse.ArgumentParser:
         "--target-bpp", type=_positive, metavar="X", help="the best quality within X bits a pixel"
     )
     compress.add_argument(
+        "--effort",
+        type=int,
+        choices=range(10),
+        default=0,
+        metavar="N",
+        help="0 to 9: look longer for a smaller file of the same quality; default 0, 9 takes minutes",
+    )
+    compress.add_argument(
+        "--tune",
+        choices=["psnr", "ms-ssim"],
+        help="what effort is for; default: what the weights were trained for",
+    )
+    compress.add_argument(
         "--strip", action="store_true", help="leave out EXIF, XMP and density (dpi)"
     )
     compress.add_argument(

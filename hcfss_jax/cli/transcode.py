@@ -48,6 +48,12 @@ def compress(args: argparse.Namespace) -> int:
         args.usage.error(
             "--step-checks goes with --quality: they would come on top of --target-bpp"
         )
+    if args.effort and args.target_bpp is not None:
+        args.usage.error(
+            "--effort goes with --quality: each try at --target-bpp would take as long"
+        )
+    if args.tune and not args.effort:
+        args.usage.error("--tune goes with --effort 1 to 9: without it there is nothing to tune")
     if args.text_encoder and args.caption is None:
         args.usage.error("--text-encoder goes with --caption: there is no text to read")
     wishes = _wishes(args)
@@ -57,6 +63,8 @@ def compress(args: argparse.Namespace) -> int:
     quality = codec.default_quality if args.quality is None else args.quality
     if args.target_bpp is None:
         codec.check_quality(quality)
+    if args.effort:
+        codec.check_effort(args.effort, args.tune)
 
     def work(job: jobs.Job) -> tuple[bytes, str]:
         planes = read_image(_source(job), strip=args.strip)
@@ -64,9 +72,15 @@ def compress(args: argparse.Namespace) -> int:
             wishes.note(f"{job.origin}: {note}")
         image, found = to_pil(planes), quality
         if args.target_bpp is None:
-            data = codec.compress(
-                image, quality, progress=wishes.tiles, step_checks=args.step_checks, **given
-            )
+            with wishes.effort(args.effort, args.tune) as effort:
+                data = codec.compress(
+                    image,
+                    quality,
+                    progress=wishes.tiles,
+                    step_checks=args.step_checks,
+                    **effort,
+                    **given,
+                )
         else:
             data, found = codec.target_bpp(image, args.target_bpp, progress=wishes.tiles, **given)
         bpp = 8 * len(data) / (image.width * image.height)

@@ -17,6 +17,7 @@ from PIL import Image
 from hcfss_jax import coding
 from hcfss_jax.codec import carried
 from hcfss_jax.codec.coder import Coder, is_number
+from hcfss_jax.codec.effort import Effort, Watch, check_effort, unseen
 from hcfss_jax.codec.file_reader import read_file
 from hcfss_jax.codec.file_writer import Writing, write_file
 from hcfss_jax.codec.limits import MAX_PIXELS
@@ -38,6 +39,7 @@ from hcfss_jax.pictures.images import ByteSource, ImageSource, Planes, bytes_of,
 from hcfss_jax.pictures.mask import MaskSource
 from hcfss_jax.runtime.forked import check_not_forked, note_codec
 from hcfss_jax.weights import WeightPackage, load_package, shipped_with
+from hcfss_jax.weights.tradeoff import Tune
 
 _DEFAULT_QUALITY = 4.0
 
@@ -116,6 +118,9 @@ class Codec:
         step_checks: bool = False,
         roi: MaskSource | None = None,
         given: Mapping[str, Any] = {},
+        effort: int = 0,
+        tune: Tune | None = None,
+        watch: Watch = unseen,
     ) -> bytes:
         """An image to the bytes of an `.hcf` file.
 
@@ -133,6 +138,10 @@ class Codec:
           given: what else the encoder is told beside the image, by name: "mask", which is `roi`; "text", an embedding
             of 768 floats, of the encoder of texts that the weights were trained with, or a text, of which the built-in
             stand-in makes one (`hcfss_jax.texts`).
+          effort: 0 to 9. Above 0 the encoder goes on to look for a smaller and better file of the same quality: a
+            second or two at 1, minutes at 9, and some seconds more the first time (docs/effort.md).
+          tune: what effort is for, "psnr" or "ms-ssim"; None for what the weights were trained for.
+          watch: is told how far effort has come.
 
         Warns:
           LeftOut: of what the image carries and the file does not.
@@ -141,11 +150,14 @@ class Codec:
           UnsupportedImage: what Pillow cannot read, or more than 8 bits a channel.
           ImageTooLarge: more than MAX_PIXELS, or a side longer than the format holds.
           InvalidQuality: outside the range, or no number.
-          InvalidInput: a mask or a text that the model does not take, or of another size.
+          InvalidInput: a mask or a text that the model does not take, or of another size; an effort or a tune that does
+            not exist; effort with weights that do not say what their qualities stand for; MS-SSIM of less than 161
+            pixels on a side, or with a mask.
           ForkedProcess: in a process forked from one that had a codec.
         """
         planes = _planes(image, strip)
-        how = Writing(self._tile, progress, step_checks, self._told(planes, roi, given))
+        told, how_hard = self._told(planes, roi, given), Effort(effort, tune, watch)
+        how = Writing(self._tile, progress, step_checks, told, how_hard)
         quality = self.default_quality if quality is None else quality
         return write_file(self._coder, planes, carried.from_planes(planes), quality, how)
 
@@ -155,10 +167,13 @@ class Codec:
         quality: float | None = None,
         roi: MaskSource | None = None,
         given: Mapping[str, Any] = {},
+        effort: int = 0,
+        tune: Tune | None = None,
     ) -> Encoded:
         """`compress`, with the picture that the decoder will make and the model's estimate."""
         planes = _planes(image)
-        how = Writing(self._tile, given=self._told(planes, roi, given))
+        told = self._told(planes, roi, given)
+        how = Writing(self._tile, given=told, effort=Effort(effort, tune))
         quality = self.default_quality if quality is None else quality
         canvas, bits = Canvas(*planes.rgb.shape[:2]), 0.0
 
@@ -250,6 +265,10 @@ class Codec:
     def check_quality(self, quality: float) -> None:
         """Raises InvalidQuality for a quality that this model does not offer."""
         self._coder.check_quality(quality)
+
+    def check_effort(self, effort: int, tune: Tune | None = None) -> None:
+        """Raises InvalidInput for an effort that these weights cannot make."""
+        check_effort(self.meta, Effort(effort, tune))
 
     def _told(self, planes: Planes, roi: MaskSource | None, given: Mapping[str, Any]) -> SideInputs:
         """What the encoder is given beside an image. Raises InvalidInput for what it does not take."""

@@ -20,6 +20,7 @@ class Coder:
       name, fingerprint: that a file carries.
       levels: rate levels; quality runs from 1 to this.
       model, tables: the Flax module, and the coder's integers.
+      meta: where the weights come from.
       passes: the model's, compiled, for pictures of any size.
     """
 
@@ -27,7 +28,7 @@ class Coder:
         """Raises WrongWeights where the package says of noise what is no record."""
         self.name, self.fingerprint = package.name, package.fingerprint
         self.levels = int(package.config["levels"])
-        self.model, self.tables = model, package.tables
+        self.model, self.tables, self.meta = model, package.tables, package.meta
         self.passes = CodingPasses(model, package.params)
         self._package = package
         try:

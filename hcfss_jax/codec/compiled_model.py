@@ -121,6 +121,12 @@ class PicturePasses:
         x_hat = self._run("synthesise", decoded, level)
         return jax.device_get(_call(_to_pixels, x_hat))[0]
 
+    def whole(self, function: Callable[..., Any], *args: Any, static: tuple[Any, ...] = ()) -> Any:
+        """A compiled function of (model, where it sees the picture, static; variables, area, args); see `_run`."""
+        statics = self._model, self._seen_within, *static
+        inputs = self._variables, self._area, *jax.device_put(args)
+        return compiled_cache.run(function, *statics, *inputs, static=len(statics))
+
     def sent(self, step: int, symbols: jax.Array | np.ndarray) -> np.ndarray:
         """Of a map `[1, h, w, c]` what is sent, `[n]`: row by row, the channels of a position together."""
         within, taken = self._within(step, jax.device_get(symbols))

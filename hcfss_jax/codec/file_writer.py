@@ -7,6 +7,7 @@ import numpy as np
 
 from hcfss_jax import coding
 from hcfss_jax.codec.coder import Coder
+from hcfss_jax.codec.effort import Effort, refining
 from hcfss_jax.codec.limits import check_size, check_work
 from hcfss_jax.codec.picture_stream import Written, write_picture
 from hcfss_jax.codec.side_inputs import SideInputs, side_inputs_of
@@ -19,13 +20,14 @@ class Writing:
     """How files are written.
 
     side: of the largest tile, pixels. progress: see `Progress`. step_checks: whether a file has a checksum of each
-    step. given: what the encoder is told beside the picture.
+    step. given: what the encoder is told beside the picture. effort: what it does beyond one pass.
     """
 
     side: int
     progress: Progress = iter
     step_checks: bool = False
     given: SideInputs = dataclasses.field(default_factory=dict)
+    effort: Effort = dataclasses.field(default_factory=Effort)
 
 
 def write_file(
@@ -38,19 +40,23 @@ def write_file(
 ) -> bytes:
     """The file of a picture and of what it carries, `sections`. look: is shown each tile, as it has been written.
 
-    Raises ImageTooLarge, InvalidQuality.
+    Raises ImageTooLarge, InvalidQuality, and InvalidInput for an effort that cannot be made.
     """
     header = _header(coder, planes, quality, how.side)
     room = coder.margins(header.quality)
     streams: list[bytes] = []
     of_steps: list[Sequence[int]] = []
+    tiles = layout(header.height, header.width, how.side)
+    refine = refining(coder.meta, header.quality, how.effort, tiles, how.given)
     with coder.computing():
-        for tile in how.progress(layout(header.height, header.width, how.side)):
+        for tile in how.progress(tiles):
             passes = coder.passes.of(tile.height, tile.width)
             rgb = tile.of(planes.rgb)
             before = of_steps[-1][-1] if of_steps else 0
             told = side_inputs_of(how.given, tile, passes.size)
-            written = write_picture(passes, coder.tables, rgb, header.quality, room, before, told)
+            written = write_picture(
+                passes, coder.tables, rgb, header.quality, room, before, told, refine
+            )
             streams.append(written.stream)
             of_steps.append(written.checks)
             if look:

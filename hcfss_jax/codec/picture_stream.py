@@ -17,10 +17,19 @@ from hcfss_jax.codec import step_stream
 from hcfss_jax.codec.compiled_model import PicturePasses
 from hcfss_jax.codec.step_stream import Part
 from hcfss_jax.entropy.plan import Plan
-from hcfss_jax.entropy.steps import Prediction, Quantise, run_steps
+from hcfss_jax.entropy.steps import Latents, Prediction, Quantise, run_steps
 from hcfss_jax.errors import CorruptSection, DecodeMismatch
 
 Tables = Mapping[str, coding.Tables]
+Refine = Callable[[PicturePasses, np.ndarray, Mapping[str, np.ndarray], Latents], Latents]
+"""(passes, the picture in arrays of their size, what is given beside it, its latents) -> the latents to code."""
+
+
+def as_analysed(
+    passes: PicturePasses, pixels: np.ndarray, given: Mapping[str, np.ndarray], latents: Latents
+) -> Latents:
+    """The latents as they are."""
+    return latents
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,14 +56,17 @@ def write_picture(
     margins: Sequence[float],
     crc: int = 0,
     given: Mapping[str, np.ndarray] = {},
+    refine: Refine = as_analysed,
 ) -> Written:
     """uint8 `[H, W, 3]`, of the size of the passes, to symbols at a quality (1 is the lowest rate level).
 
     margins: of each step, for `choose_shifts`. crc: of the symbols before these, where there are some. given: see
-    `side_inputs`, in arrays of the passes' size.
+    `side_inputs`, in arrays of the passes' size. refine: see `Refine`.
     """
     level = _level(quality)
-    parts = passes.split(passes.analyse(padded(rgb, passes.size), level, given))
+    pixels = padded(rgb, passes.size)
+    latents = passes.analyse(pixels, level, given)
+    parts = passes.split(refine(passes, pixels, given, latents))
     decoded, records = run_steps(passes, level, _writing(passes, parts, tables, margins))
     steps = [step for step, _ in records]
     checks = itertools.accumulate(

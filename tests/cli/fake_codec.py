@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from hcfss_jax.errors import InvalidQuality, NotAnHcfFile
+from hcfss_jax.errors import InvalidInput, InvalidQuality, NotAnHcfFile
 
 
 class FakeCodec:
@@ -21,6 +21,10 @@ class FakeCodec:
     def check_quality(self, quality: float) -> None:
         if quality > 8:
             raise InvalidQuality(f"quality {quality:g}: fake offers 1 to 8")
+
+    def check_effort(self, effort: int, tune: str | None = None) -> None:
+        if tune == "ms-ssim" and effort > 8:
+            raise InvalidInput("fake cannot")
 
     def compress(
         self, image: Image.Image, quality: float, progress=iter, step_checks=False, **given

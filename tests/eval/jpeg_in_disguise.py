@@ -10,7 +10,7 @@ from PIL import Image
 
 import hcfss_jax
 from hcfss_jax.cli.jpeg import jpeg
-from hcfss_jax.errors import InvalidQuality
+from hcfss_jax.errors import InvalidInput, InvalidQuality
 from hcfss_jax.pictures.images import read_image
 
 PHOTO = read_image(Path(hcfss_jax.__file__).parent / "shipped" / "astronaut.webp").rgb
@@ -31,6 +31,7 @@ class JpegInDisguise:
     name, parameter_count = "disguise", 7
     padding = b""  # appended to every file
     promised_too_much = 0  # grey levels between the promised picture and the decoded one
+    hardest = 9  # the most effort that it can make
     interrupted_at = 0  # the encoding during which the user presses Ctrl-C
 
     def __init__(self, only: int | None = None):
@@ -43,6 +44,10 @@ class JpegInDisguise:
     def check_quality(self, quality: float) -> None:
         if not 1 <= quality <= self.levels:
             raise InvalidQuality(f"quality {quality:g}: {self.name} offers 1 to {self.levels}")
+
+    def check_effort(self, effort: int, tune: str | None) -> None:
+        if effort > self.hardest:
+            raise InvalidInput(f"effort {effort}: no record")
 
     def encode(self, image: Image.Image, quality: float, **given: Any) -> Disguised:
         self.encoded.append(image)

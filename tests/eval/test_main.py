@@ -112,6 +112,31 @@ def test_masks_say_what_is_measured_apart_and_what_the_encoder_sees(
     assert float(point["region_psnr"]) > 0
 
 
+def test_effort_reaches_the_encoder_and_the_report(codec, photos, tmp_path):
+    wanted = {"effort": 3, "tune": "ms-ssim"}
+    code, report = evaluate(photos, tmp_path, "--effort", "3", "--tune", "ms-ssim")
+    assert code == 0 and all(given == wanted for given in codec.given)  # those for the page, too
+    assert {name: report["codec"][name] for name in wanted} == wanted
+    _, report = evaluate(photos, tmp_path)
+    assert codec.given[-1] == {} and "effort" not in report["codec"]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--effort", "3", "--estimate"], "leave out --estimate or --effort"),
+        (["--tune", "psnr"], "--tune goes with --effort"),
+        (["--effort", "9"], "no record"),
+    ],
+)
+def test_an_effort_that_cannot_be_made_is_named_before_anything_is_coded(
+    codec, photos, capsys, options, told
+):
+    codec.hardest = 8
+    assert main(["--data", str(photos), *options]) == 1
+    assert told in capsys.readouterr().err and not codec.encoded
+
+
 def test_a_mask_that_is_missing_is_named_before_anything_is_coded(codec, photos, tmp_path, capsys):
     Image.fromarray(np.zeros((176, 176), np.uint8)).save(tmp_path / "a.png")
     assert main(["--data", str(photos), "--roi", str(tmp_path)]) == 1

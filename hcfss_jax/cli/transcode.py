@@ -52,7 +52,7 @@ def compress(args: argparse.Namespace) -> int:
     wishes = _wishes(args)
     todo = _plan(args, _to_hcf())
     given = _side_inputs(args, todo)
-    codec = runtime.load_codec(args.model, args.model_factory)
+    codec = runtime.load_codec(args.model, args.model_factory, args.tile)
     quality = codec.default_quality if args.quality is None else args.quality
     if args.target_bpp is None:
         codec.check_quality(quality)
@@ -95,7 +95,7 @@ def decompress(args: argparse.Namespace) -> int:
         if name not in codecs:
             codecs[name] = runtime.load_codec(name, args.model_factory)
         try:
-            image = codecs[name].decompress(data, progress=wishes.tiles)
+            image = codecs[name].decompress(data, progress=wishes.tiles, region=args.region)
         except WrongWeights as error:
             raise WrongWeights(f"{error} (--model FILE)") from error
         picture, notes = encode_picture(image, kind)

@@ -17,10 +17,11 @@ from PIL import Image
 from hcfss_jax import coding
 from hcfss_jax.codec import carried
 from hcfss_jax.codec.coder import Coder, is_number
-from hcfss_jax.codec.file_reader import read_file
+from hcfss_jax.codec.file_reader import Reading, read_file
 from hcfss_jax.codec.file_writer import Writing, write_file
 from hcfss_jax.codec.limits import MAX_PIXELS
 from hcfss_jax.codec.picture_stream import Written
+from hcfss_jax.codec.region import Region
 from hcfss_jax.codec.side_inputs import SideInputs, read_side_inputs
 from hcfss_jax.codec.tiles import LARGEST_TILE, SMALLEST_TILE, Canvas, Progress, Tile
 from hcfss_jax.errors import (
@@ -172,19 +173,29 @@ class Codec:
         return Encoded(data, np.asarray(shown.convert("RGB")), bits)
 
     def decompress(
-        self, data: ByteSource, max_pixels: int = MAX_PIXELS, progress: Progress = iter
+        self,
+        data: ByteSource,
+        max_pixels: int = MAX_PIXELS,
+        progress: Progress = iter,
+        region: Region | None = None,
     ) -> Image.Image:
         """An `.hcf` file to the image, in the colour mode in which it came; what it carries is in its `info`.
 
         A file of other weights that come with the library is read with those.
 
-        data: the file's bytes, its path, or the open file. progress: as of `compress`.
+        Args:
+          data: the file's bytes, its path, or the open file.
+          max_pixels: that may be decoded.
+          progress: as of `compress`.
+          region: (left, top, right, bottom) in pixels: that part of the image alone, as `crop` of all of it would give
+            it, to the bit. Only the tiles that it lies in are decoded.
 
         Raises:
           OSError: a file that cannot be read.
           NotAnHcfFile, TruncatedFile, CorruptSection: by what is wrong with the bytes.
           UnknownModel, WrongWeights: the file was written with another model or other weights.
           ImageTooLarge: more pixels than `max_pixels`.
+          InvalidInput: a region that is none, or lies outside of the image.
           DecodeMismatch: the symbols are not those that were written.
           ForkedProcess: as `compress`.
         """
@@ -198,9 +209,11 @@ class Codec:
         ours = (header.model, header.fingerprint) == (self.name, self.fingerprint)
         # Weights that come with the library read what they wrote, whichever of them the user has at hand.
         if not ours and (name := shipped_with(header.model, header.fingerprint)):
-            return _shipped(name).decompress(file, max_pixels, progress)
-        rgb = read_file(self._coder, header, stream, sections, max_pixels, progress)
-        return to_pil(carried.to_planes(rgb, header.colour, sections))
+            return _shipped(name).decompress(file, max_pixels, progress, region)
+        how = Reading(max_pixels, progress, region)
+        rgb, part = read_file(self._coder, header, stream, sections, how)
+        whole = header.height, header.width
+        return to_pil(carried.to_planes(rgb, header.colour, sections, part, whole))
 
     def target_bpp(
         self,
@@ -260,14 +273,18 @@ class Codec:
         return read_side_inputs(self.model, self.name, given, *planes.rgb.shape[:2])
 
 
-def load(name_or_path: str | os.PathLike[str], model: ModelFactory | str | None = None) -> Codec:
+def load(
+    name_or_path: str | os.PathLike[str],
+    model: ModelFactory | str | None = None,
+    tile: int = LARGEST_TILE,
+) -> Codec:
     """The codec of weights that come with the library, by name, or of a weight package, by path.
 
-    model: see `Codec`. Raises UnknownModel for a name that is none, WrongWeights for a file that is no weight package,
-    ForkedProcess in a process forked from one that had a codec.
+    model, tile: see `Codec`. Raises UnknownModel for a name that is none, WrongWeights for a file that is no weight
+    package, ForkedProcess in a process forked from one that had a codec.
     """
     check_not_forked()
-    return Codec(load_package(name_or_path), model=model)
+    return Codec(load_package(name_or_path), tile, model)
 
 
 def _maker(package: WeightPackage) -> str:

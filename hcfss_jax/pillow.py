@@ -6,7 +6,8 @@
     image.save("again.hcf", quality=5)
 
 `Image.open` reads size, mode, colour profile and metadata; weights and JAX are loaded with the pixels. The errors of
-damaged pixels are those of `hcfss_jax.errors`. `save` takes, besides the image, `quality` or `target_bpp`, `strip`,
+damaged pixels are those of `hcfss_jax.errors`; of a file that is cut, `ImageFile.LOAD_TRUNCATED_IMAGES` shows what is
+there. `save` takes, besides the image, `quality` or `target_bpp`, `strip`,
 `roi` and `given` (see `Codec`) and `weights` (as `use` does; else those that come with the library). What the image has
 in its `info` is kept; `exif`, `xmp`, `dpi` and `icc_profile`, given to `save` as for other formats, take its place.
 """
@@ -85,7 +86,8 @@ class HcfImageFile(ImageFile.ImageFile):
         if self._data is not None:
             # Image.open has held the size against Pillow's limit, which is the caller's to move.
             limit = max(self.width * self.height, LARGEST_BY_DEFAULT)
-            self.im = _codec_of(self._header).decompress(self._data, max_pixels=limit).im
+            codec, cut = _codec_of(self._header), ImageFile.LOAD_TRUNCATED_IMAGES
+            self.im = codec.decompress(self._data, max_pixels=limit, partial=cut).im
             self._data = None
             if self._exclusive_fp and self.fp:
                 self.fp.close()

@@ -76,13 +76,23 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
     Options may stand between paths: `hcfss compress a.png -q 5 b.hcf`.
     """
-    args, rest = parser().parse_known_args(argv)
+    args, rest = parser().parse_known_args(_explicit(sys.argv[1:] if argv is None else argv))
     unknown = [word for word in rest if word.startswith("-") and word != "-"]
     if rest and (unknown or not hasattr(args, "paths")):
         args.usage.error(f"unknown: {' '.join(unknown or rest)}")
     if rest:
         args.paths += rest
     return args
+
+
+def _explicit(words: Sequence[str]) -> list[str]:
+    """`--preview` before a path is that of no steps: the path is no value of it."""
+    following = [*words[1:], ""]
+    alone = [
+        word == "--preview" and not after.isdecimal()
+        for word, after in zip(words, following, strict=True)
+    ]
+    return ["--preview=0" if bare else word for word, bare in zip(words, alone, strict=True)]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -153,6 +163,17 @@ def parser() -> argparse.ArgumentParser:
         type=values.region,
         metavar="L,T,R,B",
         help="that part of the picture alone, in pixels: left, top, right, bottom",
+    )
+    decompress.add_argument(
+        "--preview",
+        type=values.steps,
+        metavar="K",
+        nargs="?",
+        const=0,
+        help="quicker and coarser: the first coding step and K behind it, none where no K is given",
+    )
+    decompress.add_argument(
+        "--partial", action="store_true", help="of a file that is cut, the picture of what is there"
     )
     _set_command(decompress, "transcode", "decompress")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hcfss_jax.cli import batch, jobs, runtime
-from hcfss_jax.errors import UnknownModel, WrongWeights
+from hcfss_jax.errors import Incomplete, UnknownModel, WrongWeights
 from hcfss_jax.pictures.fine_contrast import finely_contrasted, lost_blocks
 from hcfss_jax.pictures.images import read_image, to_pil
 from hcfss_jax.pictures.mask import read_mask
@@ -91,19 +92,27 @@ def decompress(args: argparse.Namespace) -> int:
         kind = args.format or _format_of(job.target)
         source = _source(job)
         data = source if isinstance(source, bytes) else source.read_bytes()
-        name = args.model or _model_of(data)
+        name = args.model or _model_of(data, args.partial)
         if name not in codecs:
             codecs[name] = runtime.load_codec(name, args.model_factory)
         try:
-            image = codecs[name].decompress(data, progress=wishes.tiles, region=args.region)
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always", Incomplete)
+                image = codecs[name].decompress(data, progress=wishes.tiles, **_parts(args))
         except WrongWeights as error:
             raise WrongWeights(f"{error} (--model FILE)") from error
         picture, notes = encode_picture(image, kind)
-        for note in notes:
+        for note in [*(str(each.message) for each in told), *notes]:
             wishes.note(f"{job.origin}: {note}")
         return picture, f"{image.width}x{image.height} pixels, {image.mode}"
 
     return batch.run(todo, work, wishes)
+
+
+def _parts(args: argparse.Namespace) -> dict[str, Any]:
+    """What of a picture is asked for, where that is not all of it."""
+    asked = {"region": args.region, "steps": args.preview, "partial": args.partial or None}
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _side_inputs(args: argparse.Namespace, todo: jobs.Plan) -> dict[str, Any]:
@@ -153,12 +162,12 @@ def _lost_contrast(codec: Codec, rgb: np.ndarray, data: bytes, wishes: batch.Wis
     return f"in {lost} blocks of 16x16 pixels hard contrast from pixel to pixel is lost"
 
 
-def _model_of(data: bytes) -> str:
+def _model_of(data: bytes, cut: bool) -> str:
     """The weights that a file was written with, if they are here: a file must not point at others."""
-    from hcfss_jax.coding import unpack
+    from hcfss_jax.coding import unpack, unpack_cut
     from hcfss_jax.weights import shipped_with
 
-    header = unpack(data)[0]
+    header = (unpack_cut if cut else unpack)(data)[0]
     name = shipped_with(header.model, header.fingerprint)
     if name is None:
         raise UnknownModel(

@@ -50,6 +50,15 @@ def tile(text: str) -> int:
     return int(text)
 
 
+def steps(text: str) -> int:
+    """Of a preview; each model says itself how many it has."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of coding steps behind the first: 0 is the coarsest preview"
+        )
+    return int(text)
+
+
 def region(text: str) -> tuple[int, ...]:
     """Left, top, right, bottom in pixels; each picture says itself whether it has them."""
     parts = text.split(",")

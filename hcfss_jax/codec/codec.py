@@ -25,6 +25,7 @@ from hcfss_jax.codec.region import Region
 from hcfss_jax.codec.side_inputs import SideInputs, read_side_inputs
 from hcfss_jax.codec.tiles import LARGEST_TILE, SMALLEST_TILE, Canvas, Progress, Tile
 from hcfss_jax.errors import (
+    Incomplete,
     InvalidInput,
     InvalidQuality,
     LeftOut,
@@ -178,6 +179,8 @@ class Codec:
         max_pixels: int = MAX_PIXELS,
         progress: Progress = iter,
         region: Region | None = None,
+        steps: int | None = None,
+        partial: bool = False,
     ) -> Image.Image:
         """An `.hcf` file to the image, in the colour mode in which it came; what it carries is in its `info`.
 
@@ -189,13 +192,21 @@ class Codec:
           progress: as of `compress`.
           region: (left, top, right, bottom) in pixels: that part of the image alone, as `crop` of all of it would give
             it, to the bit. Only the tiles that it lies in are decoded.
+          steps: a preview of the first coding step, of most models z, and so many behind it; 0 for that alone, None for
+            all. The rest is as predicted. Of a file with `step_checks` the steps that are read are checked, of another
+            only all of them.
+          partial: take a file that is cut, for the picture of what is there: of a stream that is cut its first steps,
+            and grey for tiles that are missing.
+
+        Warns:
+          Incomplete: of a file that is cut, what is not there.
 
         Raises:
           OSError: a file that cannot be read.
           NotAnHcfFile, TruncatedFile, CorruptSection: by what is wrong with the bytes.
           UnknownModel, WrongWeights: the file was written with another model or other weights.
           ImageTooLarge: more pixels than `max_pixels`.
-          InvalidInput: a region that is none, or lies outside of the image.
+          InvalidInput: a region that is none, or lies outside of the image; steps that the model does not have.
           DecodeMismatch: the symbols are not those that were written.
           ForkedProcess: as `compress`.
         """
@@ -205,15 +216,18 @@ class Codec:
                 f"{type(data).__name__} {data!r:.40} is no file: give a path, bytes, or a file "
                 "open for reading bytes"
             )
-        header, stream, sections = coding.unpack(file)
+        found = coding.unpack_cut(file) if partial else (*coding.unpack(file), 0)
+        header, stream, sections, missing = found
         ours = (header.model, header.fingerprint) == (self.name, self.fingerprint)
         # Weights that come with the library read what they wrote, whichever of them the user has at hand.
         if not ours and (name := shipped_with(header.model, header.fingerprint)):
-            return _shipped(name).decompress(file, max_pixels, progress, region)
-        how = Reading(max_pixels, progress, region)
-        rgb, part = read_file(self._coder, header, stream, sections, how)
+            return _shipped(name).decompress(file, max_pixels, progress, region, steps, partial)
+        how = Reading(max_pixels, progress, region, steps)
+        seen = read_file(self._coder, header, stream, sections, how, missing)
+        if seen.lost:
+            warnings.warn(seen.lost, Incomplete, stacklevel=2)
         whole = header.height, header.width
-        return to_pil(carried.to_planes(rgb, header.colour, sections, part, whole))
+        return to_pil(carried.to_planes(seen.rgb, header.colour, sections, seen.part, whole))
 
     def target_bpp(
         self,

@@ -116,6 +116,11 @@ class PicturePasses:
         """Symbols to values of the latent."""
         return _call(_dequantise, q, prediction.distribution, static=(self.plan[step].lattice,))
 
+    def guess(self, step: int, prediction: Prediction) -> jax.Array:
+        """Values of the latent where none of its symbols is known."""
+        q, lattice = np.zeros(self._shape_of(step), np.int32), self.plan[step].lattice
+        return _call(_guess, q, prediction.distribution, static=(lattice,))
+
     def synthesise(self, decoded: Decoded, level: np.ndarray) -> np.ndarray:
         """What all steps left to uint8 `[H, W, 3]`."""
         x_hat = self._run("synthesise", decoded, level)
@@ -205,6 +210,11 @@ def _round_within_int32(x: jax.Array) -> jax.Array:
 @functools.partial(jax.jit, static_argnums=0)
 def _dequantise(lattice: Lattice, q: jax.Array, given: Distribution) -> jax.Array:
     return only_on(lattice, given.value(q))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _guess(lattice: Lattice, q: jax.Array, given: Distribution) -> jax.Array:
+    return only_on(lattice, given.guess(q))
 
 
 _to_pixels = jax.jit(to_pixels)

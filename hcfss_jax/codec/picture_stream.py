@@ -53,7 +53,7 @@ def write_picture(
     margins: of each step, for `choose_shifts`. crc: of the symbols before these, where there are some. given: see
     `side_inputs`, in arrays of the passes' size.
     """
-    level = _level(quality)
+    level = level_of(quality)
     parts = passes.split(passes.analyse(padded(rgb, passes.size), level, given))
     decoded, records = run_steps(passes, level, _writing(passes, parts, tables, margins))
     steps = [step for step, _ in records]
@@ -82,11 +82,11 @@ def read_picture(
     checks: CRC-32 of all symbols up to the end of each step, or only that of the last. crc: of those before.
     Raises DecodeMismatch where the symbols are not those that were written.
     """
-    level = _level(quality)
+    level = level_of(quality)
     decoder = coding.RangeDecoder(stream)
     found = Check(passes.plan, checks, crc)
     try:
-        decoded, _ = run_steps(passes, level, _reading(passes, decoder, tables, found))
+        decoded, _ = run_steps(passes, level, reading(passes, decoder, tables, found))
         decoder.finish()
     except CorruptSection as error:
         # The file's checksum held: these are the bytes that were written, read with other tables.
@@ -143,7 +143,7 @@ def _writing(
     return quantise
 
 
-def _reading(
+def reading(
     passes: PicturePasses, decoder: coding.RangeDecoder, tables: Tables, check: Check
 ) -> Quantise:
     """The quantiser of decoding: reads symbols; it has nothing to record."""
@@ -157,7 +157,8 @@ def _reading(
     return quantise
 
 
-def _level(quality: float) -> np.ndarray:
+def level_of(quality: float) -> np.ndarray:
+    """The rate level of a quality, as the passes take it, `[1]`."""
     return np.asarray([quality - 1], np.float32)
 
 

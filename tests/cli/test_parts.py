@@ -1,4 +1,4 @@
-"""Parts of pictures on the command line: tiles and regions."""
+"""Parts of pictures on the command line: tiles, regions, previews, and files that are cut."""
 
 import json
 from pathlib import Path
@@ -12,8 +12,8 @@ from hcfss_jax.codec import Codec, load
 from hcfss_jax.coding import Header, TileTable, pack
 from hcfss_jax.weights import save_package
 from tests.cli.fake_codec import photo
-from tests.small_model import small_package
 from tests.small_model import photo as picture
+from tests.small_model import small_package
 
 
 @pytest.fixture
@@ -99,3 +99,44 @@ def test_a_codec_of_a_file_of_weights_takes_the_size_of_its_tiles(here):
         picture(129, 8), progress=lambda tiles: seen.extend(tiles) or tiles
     )
     assert len(seen) == 2
+
+
+@pytest.fixture
+def file(small, here, capsys) -> bytes:
+    Image.fromarray(picture(40, 56)).save("a.png")
+    main(["compress", "a.png", "--step-checks"])
+    Path("a.png").unlink()
+    capsys.readouterr()
+    return Path("a.hcf").read_bytes()
+
+
+def pixels(path: str) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+@pytest.mark.parametrize(
+    "preview, steps", [("--preview", 0), ("--preview=1", 1), ("--preview 1", 1)]
+)
+def test_a_preview_takes_a_number_of_steps_or_none_before_a_path(file, preview, steps):
+    assert main(f"decompress --model small {preview} a.hcf b.png".split()) == 0
+    wanted = Codec(small_package()).decompress(file, steps=steps)
+    np.testing.assert_array_equal(pixels("b.png"), wanted)
+
+
+def test_steps_that_are_none_are_told(file, capsys):
+    assert "no number of coding steps" in refused("decompress a.hcf --preview=x", capsys)
+    assert main(["decompress", "a.hcf", "b.png", "--model", "small", "--preview", "99"]) == 1
+    assert "99 steps of a preview: 0, for the first alone, to 2" in capsys.readouterr().err
+
+
+def test_a_file_that_is_cut_is_shown_with_a_note_where_it_is_asked_for(file, capsys):
+    Path("a.hcf").write_bytes(file[:-9])
+    assert main(["decompress", "a.hcf", "b.png", "--model", "small"]) == 1
+    assert "the file ends in its" in capsys.readouterr().err and not Path("b.png").exists()
+    assert main(["decompress", "a.hcf", "b.png", "--model", "small", "--partial"]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith("hcfss: a.hcf: the file is cut, 9 bytes are missing: shown are ")
+    assert pixels("b.png").shape == (40, 56, 3)
+    assert main(["decompress", "a.hcf", "c.png", "--partial"]) == 1  # of weights that are not here
+    assert "which do not come with the library" in capsys.readouterr().err

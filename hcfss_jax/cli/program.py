@@ -86,13 +86,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _explicit(words: Sequence[str]) -> list[str]:
-    """`--preview` before a path is that of no steps: the path is no value of it."""
+    """`--preview` before a path is that without a number: the path is no value of it."""
     following = [*words[1:], ""]
     alone = [
         word == "--preview" and not after.isdecimal()
         for word, after in zip(words, following, strict=True)
     ]
-    return ["--preview=0" if bare else word for word, bare in zip(words, alone, strict=True)]
+    return ["--preview=1" if bare else word for word, bare in zip(words, alone, strict=True)]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -118,6 +118,30 @@ def parser() -> argparse.ArgumentParser:
         type=values.positive,
         metavar="X",
         help="the best quality within X bits a pixel",
+    )
+    rate.add_argument(
+        "--target-size",
+        type=values.size,
+        metavar="BYTES",
+        help="the best quality within so many bytes: 200kB, 1.5MB, 200KiB",
+    )
+    rate.add_argument(
+        "--target-psnr",
+        type=values.positive,
+        metavar="DB",
+        help="the least quality of at least so much PSNR",
+    )
+    rate.add_argument(
+        "--target-ms-ssim",
+        type=values.similarity,
+        metavar="X",
+        help="the least quality of at least this MS-SSIM, such as 0.98",
+    )
+    rate.add_argument(
+        "--target-ssimulacra2",
+        type=values.number,
+        metavar="X",
+        help="the least quality of at least this SSIMULACRA2, such as 70; takes a package of that name",
     )
     compress.add_argument(
         "--strip", action="store_true", help="leave out EXIF, XMP and density (dpi)"
@@ -169,8 +193,8 @@ def parser() -> argparse.ArgumentParser:
         type=values.steps,
         metavar="K",
         nargs="?",
-        const=0,
-        help="quicker and coarser: the first coding step and K behind it, none where no K is given",
+        const=1,
+        help="quicker and coarser: the first coding step and K behind it; 1 where no K is given",
     )
     decompress.add_argument(
         "--partial", action="store_true", help="of a file that is cut, the picture of what is there"

@@ -13,6 +13,7 @@ import numpy as np
 
 from hcfss_jax.cli import batch, jobs, runtime
 from hcfss_jax.errors import Incomplete, UnknownModel, WrongWeights
+from hcfss_jax.metrics import ssimulacra2
 from hcfss_jax.pictures.fine_contrast import finely_contrasted, lost_blocks
 from hcfss_jax.pictures.images import read_image, to_pil
 from hcfss_jax.pictures.mask import read_mask
@@ -44,10 +45,6 @@ _WORTH_TELLING = 8  # blocks of 16x16 pixels: less is a detail, as a photo may h
 
 def compress(args: argparse.Namespace) -> int:
     """Photos to `.hcf` files; the exit code."""
-    if args.step_checks and args.target_bpp is not None:
-        args.usage.error(
-            "--step-checks goes with --quality: they would come on top of --target-bpp"
-        )
     if args.text_encoder and args.caption is None:
         args.usage.error("--text-encoder goes with --caption: there is no text to read")
     wishes = _wishes(args)
@@ -55,7 +52,8 @@ def compress(args: argparse.Namespace) -> int:
     given = _side_inputs(args, todo)
     codec = runtime.load_codec(args.model, args.model_factory, args.tile)
     quality = codec.default_quality if args.quality is None else args.quality
-    if args.target_bpp is None:
+    target = _target(args)
+    if not target:
         codec.check_quality(quality)
 
     def work(job: jobs.Job) -> tuple[bytes, str]:
@@ -63,17 +61,16 @@ def compress(args: argparse.Namespace) -> int:
         for note in planes.notes:
             wishes.note(f"{job.origin}: {note}")
         image, found = to_pil(planes), quality
-        if args.target_bpp is None:
-            data = codec.compress(
-                image, quality, progress=wishes.tiles, step_checks=args.step_checks, **given
-            )
+        how = {"progress": wishes.tiles, "step_checks": args.step_checks, **given}
+        if target:
+            data, found = codec.target(image, **target, **how)
         else:
-            data, found = codec.target_bpp(image, args.target_bpp, progress=wishes.tiles, **given)
+            data = codec.compress(image, quality, **how)
         bpp = 8 * len(data) / (image.width * image.height)
-        if args.target_bpp is not None and found >= codec.levels:
+        if {*target} & {"bpp", "size"} and found >= codec.levels:
             wishes.note(
-                f"{job.origin}: quality {found:g}, the best of {codec.name}, takes {bpp:.3f} bpp: "
-                f"no file comes nearer to {args.target_bpp:g}"
+                f"{job.origin}: quality {found:g}, the best of {codec.name}, takes {bpp:.3f} bpp, {len(data):,} bytes: "
+                "no file comes nearer to the target"
             )
         if lost := _lost_contrast(codec, planes.rgb, data, wishes):
             wishes.note(f"{job.origin}: {lost} at quality {found:.3g}; PNG keeps it")
@@ -107,6 +104,20 @@ def decompress(args: argparse.Namespace) -> int:
         return picture, f"{image.width}x{image.height} pixels, {image.mode}"
 
     return batch.run(todo, work, wishes)
+
+
+def _target(args: argparse.Namespace) -> dict[str, Any]:
+    """What the file is to keep to, as `Codec.target` takes it; nothing where there is a quality."""
+    asked = {
+        "bpp": args.target_bpp,
+        "size": args.target_size,
+        "psnr": args.target_psnr,
+        "ms_ssim": args.target_ms_ssim,
+        "ssimulacra2": args.target_ssimulacra2,
+    }
+    if args.target_ssimulacra2 is not None:
+        ssimulacra2()  # tells now where its package is missing
+    return {name: number for name, number in asked.items() if number is not None}
 
 
 def _parts(args: argparse.Namespace) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import re
 
 
 def quality(text: str) -> float:
@@ -36,6 +37,39 @@ def positive(text: str) -> float:
     """More than 0."""
     if (value := number(text)) <= 0:
         raise argparse.ArgumentTypeError(f"{text} is not more than 0")
+    return value
+
+
+_UNITS = {
+    "": 1,
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "kib": 1 << 10,
+    "mib": 1 << 20,
+    "gib": 1 << 30,
+}
+
+
+def size(text: str) -> float:
+    """Bytes: 200000, 200kB, 1.5MB, 200KiB."""
+    found = re.fullmatch(r"([0-9.]+) *([a-z]*)", text.strip().lower().removesuffix("ytes"))
+    unit = _UNITS.get(found[2]) if found else None
+    try:
+        if found and unit and (amount := float(found[1]) * unit) > 0:
+            return amount
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is no size: bytes are asked for, such as 200000, 200kB, 1.5MB or 200KiB"
+    )
+
+
+def similarity(text: str) -> float:
+    """Between 0 and 1."""
+    if not 0 < (value := number(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} does not lie between 0 and 1: 0.98 is good")
     return value
 
 

@@ -16,18 +16,17 @@ from PIL import Image
 
 from hcfss_jax import coding
 from hcfss_jax.codec import carried
-from hcfss_jax.codec.coder import Coder, is_number
+from hcfss_jax.codec.coder import Coder
 from hcfss_jax.codec.file_reader import Reading, read_file
-from hcfss_jax.codec.file_writer import Writing, write_file
+from hcfss_jax.codec.file_writer import Writing, write_file, write_shown
 from hcfss_jax.codec.limits import MAX_PIXELS
-from hcfss_jax.codec.picture_stream import Written
 from hcfss_jax.codec.region import Region
-from hcfss_jax.codec.side_inputs import SideInputs, read_side_inputs
-from hcfss_jax.codec.tiles import LARGEST_TILE, SMALLEST_TILE, Canvas, Progress, Tile
+from hcfss_jax.codec.side_inputs import read_side_inputs
+from hcfss_jax.codec.targets import write_to
+from hcfss_jax.codec.tiles import LARGEST_TILE, SMALLEST_TILE, Progress
 from hcfss_jax.errors import (
     Incomplete,
     InvalidInput,
-    InvalidQuality,
     LeftOut,
     NotAnHcfFile,
     UnknownModel,
@@ -147,7 +146,7 @@ class Codec:
           ForkedProcess: in a process forked from one that had a codec.
         """
         planes = _planes(image, strip)
-        how = Writing(self._tile, progress, step_checks, self._told(planes, roi, given))
+        how = self._writing(planes, roi, given, progress, step_checks)
         quality = self.default_quality if quality is None else quality
         return write_file(self._coder, planes, carried.from_planes(planes), quality, how)
 
@@ -160,18 +159,9 @@ class Codec:
     ) -> Encoded:
         """`compress`, with the picture that the decoder will make and the model's estimate."""
         planes = _planes(image)
-        how = Writing(self._tile, given=self._told(planes, roi, given))
+        how = self._writing(planes, roi, given)
         quality = self.default_quality if quality is None else quality
-        canvas, bits = Canvas(*planes.rgb.shape[:2]), 0.0
-
-        def look(tile: Tile, written: Written) -> None:
-            nonlocal bits
-            canvas.lay(tile, written.x_hat())
-            bits += written.bits
-
-        data = write_file(self._coder, planes, carried.from_planes(planes), quality, how, look)
-        shown = to_pil(Planes(canvas.rgb, grey=planes.grey))
-        return Encoded(data, np.asarray(shown.convert("RGB")), bits)
+        return Encoded(*write_shown(self._coder, planes, carried.from_planes(planes), quality, how))
 
     def decompress(
         self,
@@ -229,6 +219,48 @@ class Codec:
         whole = header.height, header.width
         return to_pil(carried.to_planes(seen.rgb, header.colour, sections, seen.part, whole))
 
+    def target(
+        self,
+        image: ImageSource,
+        bpp: float | None = None,
+        size: float | None = None,
+        psnr: float | None = None,
+        ms_ssim: float | None = None,
+        ssimulacra2: float | None = None,
+        progress: Progress = iter,
+        strip: bool = False,
+        step_checks: bool = False,
+        roi: MaskSource | None = None,
+        given: Mapping[str, Any] = {},
+    ) -> tuple[bytes, float]:
+        """`compress` at the quality that a target asks for, of which one is given, found in four to seven attempts.
+
+        Args:
+          image: as of `compress`, and so are strip, step_checks, roi, given.
+          bpp, size: the best quality whose file stays within so many bits a pixel, or bytes.
+          psnr, ms_ssim, ssimulacra2: the least quality whose picture reaches so many dB, an MS-SSIM in (0, 1), or a
+            SSIMULACRA2 below 100 (pip install 'hcfss-jax[ssimulacra2]'): of the 8-bit picture that the decoder will
+            make, beside the image, without alpha.
+          progress: as of `compress`, once for each attempt.
+
+        Returns:
+          The file, which is that of `compress`, and the quality found, in steps of the format.
+
+        Raises:
+          InvalidQuality: what is out of reach, is no target, or are several.
+          UnsupportedImage, ImageTooLarge, InvalidInput, ForkedProcess: as `compress`. It warns as `compress` does, too.
+        """
+        asked = {
+            "bpp": bpp,
+            "size": size,
+            "psnr": psnr,
+            "ms_ssim": ms_ssim,
+            "ssimulacra2": ssimulacra2,
+        }
+        planes = _planes(image, strip)
+        how = self._writing(planes, roi, given, progress, step_checks)
+        return write_to(self._coder, planes, carried.from_planes(planes), asked, how)
+
     def target_bpp(
         self,
         image: ImageSource,
@@ -238,53 +270,31 @@ class Codec:
         roi: MaskSource | None = None,
         given: Mapping[str, Any] = {},
     ) -> tuple[bytes, float]:
-        """The best quality that stays within `bpp` bits a pixel of the whole file, found in about ten attempts.
-
-        progress: as of `compress`, once for each attempt. strip, roi, given: as of `compress`.
-
-        Returns:
-          The file, and the quality found, in steps of the format.
-
-        Raises:
-          InvalidQuality: even quality 1 takes more, or `bpp` is no rate.
-          UnsupportedImage, ImageTooLarge, InvalidInput, ForkedProcess: as `compress`. It warns as `compress` does, too.
-        """
-        if not (is_number(bpp) and bpp > 0):
-            raise InvalidQuality(f"{bpp} bpp: a rate is more than 0 bits a pixel")
+        """`target` of a rate, in bits a pixel."""
         planes = _planes(image, strip)
-        sections = carried.from_planes(planes)
-        how = Writing(self._tile, progress, given=self._told(planes, roi, given))
-
-        def write(quality: float) -> bytes:
-            return write_file(self._coder, planes, sections, quality, how)
-
-        pixels = planes.rgb.shape[0] * planes.rgb.shape[1]
-        steps_of = coding.QUALITY_STEPS
-        best, low, high = write(1), 0, (self.levels - 1) * steps_of
-        if 8 * len(best) > bpp * pixels:
-            raise InvalidQuality(
-                f"{bpp} bpp is out of reach: quality 1 takes {8 * len(best) / pixels:.3f} bpp"
-            )
-        while low < high:
-            middle = (low + high + 1) // 2
-            data = write(1 + middle / steps_of)
-            if 8 * len(data) <= bpp * pixels:
-                best, low = data, middle
-            else:
-                high = middle - 1
-        return best, 1 + low / steps_of
+        how = self._writing(planes, roi, given, progress)
+        asked = {"bpp": float("nan") if bpp is None else bpp}
+        return write_to(self._coder, planes, carried.from_planes(planes), asked, how)
 
     def check_quality(self, quality: float) -> None:
         """Raises InvalidQuality for a quality that this model does not offer."""
         self._coder.check_quality(quality)
 
-    def _told(self, planes: Planes, roi: MaskSource | None, given: Mapping[str, Any]) -> SideInputs:
-        """What the encoder is given beside an image. Raises InvalidInput for what it does not take."""
+    def _writing(
+        self,
+        planes: Planes,
+        roi: MaskSource | None,
+        given: Mapping[str, Any],
+        progress: Progress = iter,
+        step_checks: bool = False,
+    ) -> Writing:
+        """How an image is written. Raises InvalidInput for what the encoder is told and the model does not take."""
         if roi is not None:
             if given.get("mask") is not None:
                 raise InvalidInput("roi and given['mask'] are the same: give one of them")
             given = {**given, "mask": roi}
-        return read_side_inputs(self.model, self.name, given, *planes.rgb.shape[:2])
+        told = read_side_inputs(self.model, self.name, given, *planes.rgb.shape[:2])
+        return Writing(self._tile, progress, step_checks, told)
 
 
 def load(

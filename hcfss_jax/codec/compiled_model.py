@@ -68,6 +68,19 @@ class PicturePasses:
         """uint8 `[1, H, W, 3]` to the latents, not quantised. given: see `CompressionModel.analyse`."""
         return self._run("analyse", to_floats(rgb), level, given)
 
+    @property
+    def level_only_scales(self) -> bool:
+        """See `CompressionModel.level_only_scales`; models from outside need not say."""
+        return bool(getattr(self._model, "level_only_scales", False))
+
+    def unscaled(self, rgb: np.ndarray, level: np.ndarray, given: Mapping[str, np.ndarray]) -> Any:
+        """uint8 `[1, H, W, 3]` to what `scaled` makes the latents of, at any level."""
+        return self._run("unscaled", to_floats(rgb), level, given)
+
+    def scaled(self, unscaled: Any, level: np.ndarray) -> Latents:
+        """The latents of a level."""
+        return self._run("scaled", unscaled, level)
+
     def split(self, latents: Latents) -> tuple[jax.Array, ...]:
         """The parts of the steps."""
         return _call(_split, latents, static=(self.plan,))

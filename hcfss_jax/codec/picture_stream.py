@@ -17,10 +17,12 @@ from hcfss_jax.codec import step_stream
 from hcfss_jax.codec.compiled_model import PicturePasses
 from hcfss_jax.codec.step_stream import Part
 from hcfss_jax.entropy.plan import Plan
-from hcfss_jax.entropy.steps import Prediction, Quantise, run_steps
+from hcfss_jax.entropy.steps import Latents, Prediction, Quantise, run_steps
 from hcfss_jax.errors import CorruptSection, DecodeMismatch
 
 Tables = Mapping[str, coding.Tables]
+Analyse = Callable[[np.ndarray, np.ndarray, Mapping[str, np.ndarray]], Latents]
+"""What `PicturePasses.analyse` is."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,14 +49,16 @@ def write_picture(
     margins: Sequence[float],
     crc: int = 0,
     given: Mapping[str, np.ndarray] = {},
+    analyse: Analyse | None = None,
 ) -> Written:
     """uint8 `[H, W, 3]`, of the size of the passes, to symbols at a quality (1 is the lowest rate level).
 
     margins: of each step, for `choose_shifts`. crc: of the symbols before these, where there are some. given: see
-    `side_inputs`, in arrays of the passes' size.
+    `side_inputs`, in arrays of the passes' size. analyse: in place of that of the passes.
     """
     level = level_of(quality)
-    parts = passes.split(passes.analyse(padded(rgb, passes.size), level, given))
+    latents = (analyse or passes.analyse)(padded(rgb, passes.size), level, given)
+    parts = passes.split(latents)
     decoded, records = run_steps(passes, level, _writing(passes, parts, tables, margins))
     steps = [step for step, _ in records]
     checks = itertools.accumulate(

@@ -1,4 +1,4 @@
-"""Parts of pictures on the command line: tiles, regions, previews, and files that are cut."""
+"""The command line of parts of pictures, tiles, regions, previews, files that are cut; and of targets."""
 
 import json
 from pathlib import Path
@@ -116,7 +116,7 @@ def pixels(path: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "preview, steps", [("--preview", 0), ("--preview=1", 1), ("--preview 1", 1)]
+    "preview, steps", [("--preview", 1), ("--preview 0", 0), ("--preview=1", 1), ("--preview 1", 1)]
 )
 def test_a_preview_takes_a_number_of_steps_or_none_before_a_path(file, preview, steps):
     assert main(f"decompress --model small {preview} a.hcf b.png".split()) == 0
@@ -140,3 +140,50 @@ def test_a_file_that_is_cut_is_shown_with_a_note_where_it_is_asked_for(file, cap
     assert pixels("b.png").shape == (40, 56, 3)
     assert main(["decompress", "a.hcf", "c.png", "--partial"]) == 1  # of weights that are not here
     assert "which do not come with the library" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "option, asked",
+    [
+        ("--target-size=200kB", "200000.0 size"),
+        ("--target-size 1.5MiB", "1572864.0 size"),
+        ("--target-size 3000", "3000.0 size"),
+        ("--target-size 12B", "12.0 size"),
+        ("--target-size 7bytes", "7.0 size"),
+        ("--target-psnr 31.5", "31.5 psnr"),
+        ("--target-ms-ssim .98", "0.98 ms_ssim"),
+        ("--target-bpp 0.5", "0.5 bpp"),
+    ],
+)
+def test_targets_are_handed_to_the_codec(codec, here, option, asked):
+    photo("a.png")
+    assert main(["compress", "a.png", *option.split()]) == 0
+    assert codec.asked[0] == asked
+
+
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        ("--target-size 3XB", "such as 200000, 200kB, 1.5MB or 200KiB"),
+        ("--target-size 0", "is no size"),
+        ("--target-size 1.2.3kB", "is no size"),
+        ("--target-size -3kB", "expected one argument"),
+        ("--target-ms-ssim 98", "between 0 and 1"),
+        ("--target-psnr -3", "not more than 0"),
+        ("--target-psnr 30 --target-size 3kB", "not allowed with"),
+        ("--target-psnr 30 --quality 3", "not allowed with"),
+    ],
+)
+def test_targets_that_are_none_or_several_are_told(here, capsys, options, told):
+    photo("a.png")
+    assert told in refused(f"compress a.png {options}", capsys)
+
+
+def test_a_target_out_of_reach_is_one_line(small, here, capsys):
+    Image.fromarray(picture(40, 56)).save("a.png")
+    assert main(["compress", "a.png", "--target-psnr", "150"]) == 1
+    told = capsys.readouterr().err
+    assert (
+        told.startswith("hcfss: a.png: 150.00 dB PSNR is out of reach: ")
+        and not Path("a.hcf").exists()
+    )

@@ -273,7 +273,7 @@ class Codec:
         """`target` of a rate, in bits a pixel."""
         planes = _planes(image, strip)
         how = self._writing(planes, roi, given, progress)
-        asked = {"bpp": float("nan") if bpp is None else bpp}
+        asked = {"bpp": "None" if bpp is None else bpp}  # no rate, and not the lack of a target
         return write_to(self._coder, planes, carried.from_planes(planes), asked, how)
 
     def check_quality(self, quality: float) -> None:

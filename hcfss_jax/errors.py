@@ -53,5 +53,9 @@ class ForkedProcess(HcfError):
     """The process was forked from one that had a codec; JAX's threads are not in it, and work would never end."""
 
 
+class Incomplete(UserWarning):
+    """The file is cut, and the picture is what is there of it, as was asked for."""
+
+
 class LeftOut(UserWarning):
     """Something that the image carried is not in the file; `warnings.simplefilter("error", LeftOut)` forbids that."""

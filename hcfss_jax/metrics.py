@@ -1,19 +1,23 @@
-"""How close two pictures are: PSNR, SSIM and MS-SSIM on 8-bit pixels.
+"""How close two pictures are: PSNR, SSIM, MS-SSIM and, by a package of its own, SSIMULACRA2 on 8-bit pixels.
 
-All three take uint8 `[..., H, W, 3]` and return one float for each image, shape `[...]`. The last has two more forms,
-which may stand in a compiled function: `ms_ssim_within` for pictures of several sizes in arrays of one, and
+The first three take uint8 `[..., H, W, 3]` and return one float for each image, shape `[...]`. MS-SSIM has two more
+forms, which may stand in a compiled function: `ms_ssim_within` for pictures of several sizes in arrays of one, and
 `ms_ssim_of_floats` for training, with a gradient.
 """
 
 import functools
+import io
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 from jax.typing import ArrayLike
+from PIL import Image
 
 from hcfss_jax.coding.buckets import bucket
+from hcfss_jax.errors import HcfError
 from hcfss_jax.ops import lower_bound
 
 _PEAK = 255.0
@@ -60,6 +64,27 @@ def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     areas = np.broadcast_to(np.asarray(sides, np.int32), (*a.shape[:-3], 2))
     images = jax.device_put((_padded(a, size), _padded(b, size), areas))
     return jax.device_get(ms_ssim_within(*images))
+
+
+def ssimulacra2() -> Callable[[np.ndarray, np.ndarray], float]:
+    """What measures SSIMULACRA2 (Sneyers, Cloudinary 2022): of a picture uint8 `[H, W, 3]` beside its original, at most
+    100. Both are taken as sRGB, whatever their profile.
+
+    By the package of that name. Raises HcfError where it is not installed.
+    """
+    try:
+        from ssimulacra2 import compute_ssimulacra2
+    except ImportError as error:
+        raise HcfError(
+            f"SSIMULACRA2 takes a package of that name ({error}): pip install 'hcfss-jax[ssimulacra2]'"
+        ) from error
+
+    def as_file(rgb: np.ndarray) -> io.BytesIO:
+        file = io.BytesIO()
+        Image.fromarray(rgb).save(file, "BMP")
+        return file
+
+    return lambda a, b: float(compute_ssimulacra2(as_file(b), as_file(a)))
 
 
 @jax.jit

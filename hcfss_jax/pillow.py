@@ -6,10 +6,11 @@
     image.save("again.hcf", quality=5)
 
 `Image.open` reads size, mode, colour profile and metadata; weights and JAX are loaded with the pixels. The errors of
-damaged pixels are those of `hcfss_jax.errors`. `save` takes, besides the image, `quality` or `target_bpp`, `strip`,
-`roi` and `given`, with a quality `effort` and `tune` (see `Codec`), and `weights` (as `use` does; else those that come
-with the library). What the image has in its `info` is kept; `exif`, `xmp`, `dpi` and `icc_profile`, given to `save` as
-for other formats, take its place.
+damaged pixels are those of `hcfss_jax.errors`; of a file that is cut, `ImageFile.LOAD_TRUNCATED_IMAGES` shows what is
+there. `save` takes, besides the image, `quality` or one of `target_bpp`, `target_size`, `target_psnr`, `target_ms_ssim`
+and `target_ssimulacra2`, `strip`, `roi` and `given`, with a quality `effort` and `tune` (see `Codec`), and `weights` (as
+`use` does; else those that come with the library). What the image has in its `info` is kept; `exif`, `xmp`, `dpi` and
+`icc_profile`, given to `save` as for other formats, take its place.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 LARGEST_BY_DEFAULT = 2 * 89_478_485  # pixels, where Pillow itself refuses
 
 _TOLD = ("exif", "xmp", "dpi", "icc_profile")  # options of `save` in Pillow's own formats
+
+_TARGETS = ("target_bpp", "target_size", "target_psnr", "target_ms_ssim", "target_ssimulacra2")
 
 _used: dict[bytes, Codec] = {}  # by fingerprint
 
@@ -86,7 +89,8 @@ class HcfImageFile(ImageFile.ImageFile):
         if self._data is not None:
             # Image.open has held the size against Pillow's limit, which is the caller's to move.
             limit = max(self.width * self.height, LARGEST_BY_DEFAULT)
-            self.im = _codec_of(self._header).decompress(self._data, max_pixels=limit).im
+            codec, cut = _codec_of(self._header), ImageFile.LOAD_TRUNCATED_IMAGES
+            self.im = codec.decompress(self._data, max_pixels=limit, partial=cut).im
             self._data = None
             if self._exclusive_fp and self.fp:
                 self.fp.close()
@@ -103,14 +107,17 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         name: options[name] for name in ("quality", "strip", "roi", "given") if name in options
     }
     effort = {name: options[name] for name in ("effort", "tune") if name in options}
-    if "target_bpp" not in options:
-        file.write(codec.compress(_with(image, options), **chosen, **effort))
-    elif effort:
-        raise ValueError("effort goes with quality: each try at target_bpp would take as long")
-    elif "quality" not in options:
-        file.write(codec.target_bpp(_with(image, options), options["target_bpp"], **chosen)[0])
+    targets = {name: options[name] for name in _TARGETS if name in options}
+    if len(targets) + ("quality" in options) > 1:
+        several = ["quality"] * ("quality" in options) + [*targets]
+        raise ValueError(f"{' and '.join(several)} contradict each other: give one of them")
+    if targets and effort:
+        raise ValueError("effort goes with quality: each try at a target would take as long")
+    if targets:
+        asked = {name.removeprefix("target_"): number for name, number in targets.items()}
+        file.write(codec.target(_with(image, options), **asked, **chosen)[0])
     else:
-        raise ValueError("quality and target_bpp contradict each other: give one of them")
+        file.write(codec.compress(_with(image, options), **chosen, **effort))
 
 
 def _with(image: Image.Image, options: dict[str, Any]) -> Image.Image:

@@ -14,6 +14,7 @@ from hcfss_jax import coding, pillow
 from hcfss_jax.codec import Codec
 from hcfss_jax.errors import (
     CorruptSection,
+    Incomplete,
     InvalidInput,
     InvalidQuality,
     TruncatedFile,
@@ -186,7 +187,7 @@ def test_pillow_s_own_limit_holds_and_is_the_only_one(monkeypatch):
     with pytest.raises(Image.DecompressionBombError):
         Image.open(io.BytesIO(file_of()))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
-    monkeypatch.setattr(Codec.decompress, "__defaults__", (200, iter))
+    monkeypatch.setattr(Codec.decompress, "__defaults__", (200, *Codec.decompress.__defaults__[1:]))
     Image.open(io.BytesIO(file_of())).load()
 
 
@@ -195,3 +196,13 @@ def test_a_file_that_arrives_in_pieces_is_parsed():
     for start in range(0, len(file_of()), 16):
         parser.feed(file_of()[start : start + 16])
     assert parser.close().getpixel((3, 3)) == codec().decompress(file_of()).getpixel((3, 3))
+
+
+def test_a_file_that_is_cut_is_shown_where_pillow_is_told_to(monkeypatch):
+    data = saved(picture()).getvalue()
+    cut = io.BytesIO(data[:-3])
+    with pytest.raises(TruncatedFile):
+        Image.open(cut).load()
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    with pytest.warns(Incomplete, match="3 bytes are missing"):
+        Image.open(cut).load()

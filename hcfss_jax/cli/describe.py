@@ -8,9 +8,13 @@ from typing import Any
 
 from hcfss_jax.cli.jobs import STANDARD
 from hcfss_jax.cli.messages import complain, explain
-from hcfss_jax.coding import Extra, unpack
+from hcfss_jax.codec.tiles import SMALLEST_TILE, spans, tile_count
+from hcfss_jax.coding import Extra, Header, TileTable, unpack
+from hcfss_jax.errors import CorruptSection
 from hcfss_jax.pictures.picture_files import printable
 from hcfss_jax.runtime.jax_settings import prepare_jax
+
+_MOST_TOLD = 6  # spans of a line
 
 
 def info(args: argparse.Namespace) -> int:
@@ -44,7 +48,25 @@ def _facts(path: str, data: bytes) -> dict[str, Any]:
         "weights": header.fingerprint.hex(),
         "quality": header.quality,
         "symbols": len(stream),
+        "tiles": _tiles(header, extras),
         "extras": {Extra(kind).name: len(payload) for kind, payload in extras.items()},
+    }
+
+
+def _tiles(header: Header, extras: dict[int, bytes]) -> dict[str, Any] | None:
+    """How the tiles lie: each span of columns with each of rows is one. None for a picture in one piece."""
+    if Extra.TILES not in extras:
+        return None
+    table = TileTable.unpack(extras[Extra.TILES])
+    if table.side < SMALLEST_TILE or tile_count(header.height, header.width, table.side) != len(
+        table.lengths
+    ):
+        raise CorruptSection("the tiles are not those of a picture of this size")
+    return {
+        "side": table.side,
+        "columns": spans(header.width, table.side),
+        "rows": spans(header.height, table.side),
+        "bytes": table.lengths,
     }
 
 
@@ -58,10 +80,26 @@ def _told(facts: dict[str, Any], by_name: bool) -> str:
         "weights": facts["weights"],
         "quality": f"{facts['quality']:g}",
         "symbols": f"{facts['symbols']:,} bytes",
+        "tiles": _told_tiles(facts["tiles"]),
         "beside them": ", ".join(beside) or "nothing",
     }
     lines = [f"{name:<12} {value}" for name, value in rows.items()]
     return "\n".join([facts["path"]] * by_name + lines)
+
+
+def _told_tiles(tiles: dict[str, Any] | None) -> str:
+    if tiles is None:
+        return "none: a region takes all of the picture"
+    across, down = tiles["columns"], tiles["rows"]
+    return (
+        f"{len(across)}x{len(down)} of up to {tiles['side']} pixels a side; "
+        f"across {_told_spans(across)}; down {_told_spans(down)}"
+    )
+
+
+def _told_spans(found: list[tuple[int, int]]) -> str:
+    words = [f"{start}-{end}" for start, end in found]
+    return " ".join(words if len(words) <= _MOST_TOLD else [*words[:2], "...", words[-1]])
 
 
 def models(args: argparse.Namespace) -> int:

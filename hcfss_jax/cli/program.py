@@ -3,7 +3,6 @@
 import argparse
 import importlib
 import io
-import math
 import os
 import signal
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hcfss_jax import __version__
+from hcfss_jax.cli import values
 from hcfss_jax.cli.messages import complain, explain
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -76,13 +76,23 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
     Options may stand between paths: `hcfss compress a.png -q 5 b.hcf`.
     """
-    args, rest = parser().parse_known_args(argv)
+    args, rest = parser().parse_known_args(_explicit(sys.argv[1:] if argv is None else argv))
     unknown = [word for word in rest if word.startswith("-") and word != "-"]
     if rest and (unknown or not hasattr(args, "paths")):
         args.usage.error(f"unknown: {' '.join(unknown or rest)}")
     if rest:
         args.paths += rest
     return args
+
+
+def _explicit(words: Sequence[str]) -> list[str]:
+    """`--preview` before a path is that without a number: the path is no value of it."""
+    following = [*words[1:], ""]
+    alone = [
+        word == "--preview" and not after.isdecimal()
+        for word, after in zip(words, following, strict=True)
+    ]
+    return ["--preview=1" if bare else word for word, bare in zip(words, alone, strict=True)]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -99,12 +109,39 @@ def parser() -> argparse.ArgumentParser:
     rate.add_argument(
         "-q",
         "--quality",
-        type=_quality,
+        type=values.quality,
         metavar="Q",
         help="1 to 8, or what the model has; default 4",
     )
     rate.add_argument(
-        "--target-bpp", type=_positive, metavar="X", help="the best quality within X bits a pixel"
+        "--target-bpp",
+        type=values.positive,
+        metavar="X",
+        help="the best quality within X bits a pixel",
+    )
+    rate.add_argument(
+        "--target-size",
+        type=values.size,
+        metavar="BYTES",
+        help="the best quality within so many bytes: 200kB, 1.5MB, 200KiB",
+    )
+    rate.add_argument(
+        "--target-psnr",
+        type=values.positive,
+        metavar="DB",
+        help="the least quality of at least so much PSNR",
+    )
+    rate.add_argument(
+        "--target-ms-ssim",
+        type=values.similarity,
+        metavar="X",
+        help="the least quality of at least this MS-SSIM, such as 0.98",
+    )
+    rate.add_argument(
+        "--target-ssimulacra2",
+        type=values.number,
+        metavar="X",
+        help="the least quality of at least this SSIMULACRA2, such as 70; takes a package of that name",
     )
     compress.add_argument(
         "--effort",
@@ -140,6 +177,12 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="let a machine that cannot read the file say where its symbols begin to differ",
     )
+    compress.add_argument(
+        "--tile",
+        type=values.tile,
+        metavar="PIXELS",
+        help="the largest side of a tile: 512 for pictures of which regions are read; default 2048",
+    )
     _set_command(compress, "transcode", "compress")
 
     decompress = commands.add_parser("decompress", help=".hcf files to pictures (PNG)")
@@ -147,7 +190,27 @@ def parser() -> argparse.ArgumentParser:
         decompress, ".hcf files, or folders of them; the last may be the output; - is a pipe"
     )
     decompress.add_argument(
-        "--format", type=_format, metavar="F", help="png, jpg, webp, avif, tif, ...; default png"
+        "--format",
+        type=values.picture_format,
+        metavar="F",
+        help="png, jpg, webp, avif, tif, ...; default png",
+    )
+    decompress.add_argument(
+        "--region",
+        type=values.region,
+        metavar="L,T,R,B",
+        help="that part of the picture alone, in pixels: left, top, right, bottom",
+    )
+    decompress.add_argument(
+        "--preview",
+        type=values.steps,
+        metavar="K",
+        nargs="?",
+        const=1,
+        help="quicker and coarser: the first coding step and K behind it; 1 where no K is given",
+    )
+    decompress.add_argument(
+        "--partial", action="store_true", help="of a file that is cut, the picture of what is there"
     )
     _set_command(decompress, "transcode", "decompress")
 
@@ -185,7 +248,7 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="compress and decompress a sample photo")
     demo.add_argument("--out", default="hcfss-demo", metavar="DIR", help="default: hcfss-demo")
     demo.add_argument("--model", metavar="NAME|FILE", help="a model or a file of weights")
-    demo.add_argument("-q", "--quality", type=_quality, metavar="Q")
+    demo.add_argument("-q", "--quality", type=values.quality, metavar="Q")
     _set_command(demo, "demo", "demo")
 
     completion = commands.add_parser("completion", help="print what makes a shell complete by tab")
@@ -226,35 +289,3 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 def _add_output(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("out", metavar="OUT", help=what)
     parser.add_argument("-f", "--force", action="store_true", help="replace an existing output")
-
-
-def _quality(text: str) -> float:
-    try:
-        return _number(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no number: 1 is the smallest file, 8 the best, 6.5 lies between"
-        ) from None
-
-
-def _format(text: str) -> str:
-    """Pillow's name of a format."""
-    from hcfss_jax.cli.transcode import PICTURE_FORMATS
-
-    if kind := PICTURE_FORMATS.get(f".{text.lower().removeprefix('.')}"):
-        return kind
-    known = ", ".join(ending[1:] for ending in PICTURE_FORMATS)
-    raise argparse.ArgumentTypeError(f"{text!r} cannot be written: there is {known}")
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"{text} is not a finite number")
-    return value
-
-
-def _positive(text: str) -> float:
-    if (value := _number(text)) <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not more than 0")
-    return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hcfss_jax.cli import batch, jobs, runtime
-from hcfss_jax.errors import UnknownModel, WrongWeights
+from hcfss_jax.errors import Incomplete, UnknownModel, WrongWeights
+from hcfss_jax.metrics import ssimulacra2
 from hcfss_jax.pictures.fine_contrast import finely_contrasted, lost_blocks
 from hcfss_jax.pictures.images import read_image, to_pil
 from hcfss_jax.pictures.mask import read_mask
@@ -44,14 +46,6 @@ _WORTH_TELLING = 8  # blocks of 16x16 pixels: less is a detail, as a photo may h
 
 def compress(args: argparse.Namespace) -> int:
     """Photos to `.hcf` files; the exit code."""
-    if args.step_checks and args.target_bpp is not None:
-        args.usage.error(
-            "--step-checks goes with --quality: they would come on top of --target-bpp"
-        )
-    if args.effort and args.target_bpp is not None:
-        args.usage.error(
-            "--effort goes with --quality: each try at --target-bpp would take as long"
-        )
     if args.tune and not args.effort:
         args.usage.error("--tune goes with --effort 1 to 9: without it there is nothing to tune")
     if args.text_encoder and args.caption is None:
@@ -59,9 +53,12 @@ def compress(args: argparse.Namespace) -> int:
     wishes = _wishes(args)
     todo = _plan(args, _to_hcf())
     given = _side_inputs(args, todo)
-    codec = runtime.load_codec(args.model, args.model_factory)
+    codec = runtime.load_codec(args.model, args.model_factory, args.tile)
     quality = codec.default_quality if args.quality is None else args.quality
-    if args.target_bpp is None:
+    target = _target(args)
+    if args.effort and target:
+        args.usage.error("--effort goes with --quality: each try at a target would take as long")
+    if not target:
         codec.check_quality(quality)
     if args.effort:
         codec.check_effort(args.effort, args.tune)
@@ -71,23 +68,17 @@ def compress(args: argparse.Namespace) -> int:
         for note in planes.notes:
             wishes.note(f"{job.origin}: {note}")
         image, found = to_pil(planes), quality
-        if args.target_bpp is None:
-            with wishes.effort(args.effort, args.tune) as effort:
-                data = codec.compress(
-                    image,
-                    quality,
-                    progress=wishes.tiles,
-                    step_checks=args.step_checks,
-                    **effort,
-                    **given,
-                )
+        how = {"progress": wishes.tiles, "step_checks": args.step_checks, **given}
+        if target:
+            data, found = codec.target(image, **target, **how)
         else:
-            data, found = codec.target_bpp(image, args.target_bpp, progress=wishes.tiles, **given)
+            with wishes.effort(args.effort, args.tune) as effort:
+                data = codec.compress(image, quality, **effort, **how)
         bpp = 8 * len(data) / (image.width * image.height)
-        if args.target_bpp is not None and found >= codec.levels:
+        if {*target} & {"bpp", "size"} and found >= codec.levels:
             wishes.note(
-                f"{job.origin}: quality {found:g}, the best of {codec.name}, takes {bpp:.3f} bpp: "
-                f"no file comes nearer to {args.target_bpp:g}"
+                f"{job.origin}: quality {found:g}, the best of {codec.name}, takes {bpp:.3f} bpp, {len(data):,} bytes: "
+                "no file comes nearer to the target"
             )
         if lost := _lost_contrast(codec, planes.rgb, data, wishes):
             wishes.note(f"{job.origin}: {lost} at quality {found:.3g}; PNG keeps it")
@@ -106,19 +97,41 @@ def decompress(args: argparse.Namespace) -> int:
         kind = args.format or _format_of(job.target)
         source = _source(job)
         data = source if isinstance(source, bytes) else source.read_bytes()
-        name = args.model or _model_of(data)
+        name = args.model or _model_of(data, args.partial)
         if name not in codecs:
             codecs[name] = runtime.load_codec(name, args.model_factory)
         try:
-            image = codecs[name].decompress(data, progress=wishes.tiles)
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always", Incomplete)
+                image = codecs[name].decompress(data, progress=wishes.tiles, **_parts(args))
         except WrongWeights as error:
             raise WrongWeights(f"{error} (--model FILE)") from error
         picture, notes = encode_picture(image, kind)
-        for note in notes:
+        for note in [*(str(each.message) for each in told), *notes]:
             wishes.note(f"{job.origin}: {note}")
         return picture, f"{image.width}x{image.height} pixels, {image.mode}"
 
     return batch.run(todo, work, wishes)
+
+
+def _target(args: argparse.Namespace) -> dict[str, Any]:
+    """What the file is to keep to, as `Codec.target` takes it; nothing where there is a quality."""
+    asked = {
+        "bpp": args.target_bpp,
+        "size": args.target_size,
+        "psnr": args.target_psnr,
+        "ms_ssim": args.target_ms_ssim,
+        "ssimulacra2": args.target_ssimulacra2,
+    }
+    if args.target_ssimulacra2 is not None:
+        ssimulacra2()  # tells now where its package is missing
+    return {name: number for name, number in asked.items() if number is not None}
+
+
+def _parts(args: argparse.Namespace) -> dict[str, Any]:
+    """What of a picture is asked for, where that is not all of it."""
+    asked = {"region": args.region, "steps": args.preview, "partial": args.partial or None}
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _side_inputs(args: argparse.Namespace, todo: jobs.Plan) -> dict[str, Any]:
@@ -170,12 +183,12 @@ def _lost_contrast(codec: Codec, rgb: np.ndarray, data: bytes, wishes: batch.Wis
     return f"in {lost} blocks of 16x16 pixels hard contrast from pixel to pixel is lost"
 
 
-def _model_of(data: bytes) -> str:
+def _model_of(data: bytes, cut: bool) -> str:
     """The weights that a file was written with, if they are here: a file must not point at others."""
-    from hcfss_jax.coding import unpack
+    from hcfss_jax.coding import unpack, unpack_cut
     from hcfss_jax.weights import shipped_with
 
-    header = unpack(data)[0]
+    header = (unpack_cut if cut else unpack)(data)[0]
     name = shipped_with(header.model, header.fingerprint)
     if name is None:
         raise UnknownModel(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from PIL import Image
 
+from hcfss_jax.codec.tiles import Tile
 from hcfss_jax.coding import Extra
 from hcfss_jax.coding.varint import ByteReader, varint
 from hcfss_jax.errors import CorruptSection
@@ -34,14 +35,25 @@ def from_planes(planes: Planes) -> dict[int, bytes]:
     return sections
 
 
-def to_planes(rgb: np.ndarray, colour: str, sections: Mapping[int, bytes]) -> Planes:
-    """The image of decoded colours uint8 `[H, W, 3]` and its sections.
+def to_planes(
+    rgb: np.ndarray,
+    colour: str,
+    sections: Mapping[int, bytes],
+    part: Tile | None = None,
+    whole: tuple[int, int] | None = None,
+) -> Planes:
+    """The image of decoded colours uint8 `[h, w, 3]` and its sections.
 
+    part: what of the picture the colours are, where they are not all. whole: height and width of all of it.
     Raises CorruptSection or TruncatedFile where a section is not what its type says.
     """
-    height, width = rgb.shape[:2]
-    alpha = _alpha(sections[Extra.ALPHA], height, width) if Extra.ALPHA in sections else None
-    return Planes(rgb, alpha, colour == "grey", profile_of(sections), metadata_of(sections))
+    size = height, width = rgb.shape[:2]
+    part, whole = part or Tile(0, 0, height, width), whole or size
+    alpha = _alpha(sections[Extra.ALPHA], part, *whole) if Extra.ALPHA in sections else None
+    told = metadata_of(sections)
+    if size != whole:
+        told = told.of_size(width, height)
+    return Planes(rgb, alpha, colour == "grey", profile_of(sections), told)
 
 
 def profile_of(sections: Mapping[int, bytes]) -> bytes | None:
@@ -57,7 +69,8 @@ def metadata_of(sections: Mapping[int, bytes]) -> Metadata:
     return Metadata(exif, xmp, None if density is None else _density(density))
 
 
-def _alpha(png: bytes, height: int, width: int) -> np.ndarray:
+def _alpha(png: bytes, part: Tile, height: int, width: int) -> np.ndarray:
+    """That of a part `[h, w]`, of a plane of height x width pixels."""
     try:
         # Pillow warns from half of the size that the codec takes.
         with (
@@ -69,7 +82,8 @@ def _alpha(png: bytes, height: int, width: int) -> np.ndarray:
                 raise CorruptSection(
                     f"the alpha plane is {image.mode} {image.size}, not L {width, height}"
                 )
-            return np.array(image)
+            right, bottom = part.left + part.width, part.top + part.height
+            return np.array(image.crop((part.left, part.top, right, bottom)))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise CorruptSection(f"the alpha plane cannot be read: {error}") from error
 

@@ -16,17 +16,18 @@ from PIL import Image
 
 from hcfss_jax import coding
 from hcfss_jax.codec import carried
-from hcfss_jax.codec.coder import Coder, is_number
-from hcfss_jax.codec.effort import Effort, Watch, check_effort, unseen
-from hcfss_jax.codec.file_reader import read_file
-from hcfss_jax.codec.file_writer import Writing, write_file
+from hcfss_jax.codec.coder import Coder
+from hcfss_jax.codec.effort import NO_EFFORT, Effort, Watch, check_effort, unseen
+from hcfss_jax.codec.file_reader import Reading, read_file
+from hcfss_jax.codec.file_writer import Writing, write_file, write_shown
 from hcfss_jax.codec.limits import MAX_PIXELS
-from hcfss_jax.codec.picture_stream import Written
-from hcfss_jax.codec.side_inputs import SideInputs, read_side_inputs
-from hcfss_jax.codec.tiles import LARGEST_TILE, SMALLEST_TILE, Canvas, Progress, Tile
+from hcfss_jax.codec.region import Region
+from hcfss_jax.codec.side_inputs import read_side_inputs
+from hcfss_jax.codec.targets import write_to
+from hcfss_jax.codec.tiles import LARGEST_TILE, SMALLEST_TILE, Progress
 from hcfss_jax.errors import (
+    Incomplete,
     InvalidInput,
-    InvalidQuality,
     LeftOut,
     NotAnHcfFile,
     UnknownModel,
@@ -156,8 +157,8 @@ class Codec:
           ForkedProcess: in a process forked from one that had a codec.
         """
         planes = _planes(image, strip)
-        told, how_hard = self._told(planes, roi, given), Effort(effort, tune, watch)
-        how = Writing(self._tile, progress, step_checks, told, how_hard)
+        how_hard = Effort(effort, tune, watch)
+        how = self._writing(planes, roi, given, progress, step_checks, how_hard)
         quality = self.default_quality if quality is None else quality
         return write_file(self._coder, planes, carried.from_planes(planes), quality, how)
 
@@ -172,34 +173,44 @@ class Codec:
     ) -> Encoded:
         """`compress`, with the picture that the decoder will make and the model's estimate."""
         planes = _planes(image)
-        told = self._told(planes, roi, given)
-        how = Writing(self._tile, given=told, effort=Effort(effort, tune))
+        how = self._writing(planes, roi, given, effort=Effort(effort, tune))
         quality = self.default_quality if quality is None else quality
-        canvas, bits = Canvas(*planes.rgb.shape[:2]), 0.0
-
-        def look(tile: Tile, written: Written) -> None:
-            nonlocal bits
-            canvas.lay(tile, written.x_hat())
-            bits += written.bits
-
-        data = write_file(self._coder, planes, carried.from_planes(planes), quality, how, look)
-        shown = to_pil(Planes(canvas.rgb, grey=planes.grey))
-        return Encoded(data, np.asarray(shown.convert("RGB")), bits)
+        return Encoded(*write_shown(self._coder, planes, carried.from_planes(planes), quality, how))
 
     def decompress(
-        self, data: ByteSource, max_pixels: int = MAX_PIXELS, progress: Progress = iter
+        self,
+        data: ByteSource,
+        max_pixels: int = MAX_PIXELS,
+        progress: Progress = iter,
+        region: Region | None = None,
+        steps: int | None = None,
+        partial: bool = False,
     ) -> Image.Image:
         """An `.hcf` file to the image, in the colour mode in which it came; what it carries is in its `info`.
 
         A file of other weights that come with the library is read with those.
 
-        data: the file's bytes, its path, or the open file. progress: as of `compress`.
+        Args:
+          data: the file's bytes, its path, or the open file.
+          max_pixels: that may be decoded.
+          progress: as of `compress`.
+          region: (left, top, right, bottom) in pixels: that part of the image alone, as `crop` of all of it would give
+            it, to the bit. Only the tiles that it lies in are decoded.
+          steps: a preview of the first coding step, of most models z, and so many behind it; 0 for that alone, None for
+            all. The rest is as predicted. Of a file with `step_checks` the steps that are read are checked, of another
+            only all of them.
+          partial: take a file that is cut, for the picture of what is there: of a stream that is cut its first steps,
+            and grey for tiles that are missing.
+
+        Warns:
+          Incomplete: of a file that is cut, what is not there.
 
         Raises:
           OSError: a file that cannot be read.
           NotAnHcfFile, TruncatedFile, CorruptSection: by what is wrong with the bytes.
           UnknownModel, WrongWeights: the file was written with another model or other weights.
           ImageTooLarge: more pixels than `max_pixels`.
+          InvalidInput: a region that is none, or lies outside of the image; steps that the model does not have.
           DecodeMismatch: the symbols are not those that were written.
           ForkedProcess: as `compress`.
         """
@@ -209,13 +220,60 @@ class Codec:
                 f"{type(data).__name__} {data!r:.40} is no file: give a path, bytes, or a file "
                 "open for reading bytes"
             )
-        header, stream, sections = coding.unpack(file)
+        found = coding.unpack_cut(file) if partial else (*coding.unpack(file), 0)
+        header, stream, sections, missing = found
         ours = (header.model, header.fingerprint) == (self.name, self.fingerprint)
         # Weights that come with the library read what they wrote, whichever of them the user has at hand.
         if not ours and (name := shipped_with(header.model, header.fingerprint)):
-            return _shipped(name).decompress(file, max_pixels, progress)
-        rgb = read_file(self._coder, header, stream, sections, max_pixels, progress)
-        return to_pil(carried.to_planes(rgb, header.colour, sections))
+            return _shipped(name).decompress(file, max_pixels, progress, region, steps, partial)
+        how = Reading(max_pixels, progress, region, steps)
+        seen = read_file(self._coder, header, stream, sections, how, missing)
+        if seen.lost:
+            warnings.warn(seen.lost, Incomplete, stacklevel=2)
+        whole = header.height, header.width
+        return to_pil(carried.to_planes(seen.rgb, header.colour, sections, seen.part, whole))
+
+    def target(
+        self,
+        image: ImageSource,
+        bpp: float | None = None,
+        size: float | None = None,
+        psnr: float | None = None,
+        ms_ssim: float | None = None,
+        ssimulacra2: float | None = None,
+        progress: Progress = iter,
+        strip: bool = False,
+        step_checks: bool = False,
+        roi: MaskSource | None = None,
+        given: Mapping[str, Any] = {},
+    ) -> tuple[bytes, float]:
+        """`compress` at the quality that a target asks for, of which one is given, found in four to seven attempts.
+
+        Args:
+          image: as of `compress`, and so are strip, step_checks, roi, given.
+          bpp, size: the best quality whose file stays within so many bits a pixel, or bytes.
+          psnr, ms_ssim, ssimulacra2: the least quality whose picture reaches so many dB, an MS-SSIM in (0, 1), or a
+            SSIMULACRA2 below 100 (pip install 'hcfss-jax[ssimulacra2]'): of the 8-bit picture that the decoder will
+            make, beside the image, without alpha.
+          progress: as of `compress`, once for each attempt.
+
+        Returns:
+          The file, which is that of `compress`, and the quality found, in steps of the format.
+
+        Raises:
+          InvalidQuality: what is out of reach, is no target, or are several.
+          UnsupportedImage, ImageTooLarge, InvalidInput, ForkedProcess: as `compress`. It warns as `compress` does, too.
+        """
+        asked = {
+            "bpp": bpp,
+            "size": size,
+            "psnr": psnr,
+            "ms_ssim": ms_ssim,
+            "ssimulacra2": ssimulacra2,
+        }
+        planes = _planes(image, strip)
+        how = self._writing(planes, roi, given, progress, step_checks)
+        return write_to(self._coder, planes, carried.from_planes(planes), asked, how)
 
     def target_bpp(
         self,
@@ -226,41 +284,11 @@ class Codec:
         roi: MaskSource | None = None,
         given: Mapping[str, Any] = {},
     ) -> tuple[bytes, float]:
-        """The best quality that stays within `bpp` bits a pixel of the whole file, found in about ten attempts.
-
-        progress: as of `compress`, once for each attempt. strip, roi, given: as of `compress`.
-
-        Returns:
-          The file, and the quality found, in steps of the format.
-
-        Raises:
-          InvalidQuality: even quality 1 takes more, or `bpp` is no rate.
-          UnsupportedImage, ImageTooLarge, InvalidInput, ForkedProcess: as `compress`. It warns as `compress` does, too.
-        """
-        if not (is_number(bpp) and bpp > 0):
-            raise InvalidQuality(f"{bpp} bpp: a rate is more than 0 bits a pixel")
+        """`target` of a rate, in bits a pixel."""
         planes = _planes(image, strip)
-        sections = carried.from_planes(planes)
-        how = Writing(self._tile, progress, given=self._told(planes, roi, given))
-
-        def write(quality: float) -> bytes:
-            return write_file(self._coder, planes, sections, quality, how)
-
-        pixels = planes.rgb.shape[0] * planes.rgb.shape[1]
-        steps_of = coding.QUALITY_STEPS
-        best, low, high = write(1), 0, (self.levels - 1) * steps_of
-        if 8 * len(best) > bpp * pixels:
-            raise InvalidQuality(
-                f"{bpp} bpp is out of reach: quality 1 takes {8 * len(best) / pixels:.3f} bpp"
-            )
-        while low < high:
-            middle = (low + high + 1) // 2
-            data = write(1 + middle / steps_of)
-            if 8 * len(data) <= bpp * pixels:
-                best, low = data, middle
-            else:
-                high = middle - 1
-        return best, 1 + low / steps_of
+        how = self._writing(planes, roi, given, progress)
+        asked = {"bpp": "None" if bpp is None else bpp}  # no rate, and not the lack of a target
+        return write_to(self._coder, planes, carried.from_planes(planes), asked, how)
 
     def check_quality(self, quality: float) -> None:
         """Raises InvalidQuality for a quality that this model does not offer."""
@@ -270,8 +298,16 @@ class Codec:
         """Raises InvalidInput for an effort that these weights cannot make."""
         check_effort(self.meta, Effort(effort, tune))
 
-    def _told(self, planes: Planes, roi: MaskSource | None, given: Mapping[str, Any]) -> SideInputs:
-        """What the encoder is given beside an image. Raises InvalidInput for what it does not take."""
+    def _writing(
+        self,
+        planes: Planes,
+        roi: MaskSource | None,
+        given: Mapping[str, Any],
+        progress: Progress = iter,
+        step_checks: bool = False,
+        effort: Effort = NO_EFFORT,
+    ) -> Writing:
+        """How an image is written. Raises InvalidInput for what the encoder is told and the model does not take."""
         if not isinstance(given, Mapping):
             raise InvalidInput(
                 f"given is a dictionary, as {{'text': 'a dog'}}, not {type(given).__name__}"
@@ -280,17 +316,22 @@ class Codec:
             if given.get("mask") is not None:
                 raise InvalidInput("roi and given['mask'] are the same: give one of them")
             given = {**given, "mask": roi}
-        return read_side_inputs(self.model, self.name, given, *planes.rgb.shape[:2])
+        told = read_side_inputs(self.model, self.name, given, *planes.rgb.shape[:2])
+        return Writing(self._tile, progress, step_checks, told, effort)
 
 
-def load(name_or_path: str | os.PathLike[str], model: ModelFactory | str | None = None) -> Codec:
+def load(
+    name_or_path: str | os.PathLike[str],
+    model: ModelFactory | str | None = None,
+    tile: int = LARGEST_TILE,
+) -> Codec:
     """The codec of weights that come with the library, by name, or of a weight package, by path.
 
-    model: see `Codec`. Raises UnknownModel for a name that is none, WrongWeights for a file that is no weight package,
-    ForkedProcess in a process forked from one that had a codec.
+    model, tile: see `Codec`. Raises UnknownModel for a name that is none, WrongWeights for a file that is no weight
+    package, ForkedProcess in a process forked from one that had a codec.
     """
     check_not_forked()
-    return Codec(load_package(name_or_path), model=model)
+    return Codec(load_package(name_or_path), tile, model)
 
 
 def _maker(package: WeightPackage) -> str:

@@ -68,6 +68,19 @@ class PicturePasses:
         """uint8 `[1, H, W, 3]` to the latents, not quantised. given: see `CompressionModel.analyse`."""
         return self._run("analyse", to_floats(rgb), level, given)
 
+    @property
+    def level_only_scales(self) -> bool:
+        """See `CompressionModel.level_only_scales`; models from outside need not say."""
+        return bool(getattr(self._model, "level_only_scales", False))
+
+    def unscaled(self, rgb: np.ndarray, level: np.ndarray, given: Mapping[str, np.ndarray]) -> Any:
+        """uint8 `[1, H, W, 3]` to what `scaled` makes the latents of, at any level."""
+        return self._run("unscaled", to_floats(rgb), level, given)
+
+    def scaled(self, unscaled: Any, level: np.ndarray) -> Latents:
+        """The latents of a level."""
+        return self._run("scaled", unscaled, level)
+
     def split(self, latents: Latents) -> tuple[jax.Array, ...]:
         """The parts of the steps."""
         return _call(_split, latents, static=(self.plan,))
@@ -115,6 +128,11 @@ class PicturePasses:
     def dequantise(self, step: int, q: jax.Array | np.ndarray, prediction: Prediction) -> jax.Array:
         """Symbols to values of the latent."""
         return _call(_dequantise, q, prediction.distribution, static=(self.plan[step].lattice,))
+
+    def guess(self, step: int, prediction: Prediction) -> jax.Array:
+        """Values of the latent where none of its symbols is known."""
+        q, lattice = np.zeros(self._shape_of(step), np.int32), self.plan[step].lattice
+        return _call(_guess, q, prediction.distribution, static=(lattice,))
 
     def synthesise(self, decoded: Decoded, level: np.ndarray) -> np.ndarray:
         """What all steps left to uint8 `[H, W, 3]`."""
@@ -211,6 +229,11 @@ def _round_within_int32(x: jax.Array) -> jax.Array:
 @functools.partial(jax.jit, static_argnums=0)
 def _dequantise(lattice: Lattice, q: jax.Array, given: Distribution) -> jax.Array:
     return only_on(lattice, given.value(q))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _guess(lattice: Lattice, q: jax.Array, given: Distribution) -> jax.Array:
+    return only_on(lattice, given.guess(q))
 
 
 _to_pixels = jax.jit(to_pixels)

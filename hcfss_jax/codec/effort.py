@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from hcfss_jax.codec.compiled_model import PicturePasses
-from hcfss_jax.codec.picture_stream import Refine, as_analysed
+from hcfss_jax.codec.picture_stream import Analyse
 from hcfss_jax.codec.refinement import Aim, Cost, Moving, moved, started, true_cost
 from hcfss_jax.codec.tiles import Tile
 from hcfss_jax.entropy.steps import Latents
@@ -82,6 +82,9 @@ class Effort:
             raise InvalidInput(f"tune {self.tune!r}: there is {' and '.join(get_args(Tune))}")
 
 
+NO_EFFORT = Effort()
+
+
 def check_effort(meta: Mapping[str, Any], effort: Effort) -> None:
     """Raises InvalidInput for one above 0 with weights that do not say what their qualities stand for."""
     if effort.level:
@@ -94,16 +97,16 @@ def refining(
     effort: Effort,
     tiles: Sequence[Tile],
     given: Mapping[str, np.ndarray],
-) -> Refine:
-    """What makes the latents of each tile better. meta: of the weights. given: what there is beside the picture.
+) -> Callable[[PicturePasses, Analyse], Analyse]:
+    """What makes the analysis of each tile a better one. meta: of the weights. given: what there is beside the picture.
 
     Raises InvalidInput for a picture that cannot be judged, and for weights that do not say what qualities stand for.
     """
     if effort.level == 0:
-        return as_analysed
+        return lambda passes, analyse: analyse
     refiner = Refiner(meta, quality, effort)
     refiner.check(tiles, given)
-    return refiner.refine
+    return refiner.analysis
 
 
 class Refiner:
@@ -130,6 +133,16 @@ class Refiner:
             raise InvalidInput(
                 "MS-SSIM is not weighed by a mask: tune for PSNR, or leave out one of the two"
             )
+
+    def analysis(self, passes: PicturePasses, analyse: Analyse) -> Analyse:
+        """An analysis, and beyond."""
+
+        def refined(
+            pixels: np.ndarray, level: np.ndarray, given: Mapping[str, np.ndarray]
+        ) -> Latents:
+            return self.refine(passes, pixels, given, analyse(pixels, level, given))
+
+        return refined
 
     def refine(
         self,

@@ -1,23 +1,52 @@
-"""The bytes of a file to its picture: each tile where it lies, checked against what was written."""
+"""The bytes of a file to its picture, or a part of it: each tile where it lies, checked against what was written."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from hcfss_jax import coding
+from hcfss_jax.codec.coded_tiles import CodedTile, coded_tiles
 from hcfss_jax.codec.coder import Coder
-from hcfss_jax.codec.limits import MAX_PIXELS, check_work
+from hcfss_jax.codec.limits import MAX_PIXELS
 from hcfss_jax.codec.picture_stream import read_picture
-from hcfss_jax.codec.tiles import (
-    LARGEST_TILE,
-    SMALLEST_TILE,
-    Canvas,
-    Progress,
-    Tile,
-    layout,
-    tile_count,
+from hcfss_jax.codec.preview import preview_picture, steps_to_read
+from hcfss_jax.codec.region import Region, part_of
+from hcfss_jax.codec.tiles import Canvas, Progress, Tile, hull
+from hcfss_jax.errors import (
+    CorruptSection,
+    TruncatedFile,
+    UnknownModel,
+    WrongWeights,
 )
-from hcfss_jax.errors import CorruptSection, ImageTooLarge, UnknownModel, WrongWeights
+
+_GREY = 128  # of tiles that are not there
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """How files are read.
+
+    max_pixels: of what is decoded. progress: see `Progress`. region: what of the picture is asked for, None for all.
+    steps: see `steps_to_read`.
+    """
+
+    max_pixels: int = MAX_PIXELS
+    progress: Progress = iter
+    region: Region | None = None
+    steps: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """What was found in a file.
+
+    rgb: uint8 `[h, w, 3]`. part: what of the picture that is. lost: of a file that is cut, what is not there, in words.
+    """
+
+    rgb: np.ndarray
+    part: Tile
+    lost: str = ""
 
 
 def read_file(
@@ -25,27 +54,64 @@ def read_file(
     header: coding.Header,
     stream: bytes,
     sections: Mapping[int, bytes],
-    max_pixels: int = MAX_PIXELS,
-    progress: Progress = iter,
-) -> np.ndarray:
-    """The decoded colours, uint8 `[H, W, 3]`, of what `coding.unpack` found in a file.
+    how: Reading,
+    missing: int = 0,
+) -> Seen:
+    """The decoded colours of what `coding.unpack` found in a file. missing: bytes, of a file that is cut.
 
-    Raises UnknownModel, WrongWeights, ImageTooLarge, CorruptSection, and DecodeMismatch where the symbols are not those
-    that were written.
+    Of a tile that is cut, the steps that are there count; one of which nothing is there is grey.
+    Raises UnknownModel, WrongWeights, InvalidInput for a region or steps that are none, ImageTooLarge, CorruptSection,
+    DecodeMismatch where the symbols are not those that were written, and TruncatedFile where nothing can be shown.
     """
-    _check_header(coder, header, max_pixels)
-    tiles, streams, checks = _tiles_of(coder, header, stream, sections, max_pixels)
-    of_steps = _step_checks(coder, sections, checks)
-    canvas, crc = Canvas(header.height, header.width), 0
+    _check_header(coder, header)
+    steps = steps_to_read(how.steps, coder.model.plan)
+    part = part_of(how.region, header.height, header.width)
+    coded = coded_tiles(coder, header, stream, sections, how.max_pixels, part, missing)
+    within = hull(each.tile for each in coded)
+    canvas, known = Canvas(within.height, within.width), []
     with coder.computing():
-        for tile, part, check in zip(progress(tiles), streams, of_steps, strict=True):
-            passes = coder.passes.of(tile.height, tile.width)
-            canvas.lay(tile, read_picture(passes, coder.tables, part, header.quality, check, crc))
-            crc = check[-1]
-    return canvas.rgb
+        # What walks through the tiles is shown them where they lie.
+        for _, each in zip(how.progress([each.tile for each in coded]), coded, strict=True):
+            pixels, found = _decode(coder, each, header.quality, steps)
+            canvas.lay(each.tile.seen_from(within), pixels)
+            known.append(found)
+    lost = _lost(missing, known, steps, len(coder.model.plan)) if missing else ""
+    if part == within:
+        return Seen(canvas.rgb, part, lost)
+    return Seen(part.seen_from(within).of(canvas.rgb).copy(), part, lost)
 
 
-def _check_header(coder: Coder, header: coding.Header, max_pixels: int) -> None:
+def _decode(coder: Coder, coded: CodedTile, quality: float, steps: int) -> tuple[np.ndarray, int]:
+    """A tile of so many steps, or of those that are there, and how many these are."""
+    tile, (checks, before) = coded.tile, (coded.checks, coded.before)
+    passes, tables = coder.passes.of(tile.height, tile.width), coder.tables
+    if steps == len(passes.plan) and not coded.cut:
+        return read_picture(passes, tables, coded.stream, quality, checks, before), steps
+    pixels, known = preview_picture(
+        passes, tables, coded.stream, coded.cut, quality, checks, before, steps
+    )
+    if pixels is None:
+        pixels = np.full((tile.height, tile.width, 3), _GREY, np.uint8)
+    return pixels, known
+
+
+def _lost(missing: int, known: Sequence[int], steps: int, all_steps: int) -> str:
+    """What of a file that is cut cannot be shown, in words. known: steps of each tile. Raises TruncatedFile for all."""
+    if not any(known):
+        raise TruncatedFile(
+            f"the file is cut before anything that was asked for: {missing:,} bytes are missing, fetch it again"
+        )
+    whole, absent = list(known).count(steps), list(known).count(0)
+    told = f"the file is cut, {missing:,} bytes are missing"
+    if whole == len(known):
+        return f"{told}, none of them of what is shown"
+    if len(known) == 1:
+        return f"{told}: shown are {known[0]} of {all_steps} steps"
+    fewer = len(known) - whole - absent
+    return f"{told}: of {len(known)} tiles {whole} are as asked for, {fewer} of fewer steps, and {absent} grey"
+
+
+def _check_header(coder: Coder, header: coding.Header) -> None:
     if header.model != coder.name:
         raise UnknownModel(
             f"the file was written with {header.model!r}, this codec is {coder.name!r}: "
@@ -56,53 +122,5 @@ def _check_header(coder: Coder, header: coding.Header, max_pixels: int) -> None:
             f"the file was written with weights {header.fingerprint.hex()} of {coder.name}, "
             f"these are {coder.fingerprint.hex()}: load the weights it was written with"
         )
-    if header.height * header.width > max_pixels:
-        raise ImageTooLarge(
-            f"the file claims {header.width}x{header.height} pixels, more than the limit of "
-            f"{max_pixels}: raise max_pixels if you trust it"
-        )
     if not 1 <= header.quality <= coder.levels:
         raise CorruptSection(f"the file claims quality {header.quality} of {coder.levels}")
-
-
-def _tiles_of(
-    coder: Coder,
-    header: coding.Header,
-    stream: bytes,
-    sections: Mapping[int, bytes],
-    max_pixels: int,
-) -> tuple[list[Tile], list[bytes], Sequence[int]]:
-    """The tiles of a file, their streams, and the checks after each.
-
-    Raises CorruptSection where they contradict each other.
-    """
-    height, width = header.height, header.width
-    if coding.Extra.TILES not in sections:
-        if max(height, width) > LARGEST_TILE:
-            raise CorruptSection(f"{width}x{height} pixels in one piece: the tiles are missing")
-        return layout(height, width), [stream], [header.symbols_crc]
-    table = coding.TileTable.unpack(sections[coding.Extra.TILES])
-    if not SMALLEST_TILE <= table.side <= LARGEST_TILE:
-        raise CorruptSection(f"the file claims tiles of {table.side} pixels a side")
-    count = tile_count(height, width, table.side)
-    if count < 2 or count != len(table.checks) or table.checks[-1] != header.symbols_crc:
-        raise CorruptSection("the tiles are not those of a picture of this size")
-    check_work(coder.model, height, width, table.side, max_pixels)
-    return layout(height, width, table.side), table.cut(stream), table.checks
-
-
-def _step_checks(
-    coder: Coder, sections: Mapping[int, bytes], checks: Sequence[int]
-) -> Sequence[Sequence[int]]:
-    """For each tile the checks that `read_picture` takes. Raises CorruptSection where they contradict others."""
-    if (section := sections.get(coding.Extra.STEP_CHECKS)) is None:
-        return [[check] for check in checks]
-    shape = len(checks), len(coder.model.plan)
-    if len(section) != 4 * shape[0] * shape[1]:
-        raise CorruptSection(
-            f"{len(section)} bytes of checks for {shape[1]} steps of {shape[0]} tiles"
-        )
-    found = np.frombuffer(section, "<u4").reshape(shape).tolist()
-    if [steps[-1] for steps in found] != list(checks):
-        raise CorruptSection("the checks of the steps are not those of the picture")
-    return found

@@ -7,12 +7,13 @@ import numpy as np
 
 from hcfss_jax import coding
 from hcfss_jax.codec.coder import Coder
-from hcfss_jax.codec.effort import Effort, refining
+from hcfss_jax.codec.compiled_model import PicturePasses
+from hcfss_jax.codec.effort import NO_EFFORT, Effort, refining
 from hcfss_jax.codec.limits import check_size, check_work
-from hcfss_jax.codec.picture_stream import Written, write_picture
+from hcfss_jax.codec.picture_stream import Analyse, Written, write_picture
 from hcfss_jax.codec.side_inputs import SideInputs, side_inputs_of
-from hcfss_jax.codec.tiles import Progress, Tile, layout
-from hcfss_jax.pictures.images import Planes
+from hcfss_jax.codec.tiles import Canvas, Progress, Tile, layout
+from hcfss_jax.pictures.images import Planes, to_pil
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,14 +21,16 @@ class Writing:
     """How files are written.
 
     side: of the largest tile, pixels. progress: see `Progress`. step_checks: whether a file has a checksum of each
-    step. given: what the encoder is told beside the picture. effort: what it does beyond one pass.
+    step. given: what the encoder is told beside the picture. effort: what it does beyond one pass. analysis: of a
+    tile's passes, in place of their own.
     """
 
     side: int
     progress: Progress = iter
     step_checks: bool = False
     given: SideInputs = dataclasses.field(default_factory=dict)
-    effort: Effort = dataclasses.field(default_factory=Effort)
+    effort: Effort = NO_EFFORT
+    analysis: Callable[[Tile, PicturePasses], Analyse] | None = None
 
 
 def write_file(
@@ -47,15 +50,17 @@ def write_file(
     streams: list[bytes] = []
     of_steps: list[Sequence[int]] = []
     tiles = layout(header.height, header.width, how.side)
-    refine = refining(coder.meta, header.quality, how.effort, tiles, how.given)
+    refined = refining(coder.meta, header.quality, how.effort, tiles, how.given)
     with coder.computing():
         for tile in how.progress(tiles):
             passes = coder.passes.of(tile.height, tile.width)
             rgb = tile.of(planes.rgb)
             before = of_steps[-1][-1] if of_steps else 0
             told = side_inputs_of(how.given, tile, passes.size)
+            analyse = how.analysis(tile, passes) if how.analysis else passes.analyse
+            analyse = refined(passes, analyse)
             written = write_picture(
-                passes, coder.tables, rgb, header.quality, room, before, told, refine
+                passes, coder.tables, rgb, header.quality, room, before, told, analyse
             )
             streams.append(written.stream)
             of_steps.append(written.checks)
@@ -65,6 +70,27 @@ def write_file(
     sections = {**sections, **_checks_and_tiles(streams, of_steps, how)}
     header = dataclasses.replace(header, symbols_crc=checks[-1])
     return coding.pack(header, b"".join(streams), sections)
+
+
+def write_shown(
+    coder: Coder,
+    planes: Planes,
+    sections: Mapping[int, bytes],
+    quality: float,
+    how: Writing,
+) -> tuple[bytes, np.ndarray, float]:
+    """`write_file`, with the picture that the decoder will show, uint8 `[H, W, 3]`, and what the model says its symbols
+    cost, in bits."""
+    canvas, bits = Canvas(*planes.rgb.shape[:2]), 0.0
+
+    def look(tile: Tile, written: Written) -> None:
+        nonlocal bits
+        canvas.lay(tile, written.x_hat())
+        bits += written.bits
+
+    data = write_file(coder, planes, sections, quality, how, look)
+    shown = to_pil(Planes(canvas.rgb, grey=planes.grey))
+    return data, np.asarray(shown.convert("RGB")), bits
 
 
 def _checks_and_tiles(

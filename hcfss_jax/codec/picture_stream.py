@@ -21,15 +21,8 @@ from hcfss_jax.entropy.steps import Latents, Prediction, Quantise, run_steps
 from hcfss_jax.errors import CorruptSection, DecodeMismatch
 
 Tables = Mapping[str, coding.Tables]
-Refine = Callable[[PicturePasses, np.ndarray, Mapping[str, np.ndarray], Latents], Latents]
-"""(passes, the picture in arrays of their size, what is given beside it, its latents) -> the latents to code."""
-
-
-def as_analysed(
-    passes: PicturePasses, pixels: np.ndarray, given: Mapping[str, np.ndarray], latents: Latents
-) -> Latents:
-    """The latents as they are."""
-    return latents
+Analyse = Callable[[np.ndarray, np.ndarray, Mapping[str, np.ndarray]], Latents]
+"""What `PicturePasses.analyse` is."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,17 +49,16 @@ def write_picture(
     margins: Sequence[float],
     crc: int = 0,
     given: Mapping[str, np.ndarray] = {},
-    refine: Refine = as_analysed,
+    analyse: Analyse | None = None,
 ) -> Written:
     """uint8 `[H, W, 3]`, of the size of the passes, to symbols at a quality (1 is the lowest rate level).
 
     margins: of each step, for `choose_shifts`. crc: of the symbols before these, where there are some. given: see
-    `side_inputs`, in arrays of the passes' size. refine: see `Refine`.
+    `side_inputs`, in arrays of the passes' size. analyse: in place of that of the passes.
     """
-    level = _level(quality)
-    pixels = padded(rgb, passes.size)
-    latents = passes.analyse(pixels, level, given)
-    parts = passes.split(refine(passes, pixels, given, latents))
+    level = level_of(quality)
+    latents = (analyse or passes.analyse)(padded(rgb, passes.size), level, given)
+    parts = passes.split(latents)
     decoded, records = run_steps(passes, level, _writing(passes, parts, tables, margins))
     steps = [step for step, _ in records]
     checks = itertools.accumulate(
@@ -94,11 +86,11 @@ def read_picture(
     checks: CRC-32 of all symbols up to the end of each step, or only that of the last. crc: of those before.
     Raises DecodeMismatch where the symbols are not those that were written.
     """
-    level = _level(quality)
+    level = level_of(quality)
     decoder = coding.RangeDecoder(stream)
     found = Check(passes.plan, checks, crc)
     try:
-        decoded, _ = run_steps(passes, level, _reading(passes, decoder, tables, found))
+        decoded, _ = run_steps(passes, level, reading(passes, decoder, tables, found))
         decoder.finish()
     except CorruptSection as error:
         # The file's checksum held: these are the bytes that were written, read with other tables.
@@ -155,7 +147,7 @@ def _writing(
     return quantise
 
 
-def _reading(
+def reading(
     passes: PicturePasses, decoder: coding.RangeDecoder, tables: Tables, check: Check
 ) -> Quantise:
     """The quantiser of decoding: reads symbols; it has nothing to record."""
@@ -169,7 +161,8 @@ def _reading(
     return quantise
 
 
-def _level(quality: float) -> np.ndarray:
+def level_of(quality: float) -> np.ndarray:
+    """The rate level of a quality, as the passes take it, `[1]`."""
     return np.asarray([quality - 1], np.float32)
 
 

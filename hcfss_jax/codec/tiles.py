@@ -35,6 +35,10 @@ class Tile:
         """That part of `[H, W, 3]`, without a copy."""
         return rgb[self.top : self.top + self.height, self.left : self.left + self.width]
 
+    def seen_from(self, other: "Tile") -> "Tile":
+        """The same part, counted from the top left of another."""
+        return dataclasses.replace(self, top=self.top - other.top, left=self.left - other.left)
+
 
 Progress = Callable[[Sequence[Tile]], Iterable[Tile]]
 """What the list of tiles is walked through; `tqdm` shows a bar."""
@@ -42,19 +46,45 @@ Progress = Callable[[Sequence[Tile]], Iterable[Tile]]
 
 def layout(height: int, width: int, side: int = LARGEST_TILE) -> list[Tile]:
     """The tiles of a picture, row by row; one where no side of it is above `side`."""
-    if max(height, width) <= side:
-        return [Tile(0, 0, height, width)]
     return [
         Tile(top, left, bottom - top, right - left)
         for (top, bottom), (left, right) in itertools.product(
-            _spans(height, side), _spans(width, side)
+            spans(height, side), spans(width, side)
         )
     ]
+
+
+def touched(height: int, width: int, side: int, part: Tile) -> dict[int, Tile]:
+    """Of the tiles of `layout`, by their number in it, those that a part of the picture lies in.
+
+    No other has a say in its pixels: where tiles fade into each other, both are touched.
+    """
+    rows = _touched_along(spans(height, side), part.top, part.top + part.height)
+    columns = _touched_along(across := spans(width, side), part.left, part.left + part.width)
+    return {
+        row * len(across) + column: Tile(top, left, bottom - top, right - left)
+        for (row, (top, bottom)), (column, (left, right)) in itertools.product(rows, columns)
+    }
+
+
+def hull(tiles: Iterable[Tile]) -> Tile:
+    """The least part of the picture that holds all of these, of which there is one at least."""
+    tiles = [*tiles]
+    top, left = min(tile.top for tile in tiles), min(tile.left for tile in tiles)
+    bottom = max(tile.top + tile.height for tile in tiles)
+    return Tile(top, left, bottom - top, max(tile.left + tile.width for tile in tiles) - left)
 
 
 def tile_count(height: int, width: int, side: int = LARGEST_TILE) -> int:
     """How many tiles `layout` would make, known before any is."""
     return _along(height, side) * _along(width, side)
+
+
+def spans(length: int, side: int) -> list[tuple[int, int]]:
+    """(start, end) of the tiles along one side of a picture: nearly equal, OVERLAP shared."""
+    count = _along(length, side)
+    starts = [i * (length - OVERLAP) // count // _STEP * _STEP for i in range(count)]
+    return list(zip(starts, [start + OVERLAP for start in starts[1:]] + [length], strict=True))
 
 
 class Canvas:
@@ -85,11 +115,11 @@ def _along(length: int, side: int) -> int:
     return 1 if length <= side else -(-(length - OVERLAP) // (side - OVERLAP - _STEP))
 
 
-def _spans(length: int, side: int) -> list[tuple[int, int]]:
-    """(start, end) of the tiles along one side of a picture: nearly equal, OVERLAP shared."""
-    count = _along(length, side)
-    starts = [i * (length - OVERLAP) // count // _STEP * _STEP for i in range(count)]
-    return list(zip(starts, [start + OVERLAP for start in starts[1:]] + [length], strict=True))
+def _touched_along(
+    found: list[tuple[int, int]], first: int, end: int
+) -> list[tuple[int, tuple[int, int]]]:
+    """Those that share a line with [first, end), with their numbers."""
+    return [(i, span) for i, span in enumerate(found) if span[0] < end and first < span[1]]
 
 
 def _fade_in(canvas: np.ndarray, part: np.ndarray, start: int) -> None:

@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from hcfss_jax.coding.container import (
+    CHECK_BYTES,
     LARGEST_SIDE,
     MAGIC,
     QUALITY_STEPS,
@@ -12,6 +13,7 @@ from hcfss_jax.coding.container import (
     pack,
     peek,
     unpack,
+    unpack_cut,
 )
 from hcfss_jax.coding.escapes import symbol_bits
 from hcfss_jax.coding.tables import Tables
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from hcfss_jax.coding.table_builder import gaussian_tables, tables_from_pmfs
 
 __all__ = [
+    "CHECK_BYTES",
     "LARGEST_SIDE",
     "MAGIC",
     "QUALITY_STEPS",
@@ -37,6 +40,7 @@ __all__ = [
     "symbol_bits",
     "tables_from_pmfs",
     "unpack",
+    "unpack_cut",
 ]
 
 _HOMES = {

@@ -31,6 +31,9 @@ _GREY, _EXTRAS = 1, 2  # flags; the other bits are 0 in this version
 _FIXED = struct.Struct("<HI")  # quality, symbols_crc
 _CRC = struct.Struct("<I")
 
+CHECK_BYTES = _CRC.size
+"""Of the checksum that ends a file."""
+
 
 class Extra(IntEnum):
     """Types of optional sections."""
@@ -117,6 +120,22 @@ def unpack(data: bytes) -> tuple[Header, bytes, dict[int, bytes]]:
     _check_sum(reader)
     header, extras = _interpret(*start)
     return header, stream, extras
+
+
+def unpack_cut(data: bytes) -> tuple[Header, bytes, dict[int, bytes], int]:
+    """`unpack` of a file that may end in its symbol stream: what is there of it, and how many of its bytes are missing.
+
+    A file that is cut has lost its checksum. Raises what `unpack` does; TruncatedFile where the stream does not begin.
+    """
+    data = bytes(data)
+    reader = ByteReader(data)
+    start = _read_until_stream(reader)
+    length = reader.varint("stream length")
+    missing = reader.position + length + _CRC.size - len(data)
+    if missing <= 0:
+        return *unpack(data), 0
+    header, extras = _interpret(*start)
+    return header, data[reader.position :][:length], extras, missing
 
 
 def peek(data: bytes) -> tuple[Header, dict[int, bytes]]:

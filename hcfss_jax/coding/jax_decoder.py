@@ -54,6 +54,16 @@ class Decoder:
             raise CorruptSection(f"the stream escapes by more than {MOST_GAMMA_BITS} bits")
         return jax.device_get(symbols)[: indices.size]
 
+    def is_certain(self) -> bool:
+        """Whether what was decoded is the same whatever bytes follow those that are here.
+
+        The stream's value then lies anywhere in [ahead, ahead + 2^bits) of the interval's 32-bit window, with as many
+        bits as the window has beyond the last byte: it has to be inside of the interval as a whole.
+        """
+        read, size, _, ahead = map(int, self._position)
+        unknown = max(0, 8 * (2 * read - len(self._data)))
+        return ahead + (1 << unknown) <= size + 1
+
     def finish(self) -> bool:
         """Whether the bytes are exactly those that `encode` writes for what was decoded."""
         read, size, low, ahead = map(int, self._position)

@@ -59,6 +59,14 @@ class RangeDecoder:
             return np.zeros(0, np.int32)
         return self._decoder.decode(checked, tables)
 
+    def is_certain(self) -> bool:
+        """Whether all that was decoded stands, if `data` are only the first bytes of a stream. Engine "jax" alone."""
+        if not isinstance(self._decoder, jax_decoder.Decoder):
+            raise ValueError(
+                "engine tfc does not tell where it stands in the stream: use engine jax"
+            )
+        return self._decoder.is_certain()
+
     def finish(self) -> None:
         """Call after the last part. Raises CorruptSection if the stream does not end there."""
         if not self._decoder.finish():

@@ -38,11 +38,14 @@ class TileTable:
             checks.append(_CRC.unpack(reader.take(_CRC.size, "check of a tile"))[0])
         return cls(side, lengths, checks)
 
-    def cut(self, stream: bytes) -> list[bytes]:
-        """The stream of each tile. Raises CorruptSection where they do not add up."""
-        if sum(self.lengths) != len(stream):
+    def cut(self, stream: bytes, missing: int = 0) -> list[bytes]:
+        """The stream of each tile; shorter or empty where bytes are missing at the end.
+
+        Raises CorruptSection where they do not add up.
+        """
+        if sum(self.lengths) != len(stream) + missing:
             raise CorruptSection(
-                f"the tiles claim {sum(self.lengths)} bytes of a stream of {len(stream)}"
+                f"the tiles claim {sum(self.lengths)} bytes of a stream of {len(stream) + missing}"
             )
         parts, start = [], 0
         for length in self.lengths:

@@ -5,6 +5,7 @@ distribution has
 
     centred(y)         a latent to what is rounded
     value(q)           rounded, back to a latent
+    guess(q)           what a latent is taken for where it was not read, given zeros in place of what was rounded
     bits(q)            of each of the centred values
     tables(learned)    the coder's integers. learned: makes the distribution of trained weights, for those that need it
     grid               the rows of its tables, where they follow from floats, so that machines have to agree on them
@@ -54,6 +55,9 @@ class Distribution:
 
     def value(self, q: jax.Array) -> jax.Array:
         raise NotImplementedError
+
+    def guess(self, q: jax.Array) -> jax.Array:
+        return self.value(q)
 
     def bits(self, q: jax.Array) -> jax.Array:
         raise NotImplementedError

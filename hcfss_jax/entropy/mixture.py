@@ -47,6 +47,10 @@ class Mixture(Distribution):
         """The inverse, of floats or integers."""
         return q.astype(self.means.dtype)
 
+    def guess(self, q: jax.Array) -> jax.Array:
+        """The mean. All three kinds are symmetric: that of a component is its own."""
+        return jnp.sum(self.weights * self.means, axis=-1)
+
     def bits(self, q: jax.Array) -> jax.Array:
         """-log2 of the mass of each integer, of noisy ones too."""
         return -jnp.log2(lower_bound(self.mass(q, q), LEAST_LIKELIHOOD))

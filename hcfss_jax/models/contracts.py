@@ -58,7 +58,10 @@ class Trainable(Protocol):
 
 
 class Codable(Trainable, Protocol):
-    """A model whose steps are known, so that it can be coded to files; see `CompressionModel` for each."""
+    """A model whose steps are known, so that it can be coded to files; see `CompressionModel` for each.
+
+    What spares work may be left out: `level_only_scales` with `unscaled` and `scaled`, and `takes`.
+    """
 
     @property
     def plan(self) -> Plan: ...

@@ -127,6 +127,11 @@ class HCFSSNet(HyperpriorModel):
         """A raster scan would meet the padding between two rows."""
         return self.config.scan_lines == "neighborhood"
 
+    @property
+    def level_only_scales(self) -> bool:
+        """Beside the bands of a complete basis, g_a has gains inside."""
+        return not self.config.bands
+
     def setup(self) -> None:
         super().setup()
         c, remat = self.config, self.remat

@@ -80,8 +80,21 @@ class HyperpriorModel(CompressionModel):
         self, x: jax.Array, level: jax.Array, given: Mapping[str, jax.Array] = {}
     ) -> Latents:
         """See `CompressionModel.analyse`."""
+        return self.scaled(self.unscaled(x, level, given), level)
+
+    @property
+    def level_only_scales(self) -> bool:
+        """See `CompressionModel.level_only_scales`: so it is where g_a and h_a take no notice of the level."""
+        return True
+
+    def unscaled(self, x: jax.Array, level: jax.Array, given: Mapping[str, jax.Array] = {}) -> Any:
+        """What g_a makes of images, before its gain."""
         self.check(x, level)
-        y = self.g_a(x, level).astype(jnp.float32) * self.gain_y(level)
+        return self.g_a(x, level).astype(jnp.float32)
+
+    def scaled(self, unscaled: Any, level: jax.Array) -> Latents:
+        """See `CompressionModel.scaled`."""
+        y = unscaled * self.gain_y(level)
         z = self.h_a(y) * self.gain_z(level)
         return {f"z{self.ending}": z, f"y{self.ending}": y}
 

@@ -81,6 +81,9 @@ def _walk(model: Any, x: jax.Array, level: jax.Array) -> jax.Array:
     with _in("analyse"):
         latents = model.analyse(x, level, {})
         _check_latents(model.plan, latents, x)
+    if getattr(model, "level_only_scales", False):
+        with _in("scaled, of unscaled, as level_only_scales promises,"):
+            _check_latents(model.plan, model.scaled(model.unscaled(x, level, {}), level), x)
     decoded: Decoded = ()
     for number, step in enumerate(model.plan):
         where = f"step {number} ({_channels(step)} of {step.latent!r})"

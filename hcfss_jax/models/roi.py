@@ -194,6 +194,11 @@ class RegionSwin(HyperpriorModel):
             gains = (MaskGain(sum(c.slices), s * c.background_gain) for s in (-1, 1))
             self.encoder_mask_gain, self.decoder_mask_gain = gains
 
+    @property
+    def level_only_scales(self) -> bool:
+        """What a mask says goes along both transforms: they are one pass."""
+        return False
+
     def analyse(
         self, x: jax.Array, level: jax.Array, given: Mapping[str, jax.Array] = {}
     ) -> Latents:

@@ -23,12 +23,12 @@ public. All else is our reading; the paper is silent, or we have not seen it say
 import dataclasses
 import functools
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from hcfss_jax.entropy.channel_slices import PlainSlices
-from hcfss_jax.entropy.steps import Latents
 from hcfss_jax.layers.numerics import PYTORCH
 from hcfss_jax.layers.text_fusion import TextFusion
 from hcfss_jax.models.config import SMALLEST, TINY, ModelConfig
@@ -90,19 +90,15 @@ class Selic(HyperpriorModel):
         if c.text:
             self.encoder_fusion = TextFusion()
 
-    def analyse(
-        self, x: jax.Array, level: jax.Array, given: Mapping[str, jax.Array] = {}
-    ) -> Latents:
-        """See `CompressionModel.analyse`. given: "text", see `side_inputs`."""
-        self.check(x, level)
-        y = self.g_a(x, level).astype(jnp.float32)
+    def unscaled(self, x: jax.Array, level: jax.Array, given: Mapping[str, jax.Array] = {}) -> Any:
+        """What g_a makes of images, told of a text. given: "text", see `side_inputs`."""
+        y = super().unscaled(x, level, given)
         text = text_of(self, given, x) if self.config.text else None
         if self.config.text and text is None and self.is_initializing():
             text = jnp.zeros((len(x), TEXT_NUMBERS), jnp.float32)
         if text is not None:
             y = self.encoder_fusion(y, text)
-        y = y * self.gain_y(level)
-        return {"z": self.h_a(y) * self.gain_z(level), "y": y}
+        return y
 
 
 FAMILY = Family(

@@ -100,6 +100,21 @@ class CompressionModel(nn.Module):
         """
         raise NotImplementedError
 
+    @property
+    def level_only_scales(self) -> bool:
+        """Whether `analyse` is `scaled(unscaled(x, level, given), level)`, and `unscaled`, where most of its work lies,
+        the same whatever the level. Who looks for a quality then runs that once; a model that does not say so is
+        analysed anew for each."""
+        return False
+
+    def unscaled(self, x: jax.Array, level: jax.Array, given: Mapping[str, jax.Array] = {}) -> Any:
+        """The part of `analyse` before any gain, an array or a tree of arrays; see `level_only_scales`."""
+        raise NotImplementedError
+
+    def scaled(self, unscaled: Any, level: jax.Array) -> Latents:
+        """The rest of `analyse`."""
+        raise NotImplementedError
+
     def predict(self, step: int, level: jax.Array, decoded: Decoded) -> Prediction:
         """What a step knows beforehand. decoded: what `refine` returned for each step before it."""
         raise NotImplementedError

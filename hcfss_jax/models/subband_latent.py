@@ -139,12 +139,13 @@ class SubbandModel(HyperpriorModel):
         """The inverse."""
         raise NotImplementedError
 
-    def analyse(
-        self, x: jax.Array, level: jax.Array, given: Mapping[str, jax.Array] = {}
-    ) -> Latents:
-        """See `CompressionModel.analyse`."""
-        self.check(x, level)
-        y = self.to_subbands(self.g_a(x, level).astype(jnp.float32)) * self.gain_y(level)
+    def unscaled(self, x: jax.Array, level: jax.Array, given: Mapping[str, jax.Array] = {}) -> Any:
+        """The subbands of what g_a makes of images."""
+        return self.to_subbands(super().unscaled(x, level, given))
+
+    def scaled(self, unscaled: Any, level: jax.Array) -> Latents:
+        """See `CompressionModel.scaled`."""
+        y = unscaled * self.gain_y(level)
         low, high = jnp.split(y, [sum(self.config.slices)], axis=-1)
         return {"z": self.h_a(y) * self.gain_z(level), "y_low": low, "y_high": high}
 

@@ -10,6 +10,12 @@ RESOLUTION = ExifTags.Base.XResolution, ExifTags.Base.YResolution
 RESOLUTION_UNIT = ExifTags.Base.ResolutionUnit  # 2: inches
 DIRECTORIES = ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo
 
+# Width and height in pixels, of the picture and of the file's.
+_SIZES = (
+    *(ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight),
+    *(ExifTags.Base.ImageWidth, ExifTags.Base.ImageLength),
+)
+_NUMBERS = {(3, 1): "H", (4, 1): "I"}  # one of 16 bits, one of 32
 _THUMBNAIL = ExifTags.Base.JpegIFOffset, ExifTags.Base.JpegIFByteCount
 # Tags of a TIFF that say how its pixels lie in the file, or hold XMP, IPTC or a profile; first and last of each run.
 _RUNS = (
@@ -56,6 +62,27 @@ def _across_for_down(entry: bytes, order: str) -> bytes:
     if tag in RESOLUTION:
         tag = RESOLUTION[tag == RESOLUTION[0]]
     return struct.pack(order + "H", tag) + entry[2:]
+
+
+def of_size(exif: bytes, width: int, height: int) -> bytes:
+    """Where the size in pixels is told, this one; all else stays as it is, byte for byte.
+
+    Raises KeyError or struct.error for what is no TIFF structure.
+    """
+    order = {b"II*\0": "<", b"MM\0*": ">"}[exif[:4]]
+    (start,) = struct.unpack_from(order + "I", exif, 4)
+    pointers = dict(_entries(exif, start, order)[0])
+    places = [start]
+    if ExifTags.IFD.Exif in pointers:
+        places += struct.unpack_from(order + "I", pointers[ExifTags.IFD.Exif], 8)
+    told = bytearray(exif)
+    for place in places:
+        for i, (tag, entry) in enumerate(_entries(exif, place, order)[0]):
+            of_numbers = _NUMBERS.get(struct.unpack_from(order + "HI", entry, 2))
+            if tag in _SIZES and of_numbers:
+                number = (width, height)[_SIZES.index(tag) % 2]
+                struct.pack_into(order + of_numbers, told, place + 2 + 12 * i + 8, number)
+    return bytes(told)
 
 
 def without_layout(told: Image.Exif) -> Image.Exif:

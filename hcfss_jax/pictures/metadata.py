@@ -4,6 +4,7 @@ EXIF stays as it is, byte for byte, but for two things that would be wrong: the 
 upright, and the thumbnail, which is of the picture as it lay. What cannot be read is left out, with a note.
 """
 
+import contextlib
 import dataclasses
 import math
 import re
@@ -17,6 +18,7 @@ from hcfss_jax.pictures.exif import (
     ORIENTATION,
     RESOLUTION,
     RESOLUTION_UNIT,
+    of_size,
     upright,
     without_layout,
 )
@@ -36,6 +38,10 @@ _TRANSPOSE = {
 }
 _SIDEWAYS = frozenset(_TRANSPOSE[orientation] for orientation in (5, 6, 7, 8))
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[2-8]")
+_XMP_WIDTH, _XMP_HEIGHT = (
+    re.compile(rb"((?:exif:Pixel%cDimension|tiff:Image%s)(?:=[\"']|>))\d+" % (axis, name))
+    for axis, name in ((b"X", b"Width"), (b"Y", b"Length"))
+)
 _RAW_PROFILE = "Raw profile type "  # how ImageMagick writes metadata into texts of a PNG
 _WITH_COMMENTS = frozenset({"GIF", "JPEG", "MPO"})  # of people; JPEG 2000 has those of its encoder
 _IPTC = 0x0404  # among the resources of Photoshop in a JPEG
@@ -53,6 +59,15 @@ class Metadata:
         """As `info` of a PIL image has it, under "exif", "xmp" and "dpi"."""
         exif = {"exif": b"Exif\0\0" + self.exif} if self.exif else {}
         return exif | {k: v for k, v in (("xmp", self.xmp), ("dpi", self.dpi)) if v}
+
+    def of_size(self, width: int, height: int) -> "Metadata":
+        """Of a part of the picture, so many pixels large: where the size is told, it is that of the part."""
+        exif, xmp = self.exif, self.xmp
+        with contextlib.suppress(Exception):  # whatever a parser of odd bytes comes to: they stay
+            exif = exif and of_size(exif, width, height)
+        for names, side in ((_XMP_WIDTH, width), (_XMP_HEIGHT, height)):
+            xmp = xmp and names.sub(rb"\g<1>%d" % side, xmp)
+        return dataclasses.replace(self, exif=exif, xmp=xmp)
 
 
 NO_METADATA = Metadata()

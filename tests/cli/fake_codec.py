@@ -33,13 +33,23 @@ class FakeCodec:
         pixels = np.asarray(image.convert("RGB"))
         return b"FAKE" + bytes(pixels.shape[:2]) + zlib.compress(pixels.tobytes())
 
-    def target_bpp(
-        self, image: Image.Image, bpp: float, progress=iter, **given
+    def target(
+        self,
+        image: Image.Image,
+        progress=iter,
+        step_checks=False,
+        bpp=None,
+        size=None,
+        psnr=None,
+        ms_ssim=None,
+        **given,
     ) -> tuple[bytes, float]:
-        self.asked.append((f"{bpp} bpp", given) if given else f"{bpp} bpp")
+        numbers = {"bpp": bpp, "size": size, "psnr": psnr, "ms_ssim": ms_ssim}
+        asked = " ".join(f"{number} {name}" for name, number in numbers.items() if number)
+        self.asked.append((asked, given) if given else asked)
         return self.compress(image, 2.5), 2.5
 
-    def decompress(self, data: bytes, progress=iter) -> Image.Image:
+    def decompress(self, data: bytes, progress=iter, **how) -> Image.Image:
         if data[:4] != b"FAKE":
             raise NotAnHcfFile(f"starts with {data[:4]!r}: not written by this codec")
         pixels = np.frombuffer(zlib.decompress(data[6:]), np.uint8)

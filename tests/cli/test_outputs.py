@@ -238,8 +238,8 @@ def test_a_batch_that_keeps_times_is_finished_by_giving_it_again(codec, here, ca
 
 def test_a_target_beyond_the_best_quality_is_told(codec, here, capsys, monkeypatch):
     photo("a.png")
-    best = lambda image, bpp, **_: (FakeCodec.compress(codec, image, 8), 8.0)  # noqa: E731
-    monkeypatch.setattr(codec, "target_bpp", best)
+    best = lambda image, **_: (FakeCodec.compress(codec, image, 8), 8.0)  # noqa: E731
+    monkeypatch.setattr(codec, "target", best)
     assert main(["compress", "a.png", "--target-bpp", "99"]) == 0
     assert "a.png: quality 8, the best of fake, takes " in capsys.readouterr().err
 

@@ -1,5 +1,7 @@
 """The jitted range coder against its twin, against ideal length, and against bad data."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -216,3 +218,37 @@ def test_escapes_at_both_ends_survive_where_arrays_are_padded(count):
     symbols[[0, -1]] = 1000, INT32.min
     part = (symbols, np.zeros(count, np.int32), tables)
     np.testing.assert_array_equal(decode(encode([part]), [part])[0], symbols)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_the_first_bytes_of_a_stream_is_certain_what_no_byte_behind_them_could_change(seed):
+    """The least and the greatest that may follow are zeros and ones for ever: what both decode to, all do."""
+    rng = np.random.default_rng(seed)
+    tables = random_tables(rng, 6, 60)
+    parts = [random_part(rng, tables, size, far=0.05) for size in (7, 30, 1, 50)]
+    data = encode(parts)
+
+    def decoded(stream: bytes) -> list[np.ndarray]:
+        """As many parts as can be read."""
+        decoder, found = RangeDecoder(stream), []
+        with contextlib.suppress(CorruptSection):
+            for _, indices, given in parts:
+                found.append(decoder.decode(indices, given))
+        return found
+
+    told = []
+    for length in range(len(data) + 1):
+        start, certain = data[:length], []
+        decoder = RangeDecoder(start)
+        with contextlib.suppress(CorruptSection):
+            for symbols, indices, given in parts:
+                found = decoder.decode(indices, given)
+                if not decoder.is_certain():
+                    break
+                np.testing.assert_array_equal(found, symbols)
+                certain.append(found)
+        least, most = decoded(start + bytes(40)), decoded(start + bytes([255]) * 40)
+        same = [np.array_equal(a, b) for a, b in zip(least, most, strict=False)]
+        assert len(certain) == [*same, False].index(False)
+        told.append(len(certain))
+    assert told == sorted(told) and {*told} >= {0, 1, 2, 3}

@@ -170,3 +170,14 @@ def test_one_gaussian_is_a_mixture_like_any():
 def test_answers_without_an_end_are_an_error_of_the_file():
     with pytest.raises(CorruptSection, match="beyond all that is coded"):
         decide(3, lambda question: np.zeros(question.which.size, bool))
+
+
+def test_what_is_not_read_is_guessed_as_the_mean_of_the_mixture():
+    given, _ = drawn(50)
+    integers = np.arange(-2000, 2001)
+    masses = np.asarray(given.mass(*(integers[:, None].astype(np.float32),) * 2), np.float64)
+    guess = np.asarray(given.guess(jnp.zeros(50, jnp.int32)))
+    # Where scales are wide, the mean of the rounded values is that of the values.
+    wide = np.asarray(given.scales).min(1) > 0.7
+    assert wide.sum() > 5
+    np.testing.assert_allclose(guess[wide], (integers @ masses)[wide], atol=0.02)

@@ -129,3 +129,19 @@ def test_a_layer_that_keeps_statistics_is_refused():
 
     with pytest.raises(InvalidInput, match="batch_stats|mutable"):
         rehearse(with_method("analyse", nn.compact(analyse))(Config()))
+
+
+def test_a_model_that_promises_scaled_latents_has_to_give_them():
+    class Promising(Sound):
+        level_only_scales = True
+
+        def unscaled(self, x, level, given=None):
+            return self.down(x)
+
+        def scaled(self, unscaled, level):
+            return {"z": unscaled[..., 6:], "y": unscaled[..., :5]}
+
+    with pytest.raises(InvalidInput, match=r"scaled, .* codes channel 5|'y' has 5 channels"):
+        rehearse(Promising(Config()))
+    with pytest.raises(InvalidInput, match="level_only_scales promises,: not written"):
+        rehearse(type("Empty", (Sound,), {"level_only_scales": True})(Config()))

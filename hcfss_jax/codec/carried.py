@@ -11,6 +11,7 @@ from PIL import Image
 from hcfss_jax.coding import Extra
 from hcfss_jax.coding.varint import ByteReader, varint
 from hcfss_jax.errors import CorruptSection
+from hcfss_jax.pictures.bit_depth import DEEPEST, dtype_of, largest, rescaled
 from hcfss_jax.pictures.colour import LARGEST_PROFILE
 from hcfss_jax.pictures.images import Planes
 from hcfss_jax.pictures.metadata import LARGEST_METADATA, Metadata
@@ -21,6 +22,8 @@ _STEPS = 1000  # of a dot an inch, in which the density is written
 def from_planes(planes: Planes) -> dict[int, bytes]:
     """The optional sections of an image, by type; an opaque image that says nothing of itself has none."""
     sections: dict[int, bytes] = {}
+    if planes.depth > 8:
+        sections[Extra.DEPTH] = bytes([planes.depth])
     if planes.alpha is not None:
         buffer = io.BytesIO()
         Image.fromarray(planes.alpha).save(buffer, "PNG", optimize=True)
@@ -34,14 +37,30 @@ def from_planes(planes: Planes) -> dict[int, bytes]:
     return sections
 
 
-def to_planes(rgb: np.ndarray, colour: str, sections: Mapping[int, bytes]) -> Planes:
-    """The image of decoded colours uint8 `[H, W, 3]` and its sections.
+def to_planes(
+    rgb: np.ndarray, colour: str, sections: Mapping[int, bytes], depth: int | None = None
+) -> Planes:
+    """The image of decoded colours `[H, W, 3]` and its sections.
+
+    depth: bits of the colours, which alpha is brought to; None for those of the file.
 
     Raises CorruptSection or TruncatedFile where a section is not what its type says.
     """
     height, width = rgb.shape[:2]
-    alpha = _alpha(sections[Extra.ALPHA], height, width) if Extra.ALPHA in sections else None
-    return Planes(rgb, alpha, colour == "grey", profile_of(sections), metadata_of(sections))
+    stored = depth_of(sections)
+    shown, alpha = depth or stored, None
+    if Extra.ALPHA in sections:
+        alpha = rescaled(_alpha(sections[Extra.ALPHA], height, width, stored), stored, shown)
+    metadata = metadata_of(sections)
+    return Planes(rgb, alpha, colour == "grey", profile_of(sections), metadata, depth=shown)
+
+
+def depth_of(sections: Mapping[int, bytes]) -> int:
+    """Bits a channel. Raises CorruptSection for a number that no file has."""
+    section = sections.get(Extra.DEPTH, b"\x08")
+    if Extra.DEPTH in sections and not (len(section) == 1 and 8 < section[0] <= DEEPEST):
+        raise CorruptSection(f"the file claims a depth of {section[:8].hex()}: 9 to {DEEPEST} bits")
+    return section[0]
 
 
 def profile_of(sections: Mapping[int, bytes]) -> bytes | None:
@@ -57,7 +76,8 @@ def metadata_of(sections: Mapping[int, bytes]) -> Metadata:
     return Metadata(exif, xmp, None if density is None else _density(density))
 
 
-def _alpha(png: bytes, height: int, width: int) -> np.ndarray:
+def _alpha(png: bytes, height: int, width: int, depth: int) -> np.ndarray:
+    mode = "L" if depth <= 8 else "I;16"
     try:
         # Pillow warns from half of the size that the codec takes.
         with (
@@ -65,13 +85,16 @@ def _alpha(png: bytes, height: int, width: int) -> np.ndarray:
             Image.open(io.BytesIO(png), formats=["PNG"]) as image,
         ):
             # Before a pixel is decoded: a forged header must not cost memory.
-            if image.mode != "L" or image.size != (width, height):
+            if image.mode != mode or image.size != (width, height):
                 raise CorruptSection(
-                    f"the alpha plane is {image.mode} {image.size}, not L {width, height}"
+                    f"the alpha plane is {image.mode} {image.size}, not {mode} {width, height}"
                 )
-            return np.array(image)
+            alpha = np.array(image).astype(dtype_of(depth), copy=False)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise CorruptSection(f"the alpha plane cannot be read: {error}") from error
+    if alpha.max() > largest(depth):
+        raise CorruptSection(f"the alpha plane reaches to {alpha.max()}, beyond {depth} bits")
+    return alpha
 
 
 def _inflated(sections: Mapping[int, bytes], kind: Extra, name: str, limit: int) -> bytes | None:

@@ -34,8 +34,10 @@ from hcfss_jax.errors import (
 from hcfss_jax.models import restore_model
 from hcfss_jax.models.contracts import ModelFactory, factory_by_name, made_by
 from hcfss_jax.models.rehearsal import rehearse
-from hcfss_jax.pictures.images import ByteSource, ImageSource, Planes, bytes_of, read_image, to_pil
+from hcfss_jax.pictures.bit_depth import check_depth
+from hcfss_jax.pictures.images import ByteSource, ImageSource, bytes_of, read_image
 from hcfss_jax.pictures.mask import MaskSource
+from hcfss_jax.pictures.planes import Planes, fits_pillow, luma, to_array, to_pil
 from hcfss_jax.runtime.forked import check_not_forked, note_codec
 from hcfss_jax.weights import WeightPackage, load_package, shipped_with
 
@@ -46,8 +48,8 @@ _DEFAULT_QUALITY = 4.0
 class Encoded:
     """A compressed picture and what is known of it.
 
-    data: the whole file. x_hat: uint8 `[H, W, 3]`, what the decoder will make of it, to the bit;
-    of a grey picture, three times its one channel.
+    data: the whole file. x_hat: uint8, or uint16 of more than 8 bits, `[H, W, 3]`, what the decoder will make of it, to
+    the bit; of a grey picture, three times its one channel.
     estimated_bits: what the model says its symbols cost, in bits, without the file around them.
     """
 
@@ -116,12 +118,13 @@ class Codec:
         step_checks: bool = False,
         roi: MaskSource | None = None,
         given: Mapping[str, Any] = {},
+        depth: int | None = None,
     ) -> bytes:
         """An image to the bytes of an `.hcf` file.
 
         Args:
-          image: a path, bytes, an open file, a PIL image, or an array of NumPy, JAX or the like: uint8
-            `[H, W, 3]`, `[H, W, 4]` with alpha, `[H, W]` or `[H, W, 1]` grey.
+          image: a path, bytes, an open file, a PIL image, or an array of NumPy, JAX or the like: uint8 or uint16
+            `[H, W, 3]`, `[H, W, 4]` with alpha, `[H, W]` or `[H, W, 1]` grey; or what `decode` returns.
           quality: 1 to `levels`, fractions allowed; higher is better and larger. None for `default_quality`.
           progress: what the list of tiles is walked through; `tqdm` shows a bar.
           strip: leave out EXIF, XMP and the density in dots an inch. The colour profile stays: pixels need it.
@@ -133,18 +136,20 @@ class Codec:
           given: what else the encoder is told beside the image, by name: "mask", which is `roi`; "text", an embedding
             of 768 floats, of the encoder of texts that the weights were trained with, or a text, of which the built-in
             stand-in makes one (`hcfss_jax.texts`).
+          depth: bits a channel of an array of uint16, 9 to 16, which is what is meant where nothing is said. Files say
+            their own; those of more than 8 bits are read where imagecodecs is installed (the extra `deep`).
 
         Warns:
           LeftOut: of what the image carries and the file does not.
 
         Raises:
-          UnsupportedImage: what Pillow cannot read, or more than 8 bits a channel.
+          UnsupportedImage: what cannot be read, or not at its depth.
           ImageTooLarge: more than MAX_PIXELS, or a side longer than the format holds.
           InvalidQuality: outside the range, or no number.
-          InvalidInput: a mask or a text that the model does not take, or of another size.
+          InvalidInput: a mask or a text that the model does not take, or of another size; values beyond the depth.
           ForkedProcess: in a process forked from one that had a codec.
         """
-        planes = _planes(image, strip)
+        planes = _planes(image, strip, depth)
         how = Writing(self._tile, progress, step_checks, self._told(planes, roi, given))
         quality = self.default_quality if quality is None else quality
         return write_file(self._coder, planes, carried.from_planes(planes), quality, how)
@@ -155,12 +160,13 @@ class Codec:
         quality: float | None = None,
         roi: MaskSource | None = None,
         given: Mapping[str, Any] = {},
+        depth: int | None = None,
     ) -> Encoded:
         """`compress`, with the picture that the decoder will make and the model's estimate."""
-        planes = _planes(image)
+        planes = _planes(image, depth=depth)
         how = Writing(self._tile, given=self._told(planes, roi, given))
         quality = self.default_quality if quality is None else quality
-        canvas, bits = Canvas(*planes.rgb.shape[:2]), 0.0
+        canvas, bits = Canvas(*planes.rgb.shape[:2], planes.rgb.dtype), 0.0
 
         def look(tile: Tile, written: Written) -> None:
             nonlocal bits
@@ -168,17 +174,62 @@ class Codec:
             bits += written.bits
 
         data = write_file(self._coder, planes, carried.from_planes(planes), quality, how, look)
-        shown = to_pil(Planes(canvas.rgb, grey=planes.grey))
-        return Encoded(data, np.asarray(shown.convert("RGB")), bits)
+        shown = luma(canvas.rgb)[..., None].repeat(3, -1) if planes.grey else canvas.rgb
+        return Encoded(data, shown, bits)
 
     def decompress(
         self, data: ByteSource, max_pixels: int = MAX_PIXELS, progress: Progress = iter
     ) -> Image.Image:
         """An `.hcf` file to the image, in the colour mode in which it came; what it carries is in its `info`.
 
+        Of more than 8 bits a channel Pillow holds opaque grey, mode I;16, which then reaches to 65535; of others it
+        gets 8, with a warning: `decompress_array` and `decode` give all.
+
+        data, max_pixels, progress: as of `decode`. Warns LeftOut. Raises what `decode` does.
+        """
+        planes = self.decode(data, max_pixels, progress)
+        if not fits_pillow(planes):
+            warnings.warn(
+                f"the picture has {planes.depth} bits a channel, and a PIL image of its mode 8: "
+                "decompress_array and decode give them all",
+                LeftOut,
+                stacklevel=2,
+            )
+        return to_pil(planes)
+
+    def decompress_array(
+        self,
+        data: ByteSource,
+        max_pixels: int = MAX_PIXELS,
+        progress: Progress = iter,
+        depth: int | None = None,
+    ) -> np.ndarray:
+        """An `.hcf` file to pixels: uint8 of 8 bits, uint16 of more, whose white is 2**depth - 1.
+
+        Arguments and errors as of `decode`, which tells the depth, too.
+
+        Returns:
+          `[H, W, 3]`, or `[H, W, 4]` with alpha; of grey `[H, W]`, or `[H, W, 2]`.
+        """
+        return to_array(self.decode(data, max_pixels, progress, depth))
+
+    def decode(
+        self,
+        data: ByteSource,
+        max_pixels: int = MAX_PIXELS,
+        progress: Progress = iter,
+        depth: int | None = None,
+    ) -> Planes:
+        """An `.hcf` file to its planes: pixels at their depth, alpha, colour profile and metadata.
+
         A file of other weights that come with the library is read with those.
 
-        data: the file's bytes, its path, or the open file. progress: as of `compress`.
+        Args:
+          data: the file's bytes, its path, or the open file.
+          max_pixels: how many a picture may have.
+          progress: as of `compress`.
+          depth: bits a channel that the picture is rounded to, 8 to 16: more than the file's show the smooth of a
+            picture that was coded from fewer. None for the file's.
 
         Raises:
           OSError: a file that cannot be read.
@@ -186,8 +237,11 @@ class Codec:
           UnknownModel, WrongWeights: the file was written with another model or other weights.
           ImageTooLarge: more pixels than `max_pixels`.
           DecodeMismatch: the symbols are not those that were written.
+          InvalidInput: a depth that no picture has.
           ForkedProcess: as `compress`.
         """
+        if depth is not None:
+            check_depth(depth)
         file = bytes_of(data)
         if file is None:
             raise NotAnHcfFile(
@@ -198,9 +252,10 @@ class Codec:
         ours = (header.model, header.fingerprint) == (self.name, self.fingerprint)
         # Weights that come with the library read what they wrote, whichever of them the user has at hand.
         if not ours and (name := shipped_with(header.model, header.fingerprint)):
-            return _shipped(name).decompress(file, max_pixels, progress)
-        rgb = read_file(self._coder, header, stream, sections, max_pixels, progress)
-        return to_pil(carried.to_planes(rgb, header.colour, sections))
+            return _shipped(name).decode(file, max_pixels, progress, depth)
+        shown = depth or carried.depth_of(sections)
+        rgb = read_file(self._coder, header, stream, sections, max_pixels, progress, shown)
+        return carried.to_planes(rgb, header.colour, sections, shown)
 
     def target_bpp(
         self,
@@ -210,10 +265,11 @@ class Codec:
         strip: bool = False,
         roi: MaskSource | None = None,
         given: Mapping[str, Any] = {},
+        depth: int | None = None,
     ) -> tuple[bytes, float]:
         """The best quality that stays within `bpp` bits a pixel of the whole file, found in about ten attempts.
 
-        progress: as of `compress`, once for each attempt. strip, roi, given: as of `compress`.
+        progress: as of `compress`, once for each attempt. strip, roi, given, depth: as of `compress`.
 
         Returns:
           The file, and the quality found, in steps of the format.
@@ -224,7 +280,7 @@ class Codec:
         """
         if not (is_number(bpp) and bpp > 0):
             raise InvalidQuality(f"{bpp} bpp: a rate is more than 0 bits a pixel")
-        planes = _planes(image, strip)
+        planes = _planes(image, strip, depth)
         sections = carried.from_planes(planes)
         how = Writing(self._tile, progress, given=self._told(planes, roi, given))
 
@@ -291,9 +347,9 @@ def _shipped(name: str) -> Codec:
     return load(name)
 
 
-def _planes(image: ImageSource, strip: bool = False) -> Planes:
+def _planes(image: ImageSource, strip: bool = False, depth: int | None = None) -> Planes:
     """An image taken apart, with a warning for each of its notes, given to whoever calls the codec."""
-    planes = read_image(image, strip)
+    planes = read_image(image, strip, depth)
     for note in planes.notes:
         warnings.warn(f"the image {note}", LeftOut, stacklevel=3)
     return planes

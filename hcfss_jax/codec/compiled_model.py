@@ -37,9 +37,9 @@ class CodingPasses:
     def __init__(self, model: CompressionModel, params: Any):
         self._model, self._variables = model, {"params": jax.device_put(params)}
 
-    def of(self, height: int, width: int) -> "PicturePasses":
-        """Those for a picture of `height` x `width` pixels."""
-        return PicturePasses(self._model, self._variables, height, width)
+    def of(self, height: int, width: int, depth: int = 8) -> "PicturePasses":
+        """Those for a picture of `height` x `width` pixels of `depth` bits a channel."""
+        return PicturePasses(self._model, self._variables, height, width, depth)
 
 
 class PicturePasses:
@@ -50,13 +50,16 @@ class PicturePasses:
     Attributes:
       plan: of the model.
       height, width: of the picture, pixels.
+      depth: bits a channel; pixels are uint8, or uint16 from 9 bits on. No symbol depends on it but by the pixels.
       size: height and width of the arrays, pixels.
     """
 
-    def __init__(self, model: CompressionModel, variables: Any, height: int, width: int):
+    def __init__(
+        self, model: CompressionModel, variables: Any, height: int, width: int, depth: int = 8
+    ):
         self._model, self._variables = model, variables
         self.plan = model.plan
-        self.height, self.width = height, width
+        self.height, self.width, self.depth = height, width, depth
         self.size = arrays_of(model, height, width)
         self._seen_within = self.size if model.paddable else None
         whole = whole_positions(height, width, model.multiple)
@@ -65,8 +68,8 @@ class PicturePasses:
     def analyse(
         self, rgb: np.ndarray, level: np.ndarray, given: Mapping[str, np.ndarray] = {}
     ) -> Latents:
-        """uint8 `[1, H, W, 3]` to the latents, not quantised. given: see `CompressionModel.analyse`."""
-        return self._run("analyse", to_floats(rgb), level, given)
+        """Pixels `[1, H, W, 3]` to the latents, not quantised. given: see `CompressionModel.analyse`."""
+        return self._run("analyse", to_floats(rgb, self.depth), level, given)
 
     def split(self, latents: Latents) -> tuple[jax.Array, ...]:
         """The parts of the steps."""
@@ -117,9 +120,9 @@ class PicturePasses:
         return _call(_dequantise, q, prediction.distribution, static=(self.plan[step].lattice,))
 
     def synthesise(self, decoded: Decoded, level: np.ndarray) -> np.ndarray:
-        """What all steps left to uint8 `[H, W, 3]`."""
+        """What all steps left to pixels `[H, W, 3]`."""
         x_hat = self._run("synthesise", decoded, level)
-        return jax.device_get(_call(_to_pixels, x_hat))[0]
+        return jax.device_get(_call(_to_pixels, x_hat, static=(self.depth,)))[0]
 
     def sent(self, step: int, symbols: jax.Array | np.ndarray) -> np.ndarray:
         """Of a map `[1, h, w, c]` what is sent, `[n]`: row by row, the channels of a position together."""
@@ -207,4 +210,6 @@ def _dequantise(lattice: Lattice, q: jax.Array, given: Distribution) -> jax.Arra
     return only_on(lattice, given.value(q))
 
 
-_to_pixels = jax.jit(to_pixels)
+@functools.partial(jax.jit, static_argnums=0)
+def _to_pixels(depth: int, x: jax.Array) -> jax.Array:
+    return to_pixels(x, depth)

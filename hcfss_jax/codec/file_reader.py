@@ -18,6 +18,7 @@ from hcfss_jax.codec.tiles import (
     tile_count,
 )
 from hcfss_jax.errors import CorruptSection, ImageTooLarge, UnknownModel, WrongWeights
+from hcfss_jax.pictures.bit_depth import dtype_of
 
 
 def read_file(
@@ -27,8 +28,11 @@ def read_file(
     sections: Mapping[int, bytes],
     max_pixels: int = MAX_PIXELS,
     progress: Progress = iter,
+    depth: int = 8,
 ) -> np.ndarray:
-    """The decoded colours, uint8 `[H, W, 3]`, of what `coding.unpack` found in a file.
+    """The decoded colours, `[H, W, 3]`, of what `coding.unpack` found in a file.
+
+    depth: bits a channel that they are rounded to, uint8 or from 9 on uint16; the file's, or any other.
 
     Raises UnknownModel, WrongWeights, ImageTooLarge, CorruptSection, and DecodeMismatch where the symbols are not those
     that were written.
@@ -36,10 +40,10 @@ def read_file(
     _check_header(coder, header, max_pixels)
     tiles, streams, checks = _tiles_of(coder, header, stream, sections, max_pixels)
     of_steps = _step_checks(coder, sections, checks)
-    canvas, crc = Canvas(header.height, header.width), 0
+    canvas, crc = Canvas(header.height, header.width, dtype_of(depth)), 0
     with coder.computing():
         for tile, part, check in zip(progress(tiles), streams, of_steps, strict=True):
-            passes = coder.passes.of(tile.height, tile.width)
+            passes = coder.passes.of(tile.height, tile.width, depth)
             canvas.lay(tile, read_picture(passes, coder.tables, part, header.quality, check, crc))
             crc = check[-1]
     return canvas.rgb

@@ -46,7 +46,7 @@ def write_file(
     of_steps: list[Sequence[int]] = []
     with coder.computing():
         for tile in how.progress(layout(header.height, header.width, how.side)):
-            passes = coder.passes.of(tile.height, tile.width)
+            passes = coder.passes.of(tile.height, tile.width, planes.depth)
             rgb = tile.of(planes.rgb)
             before = of_steps[-1][-1] if of_steps else 0
             told = side_inputs_of(how.given, tile, passes.size)

@@ -64,12 +64,15 @@ class HcfImageFile(ImageFile.ImageFile):
             header, sections = coding.peek(data)
             profile = carried.profile_of(sections)
             metadata = carried.metadata_of(sections)
+            depth = carried.depth_of(sections)
         except HcfError as error:
             raise SyntaxError(str(error)) from error  # so a plugin declines; Pillow asks the next
         self._data, self._header = data, header
         self._size = header.width, header.height
         colour = "L" if header.colour == "grey" else "RGB"
         self._mode = colour + "A" * (coding.Extra.ALPHA in sections)
+        if depth > 8 and self._mode == "L":
+            self._mode = "I;16"
         if profile:
             self.info["icc_profile"] = profile
         self.info |= metadata.info()

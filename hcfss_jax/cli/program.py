@@ -136,6 +136,13 @@ def parser() -> argparse.ArgumentParser:
     decompress.add_argument(
         "--format", type=_format, metavar="F", help="png, jpg, webp, avif, tif, ...; default png"
     )
+    decompress.add_argument(
+        "--depth",
+        type=int,
+        choices=range(8, 17),
+        metavar="N",
+        help="bits a channel to round to, 8 to 16; default: what the picture had",
+    )
     _set_command(decompress, "transcode", "decompress")
 
     info = commands.add_parser("info", help="what .hcf files say of themselves")

@@ -5,13 +5,15 @@ Pillow opens the file and tells all but the pixels. Grey of 16 bits it reads its
 
 import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from hcfss_jax.errors import UnsupportedImage
+from hcfss_jax.pictures.bare_file import bare
 from hcfss_jax.pictures.bit_depth import bits_a_channel, bits_of_tiff, is_deep, largest
 
 INSTALL = "pip install 'hcfss-jax[deep]'"
@@ -105,7 +107,11 @@ def _grey_of_pillow(image: Image.Image) -> DeepPixels:
 
 
 def _of_png(image: Image.Image, data: bytes, bits: int) -> DeepPixels:
-    channels = imagecodecs_for(f"mode {image.mode}").png_decode(data)
+    """The decoder is given what concerns pixels alone: it complains aloud of metadata."""
+    decode = imagecodecs_for(f"mode {image.mode}").png_decode
+    channels = decode(bare(data)[0])
+    if channels.shape[:2] != (image.height, image.width):
+        raise UnsupportedImage("a damaged image: it says its size twice")
     return DeepPixels(channels, 16)
 
 
@@ -113,7 +119,7 @@ def _of_tiff(image: Image.Image, data: bytes, bits: int) -> DeepPixels:
     return read_tiff(image.tag_v2, data)  # type: ignore[attr-defined]
 
 
-def read_tiff(tags: dict, data: bytes) -> DeepPixels:
+def read_tiff(tags: Mapping[int, Any], data: bytes) -> DeepPixels:
     """Of the first page. tags: its own. Raises UnsupportedImage for other than unsigned integers, grey or RGB."""
     depths = set(tags.get(258, (1,)))
     photometric, formats = tags.get(_PHOTOMETRIC), set(tags.get(_SAMPLE_FORMAT, (_UNSIGNED,)))
@@ -133,7 +139,9 @@ def read_tiff(tags: dict, data: bytes) -> DeepPixels:
     return _as_meant(channels, colours, max(depths), tags)
 
 
-def _as_meant(channels: np.ndarray, colours: int, depth: int, tags: dict) -> DeepPixels:
+def _as_meant(
+    channels: np.ndarray, colours: int, depth: int, tags: Mapping[int, Any]
+) -> DeepPixels:
     """With black as zero, and alpha, if it is some, on its own."""
     white = np.uint16(largest(depth))
     extra = tags.get(_EXTRA_SAMPLES, (2,))[0]

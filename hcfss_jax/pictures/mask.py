@@ -20,7 +20,7 @@ def read_mask(source: MaskSource) -> np.ndarray:
     """
     if hasattr(source, "__array__") and not hasattr(source, "getbands"):  # a PIL image has both
         return _of_array(np.asarray(source))
-    planes = read_image(source, strip=True)
+    planes = read_image(source, strip=True).at_depth(8)
     # The luma of ITU-R 601, as Pillow's; of grey its one channel, to the bit.
     luma = planes.rgb[..., 0] if planes.grey else planes.rgb @ np.array([0.299, 0.587, 0.114])
     mask = luma.astype(np.float32) / np.float32(255)

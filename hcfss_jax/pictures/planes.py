@@ -73,3 +73,10 @@ def luma(rgb: np.ndarray) -> np.ndarray:
     for channel, weight in enumerate((19595, 38470, 7471)):
         total += rgb[..., channel] * np.uint32(weight)
     return (total >> 16).astype(rgb.dtype)
+
+
+def described(planes: Planes) -> str:
+    """Size and colours in words: "768x512 pixels, RGB", and the depth of more than 8 bits."""
+    mode = ("L" if planes.grey else "RGB") + "A" * (planes.alpha is not None)
+    bits = f", {planes.depth} bits a channel" * (planes.depth > 8)
+    return f"{planes.rgb.shape[1]}x{planes.rgb.shape[0]} pixels, {mode}{bits}"

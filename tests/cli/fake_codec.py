@@ -8,6 +8,8 @@ import numpy as np
 from PIL import Image
 
 from hcfss_jax.errors import InvalidQuality, NotAnHcfFile
+from hcfss_jax.pictures.bit_depth import dtype_of
+from hcfss_jax.pictures.planes import Planes
 
 
 class FakeCodec:
@@ -23,23 +25,23 @@ class FakeCodec:
             raise InvalidQuality(f"quality {quality:g}: fake offers 1 to 8")
 
     def compress(
-        self, image: Image.Image, quality: float, progress=iter, step_checks=False, **given
+        self, image: Planes, quality: float, progress=iter, step_checks=False, **given
     ) -> bytes:
         self.asked.append((quality, given) if given else quality)
-        pixels = np.asarray(image.convert("RGB"))
-        return b"FAKE" + bytes(pixels.shape[:2]) + zlib.compress(pixels.tobytes())
+        size = bytes([*image.rgb.shape[:2], image.depth])
+        return b"FAKE" + size + zlib.compress(image.rgb.tobytes())
 
-    def target_bpp(
-        self, image: Image.Image, bpp: float, progress=iter, **given
-    ) -> tuple[bytes, float]:
+    def target_bpp(self, image: Planes, bpp: float, progress=iter, **given) -> tuple[bytes, float]:
         self.asked.append((f"{bpp} bpp", given) if given else f"{bpp} bpp")
         return self.compress(image, 2.5), 2.5
 
-    def decompress(self, data: bytes, progress=iter) -> Image.Image:
+    def decode(self, data: bytes, progress=iter, depth: int | None = None) -> Planes:
         if data[:4] != b"FAKE":
             raise NotAnHcfFile(f"starts with {data[:4]!r}: not written by this codec")
-        pixels = np.frombuffer(zlib.decompress(data[6:]), np.uint8)
-        return Image.fromarray(pixels.reshape(data[4], data[5], 3))
+        height, width, stored = data[4:7]
+        pixels = np.frombuffer(zlib.decompress(data[7:]), dtype_of(stored))
+        planes = Planes(pixels.reshape(height, width, 3), depth=stored)
+        return planes.at_depth(depth or stored)
 
 
 def photo(path: str, seed: int = 0) -> np.ndarray:

@@ -33,6 +33,7 @@ PICTURE_FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
     ".jp2": "JPEG2000",
+    ".jxl": "JXL",
     ".bmp": "BMP",
     ".ppm": "PPM",
     ".pgm": "PPM",

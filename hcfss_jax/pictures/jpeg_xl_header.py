@@ -30,7 +30,8 @@ class JpegXlHeader:
     """height, width: upright, pixels. depth: bits of a colour. floats: whether those are floats. grey: without colour.
 
     extras: types of the channels beside the colours, 0 for alpha. animated: of several frames. cicp: primaries and
-    transfer function by number, None where they have none, as of a profile.
+    transfer function by number, None where they have none, as of a profile. colours: from which bit of the codestream,
+    behind its signature, to which they are told; nowhere where all is as by default.
     """
 
     height: int
@@ -41,6 +42,7 @@ class JpegXlHeader:
     extras: tuple[int, ...] = ()
     animated: bool = False
     cicp: tuple[int, int] | None = (1, 13)
+    colours: tuple[int, int] = (0, 0)
 
 
 def read_jpeg_xl_header(data: bytes) -> JpegXlHeader | None:
@@ -60,19 +62,71 @@ def read_jpeg_xl_header(data: bytes) -> JpegXlHeader | None:
     count = bits.choose((0, 0), (1, 0), (2, 4), (1, 12))
     extras = tuple(_extra_channel(bits) for _ in range(count))
     bits.take(1)  # whether the colours are coded as XYB
+    place = bits.at
     grey, cicp = _colours(bits)
-    return JpegXlHeader(height, width, depth, floats, grey, extras, animated, cicp)
+    where = place, bits.at
+    return JpegXlHeader(height, width, depth, floats, grey, extras, animated, cicp, where)
+
+
+def with_cicp(codestream: bytes, primaries: int, transfer: int) -> bytes:
+    """A codestream, whole and bare, that says of its numbers that they have such primaries and transfer function.
+
+    Raises ValueError for what has no place in it, and for a header that says more than libjxl's of a lossless picture.
+    """
+    header = read_jpeg_xl_header(codestream)
+    white = {at: white for (white, at), number in _PRIMARIES.items() if number == primaries}
+    if header is None or transfer not in _TRANSFERS or not white:
+        raise ValueError(f"CICP {primaries}, {transfer} has no place in a JPEG XL")
+    start, end = header.colours
+    bits = int.from_bytes(codestream[2 : 2 + _BYTES], "little")
+    # Extensions (none, two bits), the inverse of XYB (as by default, one), zeros up to a whole byte.
+    rest, size = bits >> end & 0b111, -(-(end + 3) // 8)
+    if not start or rest != 0b100 or bits >> (end + 3) & ((1 << 8 * size - end - 3) - 1):
+        raise ValueError("a JPEG XL whose header is not known here")
+    told = _Told()
+    told.add(0, 2)  # not as by default, no profile
+    told.choose(_GREY if header.grey else 0)
+    ((at, point),) = white.items()
+    told.choose(point)
+    if not header.grey:
+        told.choose(at)
+    told.add(0, 1)  # no gamma
+    told.choose(transfer)
+    told.choose(1)  # relative colorimetric
+    told.add(rest, 3)
+    head = bits & ((1 << start) - 1) | told.value << start
+    length = -(-(start + told.count) // 8)
+    return codestream[:2] + head.to_bytes(length, "little") + codestream[2 + size :]
+
+
+class _Told:
+    """Numbers as a header has them."""
+
+    def __init__(self) -> None:
+        self.value, self.count = 0, 0
+
+    def add(self, value: int, bits: int) -> None:
+        self.value |= value << self.count
+        self.count += bits
+
+    def choose(self, value: int) -> None:
+        """In the first of the forms of an enumeration that it fits in."""
+        for i, (offset, bits) in enumerate(_ENUM):
+            if offset <= value < offset + (1 << bits):
+                self.add(i, 2)
+                self.add(value - offset, bits)
+                return
 
 
 class _Bits:
     """Numbers of a header, lowest bit first; zeros past the end."""
 
     def __init__(self, data: bytes):
-        self._data, self._at = int.from_bytes(data, "little"), 0
+        self._data, self.at = int.from_bytes(data, "little"), 0
 
     def take(self, count: int) -> int:
-        value = (self._data >> self._at) & ((1 << count) - 1)
-        self._at += count
+        value = (self._data >> self.at) & ((1 << count) - 1)
+        self.at += count
         return value
 
     def choose(self, *choices: tuple[int, int]) -> int:
@@ -151,6 +205,7 @@ def _colours(bits: _Bits) -> tuple[bool, tuple[int, int] | None]:
             _coordinates(bits)
     gamma = bits.take(1)
     transfer = bits.take(24) if gamma else bits.choose(*_ENUM)
+    bits.choose(*_ENUM)  # the intent of rendering
     number = _PRIMARIES.get((white, primaries))
     return grey, (number, transfer) if number and not gamma and transfer in _TRANSFERS else None
 

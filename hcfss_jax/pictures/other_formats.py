@@ -13,6 +13,7 @@ from hcfss_jax.errors import UnsupportedImage
 from hcfss_jax.pictures.deep_formats import deep_file, held_depth
 from hcfss_jax.pictures.exif import with_density, without_layout
 from hcfss_jax.pictures.icc_profile import cicp_of
+from hcfss_jax.pictures.jpeg_xl_file import jpeg_xl_file
 from hcfss_jax.pictures.planes import Planes, to_pil
 
 # How pixels are stored: without a second loss where the format can.
@@ -44,6 +45,8 @@ def encode_planes(planes: Planes, kind: str) -> tuple[bytes, list[str]]:
     More than 8 bits a channel stay where the format holds them. Raises UnsupportedImage where it cannot hold the
     pixels, or needs imagecodecs.
     """
+    if kind == "JXL":
+        return jpeg_xl_file(planes)
     held = held_depth(kind, planes.depth)
     less = [
         f"{kind} holds {held} bits a channel, and the picture has {planes.depth}: PNG keeps them"

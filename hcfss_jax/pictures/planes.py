@@ -42,7 +42,7 @@ def to_pil(planes: Planes) -> Image.Image:
     which is of mode I;16 and reaches to 65535.
     """
     if planes.depth > 8 and fits_pillow(planes):
-        image = Image.fromarray(luma(planes.at_depth(16).rgb))
+        image = Image.fromarray(rescaled(luma(planes.rgb), planes.depth, 16))
     else:
         planes = planes.at_depth(8)
         image = Image.fromarray(planes.rgb)

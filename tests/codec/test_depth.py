@@ -26,7 +26,7 @@ def deep_photo(height: int, width: int, depth: int, seed: int = 0) -> np.ndarray
     """With values between those of eight bits."""
     fine = np.random.default_rng(seed).integers(0, 257, (height, width, 3))
     whole = np.minimum(photo(height, width, seed).astype(int) * 257 + fine, 65535)
-    return rescaled(whole, 16, depth)
+    return rescaled(whole.astype(np.uint16), 16, depth)
 
 
 @functools.cache
@@ -46,7 +46,7 @@ def test_a_decoder_rounds_to_the_depth_and_makes_what_its_encoder_said(depth):
     fine = codec().decompress_array(encoded.data, depth=16)
     off = decoded.rgb / largest(depth) - fine / largest(16)
     assert np.abs(off).max() * largest(depth) <= 0.5 + largest(depth) / largest(16)
-    assert len(np.unique(fine)) > 5000  # and has values that eight bits have not
+    assert np.count_nonzero(fine % 257) > 1000  # and most values are not among those of eight bits
 
 
 def test_a_file_of_eight_bits_says_nothing_of_depth_and_decodes_to_more():
@@ -54,7 +54,7 @@ def test_a_file_of_eight_bits_says_nothing_of_depth_and_decodes_to_more():
     assert coding.Extra.DEPTH not in coding.unpack(data)[2]
     assert codec().decompress_array(data).dtype == np.uint8
     fine = codec().decompress_array(data, depth=16)
-    assert fine.dtype == np.uint16 and len(np.unique(fine)) > 5000
+    assert fine.dtype == np.uint16 and np.count_nonzero(fine % 257) > 300
     off = fine / 257 - codec().decompress_array(data)
     assert np.abs(off).max() <= 0.5 + 1 / 257
     for depth in (7, 17, 10.5, True):

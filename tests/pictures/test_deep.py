@@ -12,11 +12,12 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from hcfss_jax.errors import ImageTooLarge, InvalidInput, UnsupportedImage
-from hcfss_jax.pictures.bit_depth import largest, rescaled
+from hcfss_jax.pictures.bit_depth import dtype_of, largest, rescaled
 from hcfss_jax.pictures.colour import Cicp, _of_cicp
 from hcfss_jax.pictures.deep_formats import deep_file
-from hcfss_jax.pictures.icc_profile import cicp_of
+from hcfss_jax.pictures.icc_profile import Curve, cicp_of, make_profile
 from hcfss_jax.pictures.images import read_image, to_pil
+from hcfss_jax.pictures.jpeg_xl_header import read_jpeg_xl_header
 from hcfss_jax.pictures.metadata import Metadata
 from hcfss_jax.pictures.other_formats import encode_planes
 from hcfss_jax.pictures.planes import Planes, luma, to_array
@@ -31,7 +32,7 @@ def ramps(channels: int, depth: int = 16) -> np.ndarray:
     """Smooth, with as many values as there is room for, `[H, W, C]`."""
     i, j = np.mgrid[:HEIGHT, :WIDTH]
     values = (np.arange(channels) * 7 + (i * WIDTH + j)[..., None]) / (HEIGHT * WIDTH + 30)
-    return np.round(values * largest(depth)).astype(np.uint16)
+    return np.round(values * largest(depth)).astype(dtype_of(depth))
 
 
 def squeezed(channels: np.ndarray) -> np.ndarray:
@@ -196,7 +197,7 @@ def test_an_avif_keeps_its_bits(bits, count):
 @pytest.mark.parametrize("bits", [8, 10, 12, 16])
 @pytest.mark.parametrize("count", MODES.values(), ids=MODES)
 def test_a_jpeg_xl_is_read_with_its_bits_without_a_plugin_of_pillow(bits, count):
-    channels = squeezed(ramps(count, bits)).astype(np.uint8 if bits == 8 else np.uint16)
+    channels = squeezed(ramps(count, bits))
     data = bytes(imagecodecs.jpegxl_encode(channels, lossless=True, bitspersample=bits))
     planes = read_image(data)
     assert (planes.depth, planes.grey) == (bits, count < 3)
@@ -277,7 +278,7 @@ def tags_of(exif: bytes | None) -> dict:
 
 @pytest.mark.parametrize("depth", [10, 12, 16])
 @pytest.mark.parametrize("count", MODES.values(), ids=MODES)
-@pytest.mark.parametrize("kind", ["PNG", "TIFF", "AVIF", "JPEG2000"])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "AVIF", "JXL", "JPEG2000"])
 def test_a_deep_file_holds_all_that_one_of_eight_bits_does(kind, count, depth):
     icc = _of_cicp(Cicp(9, 16), count < 3)[0]
     planes = planes_of(ramps(count, depth), depth, icc=icc, metadata=SAID)
@@ -289,7 +290,7 @@ def test_a_deep_file_holds_all_that_one_of_eight_bits_does(kind, count, depth):
         step = 1 << (held - 8)  # one of eight bits
         assert np.abs(again.rgb.astype(int) - planes.at_depth(held).rgb).max() < step
     else:
-        assert again.depth == (depth if kind == "JPEG2000" else 16)
+        assert again.depth == (16 if kind in ("PNG", "TIFF") else depth)
         np.testing.assert_array_equal(again.at_depth(depth).rgb, planes.rgb)
     if planes.alpha is not None:
         np.testing.assert_array_equal(again.alpha, planes.at_depth(again.depth).alpha)
@@ -301,7 +302,9 @@ def test_a_deep_file_holds_all_that_one_of_eight_bits_does(kind, count, depth):
     told, wanted = again.metadata, eight.metadata
     assert (told.xmp, told.dpi) == (wanted.xmp, wanted.dpi) == (SAID.xmp, wanted.dpi)
     assert tags_of(told.exif) == tags_of(wanted.exif)
-    assert cicp_of(again.icc or icc) == (9, 16)
+    # A JPEG XL of grey has no primaries, and an AVIF no grey, so no profile of it.
+    primaries = 1 if kind == "JXL" and again.grey else 9
+    assert cicp_of(again.icc or icc) == (primaries, 16)
 
 
 def test_a_png_of_ten_bits_says_how_many_count_and_is_sound_to_other_readers():
@@ -311,6 +314,22 @@ def test_a_png_of_ten_bits_says_how_many_count_and_is_sound_to_other_readers():
     channels = imagecodecs.png_decode(data)
     np.testing.assert_array_equal(channels >> 6, planes.rgb)  # as the chunk has it
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), channels >> 8)
+
+
+def test_a_jpeg_xl_says_which_light_its_numbers_are():
+    """imagecodecs, which writes the pixels, would call all deep ones linear."""
+    for cicp in ((1, 13), (12, 13), (9, 16), (9, 18), (1, 8), (1, 1)):
+        icc = _of_cicp(Cicp(*cicp), grey=False)[0]
+        for depth in (8, 10, 16):
+            planes = planes_of(ramps(4, depth), depth, icc=icc)
+            data, notes = encode_planes(planes, "JXL")
+            again = read_image(data)
+            assert notes == [] and again.icc == icc
+            np.testing.assert_array_equal(to_array(again), to_array(planes))
+            assert read_jpeg_xl_header(data).cicp == cicp
+    scanner = make_profile("scanner", Curve((2.2,)), (0.31, 0.33, 0.7, 0.3, 0.2, 0.7, 0.1, 0.05))
+    _, notes = encode_planes(planes_of(ramps(3), 16, icc=scanner), "JXL")
+    assert notes == ["JXL is written without its colour profile, PNG has it"]
 
 
 def test_every_filter_of_a_png_is_undone_by_its_reader():

@@ -166,7 +166,8 @@ class Codec:
         planes = _planes(image, depth=depth)
         how = Writing(self._tile, given=self._told(planes, roi, given))
         quality = self.default_quality if quality is None else quality
-        canvas, bits = Canvas(*planes.rgb.shape[:2], planes.rgb.dtype), 0.0
+        height, width = planes.rgb.shape[:2]
+        canvas, bits = Canvas(height, width, planes.rgb.dtype), 0.0
 
         def look(tile: Tile, written: Written) -> None:
             nonlocal bits

@@ -107,7 +107,7 @@ def test_what_is_passed_over_in_a_folder_is_counted_by_kind(hcfss, here, capfdbi
     told = capfdbinary.readouterr()
     assert told.err == b""
     kinds = (
-        "2 .txt, 2 hidden, 2 HEIC (Pillow has no plugin for it here), 1 .h5, 1 .mpg, "
+        "2 .txt, 2 HEIC (Pillow has no plugin for it here), 2 hidden, 1 .h5, 1 .mpg, "
         "1 .pdf, 1 without ending"
     )
     assert told.out.decode().endswith(f", 10 passed over ({kinds})\n")

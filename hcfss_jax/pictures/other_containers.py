@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from hcfss_jax.errors import ImageTooLarge, UnsupportedImage
 from hcfss_jax.pictures.deep_pixels import INSTALL, DeepPixels, read_tiff, refusal
@@ -34,6 +33,8 @@ def open_without_pillow(data: bytes) -> tuple[Image.Image, DeepPixels | None, li
 
 def _tiff(data: bytes) -> tuple[Image.Image, DeepPixels, list[str]] | None:
     """Of which Pillow knows all but this order of bits."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2  # which takes a while
+
     tags = ImageFileDirectory_v2(data[:8])
     file = io.BytesIO(data)
     file.seek(tags.next)
@@ -49,7 +50,8 @@ def _tiff(data: bytes) -> tuple[Image.Image, DeepPixels, list[str]] | None:
     said = without_layout(told)
     said[ORIENTATION] = told.get(ORIENTATION, 1)
     info["exif"] = said.tobytes()
-    return _standing_in(deep, info), deep, []
+    notes = ["has several pages: only the first is kept"] * bool(tags.next)
+    return _standing_in(deep, info), deep, notes
 
 
 def _jpeg_xl(data: bytes, header: JpegXlHeader) -> tuple[Image.Image, DeepPixels | None, list[str]]:

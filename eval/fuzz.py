@@ -22,6 +22,7 @@ import argparse
 import dataclasses
 import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -34,7 +35,8 @@ from eval.mutations import DAMAGE, FORGERIES
 from hcfss_jax import coding
 from hcfss_jax.codec import Codec, load
 from hcfss_jax.codec.tiles import SMALLEST_TILE
-from hcfss_jax.errors import HcfError
+from hcfss_jax.errors import HcfError, LeftOut
+from hcfss_jax.pictures.bit_depth import rescaled
 from hcfss_jax.runtime.jax_settings import prepare_jax
 from hcfss_jax.weights import DEFAULT_WEIGHTS
 
@@ -93,9 +95,12 @@ def good_files(codec: Codec) -> list[Good]:
         (Image.new("RGB", (64, 64)), 1),
     ]
     files = [codec.compress(picture, quality) for picture, quality in pictures]
+    deep = np.asarray(see_through).astype(np.uint16) << 2
+    files.append(codec.compress(deep, middle, depth=10))
+    files.append(codec.compress(deep[..., 0] << 6, best))
     in_tiles = Codec(codec.package, tile=SMALLEST_TILE)
     files.append(in_tiles.compress(_picture(SMALLEST_TILE + 30, 90), middle))
-    return [Good(data, coding.unpack(data), codec.decompress(data)) for data in files]
+    return [Good(data, coding.unpack(data), _decompressed(codec, data)) for data in files]
 
 
 def attempts(
@@ -131,10 +136,16 @@ def decode(
     return outcome, detail
 
 
+def _decompressed(codec: Codec, data: bytes) -> Image.Image:
+    """As Pillow holds it: of deep colours eight bits."""
+    with warnings.catch_warnings(action="ignore", category=LeftOut):
+        return codec.decompress(data, max_pixels=MAX_PIXELS)
+
+
 def _timed(codec: Codec, data: bytes, forged: bool, good: Sequence[Good]) -> tuple[float, str, str]:
     start = time.perf_counter()
     try:
-        picture = codec.decompress(data, max_pixels=MAX_PIXELS)
+        picture = _decompressed(codec, data)
     except HcfError as error:
         return time.perf_counter() - start, type(error).__name__, str(error)
     except Exception as error:
@@ -155,20 +166,31 @@ def _is_of_the_symbols(contents: Contents, picture: Image.Image, good: Good) -> 
     """Whether a picture is what its file says of the symbols of a good one."""
     header, stream, sections = contents
     first = good.contents[0]
+    known, picture = _shallow(good.picture), _shallow(picture)
+    # Of more bits, eight are rounded from other values for another depth, and before the luma or after it.
+    off = coding.Extra.DEPTH in {*sections, *good.contents[2]}
     mode = ("L" if header.colour == "grey" else "RGB") + "A" * (coding.Extra.ALPHA in sections)
     return (
         (picture.mode, picture.size) == (mode, (header.width, header.height))
         and (header.model, header.fingerprint) == (first.model, first.fingerprint)
         and (header.symbols_crc, stream) == (first.symbols_crc, good.contents[1])
-        and (header.quality != first.quality or _agree(picture, good.picture))
+        and (header.quality != first.quality or _agree(picture, known, int(off)))
     )
 
 
-def _agree(a: Image.Image, b: Image.Image) -> bool:
-    """Whether two pictures have the same colours where both have pixels; luma, where one is grey."""
+def _shallow(picture: Image.Image) -> Image.Image:
+    """With eight bits a channel, where it is grey of sixteen."""
+    if picture.mode != "I;16":
+        return picture
+    return Image.fromarray(rescaled(np.asarray(picture), 16, 8))
+
+
+def _agree(a: Image.Image, b: Image.Image, off: int) -> bool:
+    """Whether two pictures have the same colours, up to `off`, where both have pixels; luma, where one is grey."""
     mode = "L" if "L" in a.mode + b.mode else "RGB"
     box = (0, 0, min(a.width, b.width), min(a.height, b.height))
-    return a.convert(mode).crop(box).tobytes() == b.convert(mode).crop(box).tobytes()
+    first, second = (np.asarray(x.convert(mode).crop(box), int) for x in (a, b))
+    return bool(np.abs(first - second).max() <= off)
 
 
 def _picture(width: int, height: int) -> Image.Image:

@@ -83,7 +83,7 @@ def main() -> int:
 
 
 def _write(codec: Codec, file: Path, quality: float, out: Path) -> None:
-    rgb = read_image(file).rgb
+    rgb = read_image(file).at_depth(8).rgb
     passes = _Recording(codec, *rgb.shape[:2])
     room = margins(codec.meta.get("noise"), quality, codec.model.plan)
     written = write_picture(passes, codec.tables, rgb, quality, room)

@@ -134,7 +134,9 @@ def read_picture(file: Path) -> tuple[Image.Image, str]:
     notes = list(planes.notes)
     if planes.alpha is not None:
         notes.append("its alpha plane is left aside, the colours under it count")
-    return to_pil(Planes(planes.rgb, grey=planes.grey)), "; ".join(notes)
+    if planes.depth > 8:
+        notes.append(f"has {planes.depth} bits a channel: it is coded and measured with 8")
+    return to_pil(Planes(planes.at_depth(8).rgb, grey=planes.grey)), "; ".join(notes)
 
 
 def _measure(

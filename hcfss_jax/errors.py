@@ -38,7 +38,7 @@ class ImageTooLarge(HcfError):
 
 
 class UnsupportedImage(HcfError):
-    """The input is no image, or one of a kind that the codec does not take (16 bits, say)."""
+    """The input is no image, or one of a kind that the codec does not take (floats, say)."""
 
 
 class InvalidInput(HcfError, ValueError):
@@ -58,4 +58,7 @@ class Incomplete(UserWarning):
 
 
 class LeftOut(UserWarning):
-    """Something that the image carried is not in the file; `warnings.simplefilter("error", LeftOut)` forbids that."""
+    """Something that the image carried is not in the file, or not in what the file was decoded to.
+
+    `warnings.simplefilter("error", LeftOut)` forbids that.
+    """

@@ -8,9 +8,9 @@
 `Image.open` reads size, mode, colour profile and metadata; weights and JAX are loaded with the pixels. The errors of
 damaged pixels are those of `hcfss_jax.errors`; of a file that is cut, `ImageFile.LOAD_TRUNCATED_IMAGES` shows what is
 there. `save` takes, besides the image, `quality` or one of `target_bpp`, `target_size`, `target_psnr`, `target_ms_ssim`
-and `target_ssimulacra2`, `strip`, `roi` and `given`, with a quality `effort` and `tune` (see `Codec`), and `weights` (as
-`use` does; else those that come with the library). What the image has in its `info` is kept; `exif`, `xmp`, `dpi` and
-`icc_profile`, given to `save` as for other formats, take its place.
+and `target_ssimulacra2`, `strip`, `roi` and `given`, with a quality `effort` and `tune` (see `Codec`), and `weights`
+(as `use` does; else those that come with the library). What the image has in its `info` is kept; `exif`, `xmp`, `dpi`
+and `icc_profile`, given to `save` as for other formats, take its place.
 """
 
 from __future__ import annotations
@@ -68,12 +68,15 @@ class HcfImageFile(ImageFile.ImageFile):
             header, sections = coding.peek(data)
             profile = carried.profile_of(sections)
             metadata = carried.metadata_of(sections)
+            depth = carried.depth_of(sections)
         except HcfError as error:
             raise SyntaxError(str(error)) from error  # so a plugin declines; Pillow asks the next
         self._data, self._header = data, header
         self._size = header.width, header.height
         colour = "L" if header.colour == "grey" else "RGB"
         self._mode = colour + "A" * (coding.Extra.ALPHA in sections)
+        if depth > 8 and self._mode == "L":
+            self._mode = "I;16"
         if profile:
             self.info["icc_profile"] = profile
         self.info |= metadata.info()

@@ -17,6 +17,7 @@ from hcfss_jax.errors import (
     Incomplete,
     InvalidInput,
     InvalidQuality,
+    LeftOut,
     TruncatedFile,
     WrongWeights,
 )
@@ -61,6 +62,21 @@ def test_a_picture_saved_and_opened_is_what_the_codec_makes_of_it(mode):
     assert opened.format == "HCF" and opened.get_format_mimetype() == "image/x-hcf"
     np.testing.assert_array_equal(np.asarray(opened), np.asarray(expected))
     assert known == (opened.mode, opened.size) == (expected.mode, expected.size)
+
+
+def test_a_deep_picture_is_what_pillow_can_hold_of_it():
+    deep = photo(20, 30).astype(np.uint16) << 2
+    grey = Image.open(io.BytesIO(codec().compress(deep[..., 0], depth=10)))
+    assert grey.mode == "I;16" and np.asarray(grey).dtype == np.uint16
+    again = codec().decode(saved(grey).getvalue())
+    assert (again.depth, again.grey) == (16, True)
+    data = codec().compress(deep, depth=10)
+    colours = Image.open(io.BytesIO(data))
+    assert colours.mode == "RGB"
+    with pytest.warns(LeftOut, match="10 bits a channel"):
+        colours.load()
+    shown = codec().decode(data).at_depth(8).rgb
+    np.testing.assert_array_equal(np.asarray(colours), shown)
 
 
 def test_a_path_is_known_by_its_suffix_and_left_closed(tmp_path):

@@ -77,7 +77,7 @@ class Photos:
 def decode(source: Source, index: int) -> np.ndarray | None:
     """The image as uint8 RGB `[H, W, 3]`, upright; None where it cannot be read."""
     try:
-        return read_image(source[index]).rgb
+        return read_image(source[index]).at_depth(8).rgb
     except Exception:  # damage leads a decoder to errors of any kind, IndexError and struct.error
         return None
 

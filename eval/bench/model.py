@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _report(args: argparse.Namespace) -> int:
-    pixels = read_image(args.image).rgb
+    pixels = read_image(args.image).at_depth(8).rgb
     height, width = pixels.shape[:2]
     model = create_model(args.model)
     of_model = work(model, height, width)

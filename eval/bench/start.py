@@ -65,7 +65,7 @@ _STAGES = [
     ("range coder", "hcfss_jax.coding.jax_encoder", "encode"),
     ("run the model", "hcfss_jax.codec.codec", "Codec", "decompress"),
     ("run the model", "hcfss_jax.codec.codec", "Codec", "compress"),
-    ("write the PNG", "hcfss_jax.cli.transcode", "encode_picture"),
+    ("write the PNG", "hcfss_jax.cli.transcode", "encode_planes"),
 ]
 
 

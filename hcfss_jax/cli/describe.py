@@ -8,6 +8,7 @@ from typing import Any
 
 from hcfss_jax.cli.jobs import STANDARD
 from hcfss_jax.cli.messages import complain, explain
+from hcfss_jax.codec.carried import depth_of
 from hcfss_jax.codec.tiles import SMALLEST_TILE, spans, tile_count
 from hcfss_jax.coding import Extra, Header, TileTable, unpack
 from hcfss_jax.errors import CorruptSection
@@ -37,12 +38,14 @@ def info(args: argparse.Namespace) -> int:
 def _facts(path: str, data: bytes) -> dict[str, Any]:
     """What is known of a file, as JSON holds it. Raises what `unpack` raises."""
     header, stream, extras = unpack(data)
+    depth = depth_of(extras)
     return {
         "path": path,
         "bytes": len(data),
         "width": header.width,
         "height": header.height,
         "colour": header.colour,
+        "depth": depth,
         "bpp": 8 * len(data) / (header.width * header.height),
         "model": header.model,
         "weights": header.fingerprint.hex(),
@@ -74,7 +77,7 @@ def _told(facts: dict[str, Any], by_name: bool) -> str:
     beside = [f"{name} ({size:,} bytes)" for name, size in facts["extras"].items()]
     rows = {
         "file": f"{facts['bytes']:,} bytes",
-        "picture": f"{facts['width']}x{facts['height']} pixels, {facts['colour']}",
+        "picture": f"{facts['width']}x{facts['height']} pixels, {facts['colour']}, {facts['depth']} bits a channel",
         "rate": f"{facts['bpp']:.3f} bpp",
         "model": facts["model"],
         "weights": facts["weights"],

@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import io
+import itertools
 import os
 import signal
 import sys
@@ -87,12 +88,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _explicit(words: Sequence[str]) -> list[str]:
     """`--preview` before a path is that without a number: the path is no value of it."""
-    following = [*words[1:], ""]
-    alone = [
-        word == "--preview" and not after.isdecimal()
+    following = itertools.islice([*words, ""], 1, None)
+    return [
+        "--preview=1" if word == "--preview" and not after.isdecimal() else word
         for word, after in zip(words, following, strict=True)
     ]
-    return ["--preview=1" if bare else word for word, bare in zip(words, alone, strict=True)]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -211,6 +211,13 @@ def parser() -> argparse.ArgumentParser:
     )
     decompress.add_argument(
         "--partial", action="store_true", help="of a file that is cut, the picture of what is there"
+    )
+    decompress.add_argument(
+        "--depth",
+        type=int,
+        choices=range(8, 17),
+        metavar="N",
+        help="bits a channel to round to, 8 to 16; default: what the picture had",
     )
     _set_command(decompress, "transcode", "decompress")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import sys
 import warnings
@@ -16,10 +17,11 @@ from hcfss_jax.cli import batch, jobs, runtime
 from hcfss_jax.errors import Incomplete, UnknownModel, WrongWeights
 from hcfss_jax.metrics import ssimulacra2
 from hcfss_jax.pictures.fine_contrast import finely_contrasted, lost_blocks
-from hcfss_jax.pictures.images import read_image, to_pil
+from hcfss_jax.pictures.images import read_image
 from hcfss_jax.pictures.mask import read_mask
-from hcfss_jax.pictures.other_formats import encode_picture
+from hcfss_jax.pictures.other_formats import encode_planes
 from hcfss_jax.pictures.picture_files import PICTURE_ENDINGS, passed_over_as
+from hcfss_jax.pictures.planes import described, to_pil
 from hcfss_jax.texts import HuggingFaceEncoder, hashed
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ PICTURE_FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
     ".jp2": "JPEG2000",
+    ".jxl": "JXL",
     ".bmp": "BMP",
     ".ppm": "PPM",
     ".pgm": "PPM",
@@ -67,20 +70,21 @@ def compress(args: argparse.Namespace) -> int:
         planes = read_image(_source(job), strip=args.strip)
         for note in planes.notes:
             wishes.note(f"{job.origin}: {note}")
-        image, found = to_pil(planes), quality
+        image, found = dataclasses.replace(planes, notes=()), quality
         how = {"progress": wishes.tiles, "step_checks": args.step_checks, **given}
         if target:
             data, found = codec.target(image, **target, **how)
         else:
             with wishes.effort(args.effort, args.tune) as effort:
                 data = codec.compress(image, quality, **effort, **how)
-        bpp = 8 * len(data) / (image.width * image.height)
+        height, width = planes.rgb.shape[:2]
+        bpp = 8 * len(data) / (width * height)
         if {*target} & {"bpp", "size"} and found >= codec.levels:
             wishes.note(
                 f"{job.origin}: quality {found:g}, the best of {codec.name}, takes {bpp:.3f} bpp, {len(data):,} bytes: "
                 "no file comes nearer to the target"
             )
-        if lost := _lost_contrast(codec, planes.rgb, data, wishes):
+        if lost := _lost_contrast(codec, planes.at_depth(8).rgb, data, wishes):
             wishes.note(f"{job.origin}: {lost} at quality {found:.3g}; PNG keeps it")
         return data, f"{len(data):,} bytes, {bpp:.3f} bpp, quality {found:.3g}"
 
@@ -103,13 +107,15 @@ def decompress(args: argparse.Namespace) -> int:
         try:
             with warnings.catch_warnings(record=True) as told:
                 warnings.simplefilter("always", Incomplete)
-                image = codecs[name].decompress(data, progress=wishes.tiles, **_parts(args))
+                planes = codecs[name].decode(
+                    data, progress=wishes.tiles, depth=args.depth, **_parts(args)
+                )
         except WrongWeights as error:
             raise WrongWeights(f"{error} (--model FILE)") from error
-        picture, notes = encode_picture(image, kind)
+        picture, notes = encode_planes(planes, kind)
         for note in [*(str(each.message) for each in told), *notes]:
             wishes.note(f"{job.origin}: {note}")
-        return picture, f"{image.width}x{image.height} pixels, {image.mode}"
+        return picture, described(planes)
 
     return batch.run(todo, work, wishes)
 
@@ -176,7 +182,7 @@ def _lost_contrast(codec: Codec, rgb: np.ndarray, data: bytes, wishes: batch.Wis
     blocks = finely_contrasted(rgb)
     if wishes.quiet or len(blocks) < _WORTH_TELLING:
         return None
-    decoded = codec.decompress(data, progress=wishes.tiles)
+    decoded = to_pil(codec.decode(data, progress=wishes.tiles, depth=8))
     lost = lost_blocks(rgb, np.asarray(decoded.convert("RGB")), blocks)
     if lost < _WORTH_TELLING:
         return None

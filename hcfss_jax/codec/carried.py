@@ -12,6 +12,7 @@ from hcfss_jax.codec.tiles import Tile
 from hcfss_jax.coding import Extra
 from hcfss_jax.coding.varint import ByteReader, varint
 from hcfss_jax.errors import CorruptSection
+from hcfss_jax.pictures.bit_depth import DEEPEST, dtype_of, largest, rescaled
 from hcfss_jax.pictures.colour import LARGEST_PROFILE
 from hcfss_jax.pictures.images import Planes
 from hcfss_jax.pictures.metadata import LARGEST_METADATA, Metadata
@@ -22,6 +23,8 @@ _STEPS = 1000  # of a dot an inch, in which the density is written
 def from_planes(planes: Planes) -> dict[int, bytes]:
     """The optional sections of an image, by type; an opaque image that says nothing of itself has none."""
     sections: dict[int, bytes] = {}
+    if planes.depth > 8:
+        sections[Extra.DEPTH] = bytes([planes.depth])
     if planes.alpha is not None:
         buffer = io.BytesIO()
         Image.fromarray(planes.alpha).save(buffer, "PNG", optimize=True)
@@ -39,21 +42,35 @@ def to_planes(
     rgb: np.ndarray,
     colour: str,
     sections: Mapping[int, bytes],
+    depth: int | None = None,
     part: Tile | None = None,
     whole: tuple[int, int] | None = None,
 ) -> Planes:
-    """The image of decoded colours uint8 `[h, w, 3]` and its sections.
+    """The image of decoded colours `[h, w, 3]` and its sections.
+
+    depth: bits of the colours, which alpha is brought to; None for those of the file.
 
     part: what of the picture the colours are, where they are not all. whole: height and width of all of it.
     Raises CorruptSection or TruncatedFile where a section is not what its type says.
     """
     size = height, width = rgb.shape[:2]
     part, whole = part or Tile(0, 0, height, width), whole or size
-    alpha = _alpha(sections[Extra.ALPHA], part, *whole) if Extra.ALPHA in sections else None
+    stored = depth_of(sections)
+    shown, alpha = depth or stored, None
+    if Extra.ALPHA in sections:
+        alpha = rescaled(_alpha(sections[Extra.ALPHA], part, *whole, stored), stored, shown)
     told = metadata_of(sections)
     if size != whole:
         told = told.of_size(width, height)
-    return Planes(rgb, alpha, colour == "grey", profile_of(sections), told)
+    return Planes(rgb, alpha, colour == "grey", profile_of(sections), told, depth=shown)
+
+
+def depth_of(sections: Mapping[int, bytes]) -> int:
+    """Bits a channel. Raises CorruptSection for a number that no file has."""
+    section = sections.get(Extra.DEPTH, b"\x08")
+    if Extra.DEPTH in sections and not (len(section) == 1 and 8 < section[0] <= DEEPEST):
+        raise CorruptSection(f"the file claims a depth of {section[:8].hex()}: 9 to {DEEPEST} bits")
+    return section[0]
 
 
 def profile_of(sections: Mapping[int, bytes]) -> bytes | None:
@@ -69,8 +86,9 @@ def metadata_of(sections: Mapping[int, bytes]) -> Metadata:
     return Metadata(exif, xmp, None if density is None else _density(density))
 
 
-def _alpha(png: bytes, part: Tile, height: int, width: int) -> np.ndarray:
+def _alpha(png: bytes, part: Tile, height: int, width: int, depth: int) -> np.ndarray:
     """That of a part `[h, w]`, of a plane of height x width pixels."""
+    mode = "L" if depth <= 8 else "I;16"
     try:
         # Pillow warns from half of the size that the codec takes.
         with (
@@ -78,14 +96,18 @@ def _alpha(png: bytes, part: Tile, height: int, width: int) -> np.ndarray:
             Image.open(io.BytesIO(png), formats=["PNG"]) as image,
         ):
             # Before a pixel is decoded: a forged header must not cost memory.
-            if image.mode != "L" or image.size != (width, height):
+            if image.mode != mode or image.size != (width, height):
                 raise CorruptSection(
-                    f"the alpha plane is {image.mode} {image.size}, not L {width, height}"
+                    f"the alpha plane is {image.mode} {image.size}, not {mode} {width, height}"
                 )
             right, bottom = part.left + part.width, part.top + part.height
-            return np.array(image.crop((part.left, part.top, right, bottom)))
+            shown = image.crop((part.left, part.top, right, bottom))
+            alpha = np.array(shown).astype(dtype_of(depth), copy=False)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise CorruptSection(f"the alpha plane cannot be read: {error}") from error
+    if alpha.max() > largest(depth):
+        raise CorruptSection(f"the alpha plane reaches to {alpha.max()}, beyond {depth} bits")
+    return alpha
 
 
 def _inflated(sections: Mapping[int, bytes], kind: Extra, name: str, limit: int) -> bytes | None:

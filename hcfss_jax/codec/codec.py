@@ -36,8 +36,10 @@ from hcfss_jax.errors import (
 from hcfss_jax.models import restore_model
 from hcfss_jax.models.contracts import ModelFactory, factory_by_name, made_by
 from hcfss_jax.models.rehearsal import rehearse
-from hcfss_jax.pictures.images import ByteSource, ImageSource, Planes, bytes_of, read_image, to_pil
+from hcfss_jax.pictures.bit_depth import check_depth
+from hcfss_jax.pictures.images import ByteSource, ImageSource, bytes_of, read_image
 from hcfss_jax.pictures.mask import MaskSource
+from hcfss_jax.pictures.planes import Planes, fits_pillow, to_array, to_pil
 from hcfss_jax.runtime.forked import check_not_forked, note_codec
 from hcfss_jax.weights import WeightPackage, load_package, shipped_with
 from hcfss_jax.weights.tradeoff import Tune
@@ -49,8 +51,8 @@ _DEFAULT_QUALITY = 4.0
 class Encoded:
     """A compressed picture and what is known of it.
 
-    data: the whole file. x_hat: uint8 `[H, W, 3]`, what the decoder will make of it, to the bit;
-    of a grey picture, three times its one channel.
+    data: the whole file. x_hat: uint8, or uint16 of more than 8 bits, `[H, W, 3]`, what the decoder will make of it, to
+    the bit; of a grey picture, three times its one channel.
     estimated_bits: what the model says its symbols cost, in bits, without the file around them.
     """
 
@@ -122,12 +124,13 @@ class Codec:
         effort: int = 0,
         tune: Tune | None = None,
         watch: Watch = unseen,
+        depth: int | None = None,
     ) -> bytes:
         """An image to the bytes of an `.hcf` file.
 
         Args:
-          image: a path, bytes, an open file, a PIL image, or an array of NumPy, JAX or the like: uint8
-            `[H, W, 3]`, `[H, W, 4]` with alpha, `[H, W]` or `[H, W, 1]` grey.
+          image: a path, bytes, an open file, a PIL image, or an array of NumPy, JAX or the like: uint8 or uint16
+            `[H, W, 3]`, `[H, W, 4]` with alpha, `[H, W]` or `[H, W, 1]` grey; or what `decode` returns.
           quality: 1 to `levels`, fractions allowed; higher is better and larger. None for `default_quality`.
           progress: what the list of tiles is walked through; `tqdm` shows a bar.
           strip: leave out EXIF, XMP and the density in dots an inch. The colour profile stays: pixels need it.
@@ -143,20 +146,22 @@ class Codec:
             second or two at 1, minutes at 9, and some seconds more the first time (docs/effort.md).
           tune: what effort is for, "psnr" or "ms-ssim"; None for what the weights were trained for.
           watch: is told how far effort has come.
+          depth: bits a channel of an array of uint16, 9 to 16, which is what is meant where nothing is said. Files say
+            their own; those of more than 8 bits are read where imagecodecs is installed (the extra `deep`).
 
         Warns:
           LeftOut: of what the image carries and the file does not.
 
         Raises:
-          UnsupportedImage: what Pillow cannot read, or more than 8 bits a channel.
+          UnsupportedImage: what cannot be read, or not at its depth.
           ImageTooLarge: more than MAX_PIXELS, or a side longer than the format holds.
           InvalidQuality: outside the range, or no number.
-          InvalidInput: a mask or a text that the model does not take, or of another size; an effort or a tune that does
-            not exist; effort with weights that do not say what their qualities stand for; MS-SSIM of less than 161
-            pixels on a side, or with a mask.
+          InvalidInput: a mask or a text that the model does not take, or of another size; values beyond the depth; an
+            effort or a tune that does not exist; effort with weights that do not say what their qualities stand for;
+            MS-SSIM of less than 161 pixels on a side, or with a mask.
           ForkedProcess: in a process forked from one that had a codec.
         """
-        planes = _planes(image, strip)
+        planes = _planes(image, strip, depth)
         how_hard = Effort(effort, tune, watch)
         how = self._writing(planes, roi, given, progress, step_checks, how_hard)
         quality = self.default_quality if quality is None else quality
@@ -170,9 +175,10 @@ class Codec:
         given: Mapping[str, Any] = {},
         effort: int = 0,
         tune: Tune | None = None,
+        depth: int | None = None,
     ) -> Encoded:
         """`compress`, with the picture that the decoder will make and the model's estimate."""
-        planes = _planes(image)
+        planes = _planes(image, depth=depth)
         how = self._writing(planes, roi, given, effort=Effort(effort, tune))
         quality = self.default_quality if quality is None else quality
         return Encoded(*write_shown(self._coder, planes, carried.from_planes(planes), quality, how))
@@ -188,12 +194,51 @@ class Codec:
     ) -> Image.Image:
         """An `.hcf` file to the image, in the colour mode in which it came; what it carries is in its `info`.
 
+        Of more than 8 bits a channel Pillow holds opaque grey, mode I;16, which then reaches to 65535; of others it
+        gets 8, with a warning, LeftOut: `decompress_array` and `decode` give all.
+
+        Arguments, errors and other warnings as of `decode`.
+        """
+        planes = self.decode(data, max_pixels, progress, None, region, steps, partial)
+        if not fits_pillow(planes):
+            warnings.warn(
+                f"the picture has {planes.depth} bits a channel, and a PIL image of its mode 8: "
+                "decompress_array and decode give them all",
+                LeftOut,
+                stacklevel=2,
+            )
+        return to_pil(planes)
+
+    def decompress_array(self, data: ByteSource, **how: Any) -> np.ndarray:
+        """An `.hcf` file to pixels: uint8 of 8 bits, uint16 of more, whose white is 2**depth - 1.
+
+        Arguments and errors as of `decode`, which tells the depth, too.
+
+        Returns:
+          `[H, W, 3]`, or `[H, W, 4]` with alpha; of grey `[H, W]`, or `[H, W, 2]`.
+        """
+        return to_array(self.decode(data, **how))
+
+    def decode(
+        self,
+        data: ByteSource,
+        max_pixels: int = MAX_PIXELS,
+        progress: Progress = iter,
+        depth: int | None = None,
+        region: Region | None = None,
+        steps: int | None = None,
+        partial: bool = False,
+    ) -> Planes:
+        """An `.hcf` file to its planes: pixels at their depth, alpha, colour profile and metadata.
+
         A file of other weights that come with the library is read with those.
 
         Args:
           data: the file's bytes, its path, or the open file.
           max_pixels: that may be decoded.
           progress: as of `compress`.
+          depth: bits a channel that the picture is rounded to, 8 to 16: more than the file's show the smooth of a
+            picture that was coded from fewer. None for the file's.
           region: (left, top, right, bottom) in pixels: that part of the image alone, as `crop` of all of it would give
             it, to the bit. Only the tiles that it lies in are decoded.
           steps: a preview of the first coding step, of most models z, and so many behind it; 0 for that alone, None for
@@ -210,10 +255,13 @@ class Codec:
           NotAnHcfFile, TruncatedFile, CorruptSection: by what is wrong with the bytes.
           UnknownModel, WrongWeights: the file was written with another model or other weights.
           ImageTooLarge: more pixels than `max_pixels`.
-          InvalidInput: a region that is none, or lies outside of the image; steps that the model does not have.
+          InvalidInput: a region that is none, or lies outside of the image; steps that the model does not have; a depth
+            that no picture has.
           DecodeMismatch: the symbols are not those that were written.
           ForkedProcess: as `compress`.
         """
+        if depth is not None:
+            check_depth(depth)
         file = bytes_of(data)
         if file is None:
             raise NotAnHcfFile(
@@ -225,13 +273,14 @@ class Codec:
         ours = (header.model, header.fingerprint) == (self.name, self.fingerprint)
         # Weights that come with the library read what they wrote, whichever of them the user has at hand.
         if not ours and (name := shipped_with(header.model, header.fingerprint)):
-            return _shipped(name).decompress(file, max_pixels, progress, region, steps, partial)
-        how = Reading(max_pixels, progress, region, steps)
+            return _shipped(name).decode(file, max_pixels, progress, depth, region, steps, partial)
+        shown = depth or carried.depth_of(sections)
+        how = Reading(max_pixels, progress, region, steps, shown)
         seen = read_file(self._coder, header, stream, sections, how, missing)
         if seen.lost:
             warnings.warn(seen.lost, Incomplete, stacklevel=2)
         whole = header.height, header.width
-        return to_pil(carried.to_planes(seen.rgb, header.colour, sections, seen.part, whole))
+        return carried.to_planes(seen.rgb, header.colour, sections, shown, seen.part, whole)
 
     def target(
         self,
@@ -246,15 +295,16 @@ class Codec:
         step_checks: bool = False,
         roi: MaskSource | None = None,
         given: Mapping[str, Any] = {},
+        depth: int | None = None,
     ) -> tuple[bytes, float]:
         """`compress` at the quality that a target asks for, of which one is given, found in four to seven attempts.
 
         Args:
-          image: as of `compress`, and so are strip, step_checks, roi, given.
+          image: as of `compress`, and so are strip, step_checks, roi, given, depth.
           bpp, size: the best quality whose file stays within so many bits a pixel, or bytes.
           psnr, ms_ssim, ssimulacra2: the least quality whose picture reaches so many dB, an MS-SSIM in (0, 1), or a
-            SSIMULACRA2 below 100 (pip install 'hcfss-jax[ssimulacra2]'): of the 8-bit picture that the decoder will
-            make, beside the image, without alpha.
+            SSIMULACRA2 below 100 (pip install 'hcfss-jax[ssimulacra2]'): of the picture that the decoder will make, in
+            8 bits, beside the image, without alpha.
           progress: as of `compress`, once for each attempt.
 
         Returns:
@@ -271,7 +321,7 @@ class Codec:
             "ms_ssim": ms_ssim,
             "ssimulacra2": ssimulacra2,
         }
-        planes = _planes(image, strip)
+        planes = _planes(image, strip, depth)
         how = self._writing(planes, roi, given, progress, step_checks)
         return write_to(self._coder, planes, carried.from_planes(planes), asked, how)
 
@@ -283,9 +333,10 @@ class Codec:
         strip: bool = False,
         roi: MaskSource | None = None,
         given: Mapping[str, Any] = {},
+        depth: int | None = None,
     ) -> tuple[bytes, float]:
         """`target` of a rate, in bits a pixel."""
-        planes = _planes(image, strip)
+        planes = _planes(image, strip, depth)
         how = self._writing(planes, roi, given, progress)
         asked = {"bpp": "None" if bpp is None else bpp}  # no rate, and not the lack of a target
         return write_to(self._coder, planes, carried.from_planes(planes), asked, how)
@@ -355,9 +406,9 @@ def _shipped(name: str) -> Codec:
     return load(name)
 
 
-def _planes(image: ImageSource, strip: bool = False) -> Planes:
+def _planes(image: ImageSource, strip: bool = False, depth: int | None = None) -> Planes:
     """An image taken apart, with a warning for each of its notes, given to whoever calls the codec."""
-    planes = read_image(image, strip)
+    planes = read_image(image, strip, depth)
     for note in planes.notes:
         warnings.warn(f"the image {note}", LeftOut, stacklevel=3)
     return planes

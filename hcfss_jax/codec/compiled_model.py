@@ -37,9 +37,9 @@ class CodingPasses:
     def __init__(self, model: CompressionModel, params: Any):
         self._model, self._variables = model, {"params": jax.device_put(params)}
 
-    def of(self, height: int, width: int) -> "PicturePasses":
-        """Those for a picture of `height` x `width` pixels."""
-        return PicturePasses(self._model, self._variables, height, width)
+    def of(self, height: int, width: int, depth: int = 8) -> "PicturePasses":
+        """Those for a picture of `height` x `width` pixels of `depth` bits a channel."""
+        return PicturePasses(self._model, self._variables, height, width, depth)
 
 
 class PicturePasses:
@@ -50,13 +50,16 @@ class PicturePasses:
     Attributes:
       plan: of the model.
       height, width: of the picture, pixels.
+      depth: bits a channel; pixels are uint8, or uint16 from 9 bits on. No symbol depends on it but by the pixels.
       size: height and width of the arrays, pixels.
     """
 
-    def __init__(self, model: CompressionModel, variables: Any, height: int, width: int):
+    def __init__(
+        self, model: CompressionModel, variables: Any, height: int, width: int, depth: int = 8
+    ):
         self._model, self._variables = model, variables
         self.plan = model.plan
-        self.height, self.width = height, width
+        self.height, self.width, self.depth = height, width, depth
         self.size = arrays_of(model, height, width)
         self._seen_within = self.size if model.paddable else None
         whole = whole_positions(height, width, model.multiple)
@@ -65,8 +68,8 @@ class PicturePasses:
     def analyse(
         self, rgb: np.ndarray, level: np.ndarray, given: Mapping[str, np.ndarray] = {}
     ) -> Latents:
-        """uint8 `[1, H, W, 3]` to the latents, not quantised. given: see `CompressionModel.analyse`."""
-        return self._run("analyse", to_floats(rgb), level, given)
+        """Pixels `[1, H, W, 3]` to the latents, not quantised. given: see `CompressionModel.analyse`."""
+        return self._run("analyse", to_floats(rgb, self.depth), level, given)
 
     @property
     def level_only_scales(self) -> bool:
@@ -74,8 +77,8 @@ class PicturePasses:
         return bool(getattr(self._model, "level_only_scales", False))
 
     def unscaled(self, rgb: np.ndarray, level: np.ndarray, given: Mapping[str, np.ndarray]) -> Any:
-        """uint8 `[1, H, W, 3]` to what `scaled` makes the latents of, at any level."""
-        return self._run("unscaled", to_floats(rgb), level, given)
+        """Pixels `[1, H, W, 3]` to what `scaled` makes the latents of, at any level."""
+        return self._run("unscaled", to_floats(rgb, self.depth), level, given)
 
     def scaled(self, unscaled: Any, level: np.ndarray) -> Latents:
         """The latents of a level."""
@@ -135,9 +138,9 @@ class PicturePasses:
         return _call(_guess, q, prediction.distribution, static=(lattice,))
 
     def synthesise(self, decoded: Decoded, level: np.ndarray) -> np.ndarray:
-        """What all steps left to uint8 `[H, W, 3]`."""
+        """What all steps left to pixels `[H, W, 3]`."""
         x_hat = self._run("synthesise", decoded, level)
-        return jax.device_get(_call(_to_pixels, x_hat))[0]
+        return jax.device_get(_call(_to_pixels, x_hat, static=(self.depth,)))[0]
 
     def whole(self, function: Callable[..., Any], *args: Any, static: tuple[Any, ...] = ()) -> Any:
         """A compiled function of (model, where it sees the picture, static; variables, area, args); see `_run`."""
@@ -236,4 +239,6 @@ def _guess(lattice: Lattice, q: jax.Array, given: Distribution) -> jax.Array:
     return only_on(lattice, given.guess(q))
 
 
-_to_pixels = jax.jit(to_pixels)
+@functools.partial(jax.jit, static_argnums=0)
+def _to_pixels(depth: int, x: jax.Array) -> jax.Array:
+    return to_pixels(x, depth)

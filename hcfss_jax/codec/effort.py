@@ -20,6 +20,7 @@ from hcfss_jax.codec.tiles import Tile
 from hcfss_jax.entropy.steps import Latents
 from hcfss_jax.errors import InvalidInput
 from hcfss_jax.metrics import MS_SSIM_SMALLEST_SIDE
+from hcfss_jax.pictures.bit_depth import rescaled
 from hcfss_jax.runtime import compiled_cache
 from hcfss_jax.weights.tradeoff import Tune, lambda_of, ratio_of, trained_for, weights_of_mask
 
@@ -153,7 +154,7 @@ class Refiner:
     ) -> Latents:
         """Latents that cost less, or those given where none were found.
 
-        pixels: uint8 `[1, H, W, 3]`, in arrays of the passes' size. given: as `side_inputs_of` makes it.
+        pixels: `[1, H, W, 3]`, judged in 8 bits, in arrays of the passes' size. given: as `side_inputs_of` makes it.
         """
         aim = self._aim(passes, pixels, given)
 
@@ -192,7 +193,8 @@ class Refiner:
             weights *= weights_of_mask(given["mask"], self._ratio)
         sides = np.asarray([passes.height, passes.width], np.int32)
         level = np.asarray([self._quality - 1], np.float32)
-        return Aim(*jax.device_put((pixels, sides, weights, level, np.float32(self._lambda))))
+        seen = rescaled(pixels, passes.depth, 8)
+        return Aim(*jax.device_put((seen, sides, weights, level, np.float32(self._lambda))))
 
 
 def _gain(first: Cost, best: Cost, pixels: int) -> float:

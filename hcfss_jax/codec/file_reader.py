@@ -19,8 +19,7 @@ from hcfss_jax.errors import (
     UnknownModel,
     WrongWeights,
 )
-
-_GREY = 128  # of tiles that are not there
+from hcfss_jax.pictures.bit_depth import dtype_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,20 +27,22 @@ class Reading:
     """How files are read.
 
     max_pixels: of what is decoded. progress: see `Progress`. region: what of the picture is asked for, None for all.
-    steps: see `steps_to_read`.
+    steps: see `steps_to_read`. depth: bits a channel that colours are rounded to; the file's, or any other.
     """
 
     max_pixels: int = MAX_PIXELS
     progress: Progress = iter
     region: Region | None = None
     steps: int | None = None
+    depth: int = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
     """What was found in a file.
 
-    rgb: uint8 `[h, w, 3]`. part: what of the picture that is. lost: of a file that is cut, what is not there, in words.
+    rgb: `[h, w, 3]`, uint8, or from 9 bits on uint16. part: what of the picture that is. lost: of a file that is cut,
+    what is not there, in words.
     """
 
     rgb: np.ndarray
@@ -68,11 +69,11 @@ def read_file(
     part = part_of(how.region, header.height, header.width)
     coded = coded_tiles(coder, header, stream, sections, how.max_pixels, part, missing)
     within = hull(each.tile for each in coded)
-    canvas, known = Canvas(within.height, within.width), []
+    canvas, known = Canvas(within.height, within.width, dtype_of(how.depth)), []
     with coder.computing():
         # What walks through the tiles is shown them where they lie.
         for _, each in zip(how.progress([each.tile for each in coded]), coded, strict=True):
-            pixels, found = _decode(coder, each, header.quality, steps)
+            pixels, found = _decode(coder, each, header.quality, steps, how.depth)
             canvas.lay(each.tile.seen_from(within), pixels)
             known.append(found)
     lost = _lost(missing, known, steps, len(coder.model.plan)) if missing else ""
@@ -81,17 +82,19 @@ def read_file(
     return Seen(part.seen_from(within).of(canvas.rgb).copy(), part, lost)
 
 
-def _decode(coder: Coder, coded: CodedTile, quality: float, steps: int) -> tuple[np.ndarray, int]:
+def _decode(
+    coder: Coder, coded: CodedTile, quality: float, steps: int, depth: int
+) -> tuple[np.ndarray, int]:
     """A tile of so many steps, or of those that are there, and how many these are."""
     tile, (checks, before) = coded.tile, (coded.checks, coded.before)
-    passes, tables = coder.passes.of(tile.height, tile.width), coder.tables
+    passes, tables = coder.passes.of(tile.height, tile.width, depth), coder.tables
     if steps == len(passes.plan) and not coded.cut:
         return read_picture(passes, tables, coded.stream, quality, checks, before), steps
     pixels, known = preview_picture(
         passes, tables, coded.stream, coded.cut, quality, checks, before, steps
     )
     if pixels is None:
-        pixels = np.full((tile.height, tile.width, 3), _GREY, np.uint8)
+        pixels = np.full((tile.height, tile.width, 3), 1 << depth - 1, dtype_of(depth))  # grey
     return pixels, known
 
 

@@ -13,7 +13,7 @@ from hcfss_jax.codec.limits import check_size, check_work
 from hcfss_jax.codec.picture_stream import Analyse, Written, write_picture
 from hcfss_jax.codec.side_inputs import SideInputs, side_inputs_of
 from hcfss_jax.codec.tiles import Canvas, Progress, Tile, layout
-from hcfss_jax.pictures.images import Planes, to_pil
+from hcfss_jax.pictures.planes import Planes, luma
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ def write_file(
     refined = refining(coder.meta, header.quality, how.effort, tiles, how.given)
     with coder.computing():
         for tile in how.progress(tiles):
-            passes = coder.passes.of(tile.height, tile.width)
+            passes = coder.passes.of(tile.height, tile.width, planes.depth)
             rgb = tile.of(planes.rgb)
             before = of_steps[-1][-1] if of_steps else 0
             told = side_inputs_of(how.given, tile, passes.size)
@@ -79,9 +79,10 @@ def write_shown(
     quality: float,
     how: Writing,
 ) -> tuple[bytes, np.ndarray, float]:
-    """`write_file`, with the picture that the decoder will show, uint8 `[H, W, 3]`, and what the model says its symbols
-    cost, in bits."""
-    canvas, bits = Canvas(*planes.rgb.shape[:2]), 0.0
+    """`write_file`, with the picture that the decoder will show, `[H, W, 3]` at its depth, and what the model says its
+    symbols cost, in bits."""
+    height, width = planes.rgb.shape[:2]
+    canvas, bits = Canvas(height, width, planes.rgb.dtype), 0.0
 
     def look(tile: Tile, written: Written) -> None:
         nonlocal bits
@@ -89,8 +90,8 @@ def write_shown(
         bits += written.bits
 
     data = write_file(coder, planes, sections, quality, how, look)
-    shown = to_pil(Planes(canvas.rgb, grey=planes.grey))
-    return data, np.asarray(shown.convert("RGB")), bits
+    shown = luma(canvas.rgb)[..., None].repeat(3, -1) if planes.grey else canvas.rgb
+    return data, shown, bits
 
 
 def _checks_and_tiles(

@@ -30,7 +30,7 @@ class Written:
     """A picture as symbols.
 
     steps: what the stream holds of each, see `step_stream.parts_of`. stream: what the range coder wrote of them.
-    checks: CRC-32 of all up to the end of each step. bits: what the model says they cost. x_hat: computes uint8
+    checks: CRC-32 of all up to the end of each step. bits: what the model says they cost. x_hat: computes pixels
     `[H, W, 3]`, what the decoder will make of them.
     """
 
@@ -51,7 +51,7 @@ def write_picture(
     given: Mapping[str, np.ndarray] = {},
     analyse: Analyse | None = None,
 ) -> Written:
-    """uint8 `[H, W, 3]`, of the size of the passes, to symbols at a quality (1 is the lowest rate level).
+    """Pixels `[H, W, 3]`, of the size and depth of the passes, to symbols at a quality (1 is the lowest rate level).
 
     margins: of each step, for `choose_shifts`. crc: of the symbols before these, where there are some. given: see
     `side_inputs`, in arrays of the passes' size. analyse: in place of that of the passes.
@@ -81,7 +81,7 @@ def read_picture(
     checks: Sequence[int],
     crc: int = 0,
 ) -> np.ndarray:
-    """Symbols to uint8 `[H, W, 3]`.
+    """Symbols to pixels `[H, W, 3]` of the depth of the passes.
 
     checks: CRC-32 of all symbols up to the end of each step, or only that of the last. crc: of those before.
     Raises DecodeMismatch where the symbols are not those that were written.

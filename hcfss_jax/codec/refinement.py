@@ -18,7 +18,8 @@ from hcfss_jax.entropy.steps import Latents, Prediction, run_steps, symbols
 from hcfss_jax.layers.area import inside, only_within
 from hcfss_jax.metrics import ms_ssim_of_floats
 from hcfss_jax.models.skeleton import CompressionModel
-from hcfss_jax.pictures.pixels import LARGEST, to_floats, to_pixels
+from hcfss_jax.pictures.bit_depth import largest
+from hcfss_jax.pictures.pixels import to_floats, to_pixels
 from hcfss_jax.weights.tradeoff import Tune
 
 _DECAYS = (0.9, 0.999)  # Adam's (Kingma and Ba 2015)
@@ -194,5 +195,5 @@ def _total(tune: Tune, x_hat: jax.Array, bits: jax.Array, aim: Aim) -> jax.Array
         error = 1 - ms_ssim_of_floats(x_hat, x, aim.sides[None])[0]
     else:
         square = jnp.mean(jnp.square(x_hat - x), axis=-1, keepdims=True)
-        error = LARGEST**2 * jnp.sum(aim.weights * square) / pixels
+        error = largest(8) ** 2 * jnp.sum(aim.weights * square) / pixels
     return bits / pixels + aim.price * error

@@ -22,7 +22,8 @@ from hcfss_jax.codec.picture_stream import Analyse
 from hcfss_jax.codec.search import last_within
 from hcfss_jax.codec.tiles import Tile
 from hcfss_jax.errors import InvalidQuality
-from hcfss_jax.pictures.images import Planes
+from hcfss_jax.pictures.bit_depth import rescaled
+from hcfss_jax.pictures.planes import Planes
 
 _MOST_KEPT = 1 << 28  # bytes of what tiles become before their level
 _BEST_PSNR, _BEST_MS_SSIM = 200.0, 100.0  # dB, in place of infinity
@@ -123,6 +124,7 @@ def write_to(
     asked: see `target_of`. Raises InvalidQuality, also where even the extreme quality does not.
     """
     target = target_of(asked, *planes.rgb.shape[:2])
+    original = planes.at_depth(8).rgb
     last, steps = (coder.levels - 1) * coding.QUALITY_STEPS, coding.QUALITY_STEPS
 
     def write(step: int, how: Writing) -> tuple[bytes, float]:
@@ -132,7 +134,7 @@ def write_to(
             data = write_file(coder, planes, sections, quality, how)
             return data, len(data)
         data, shown, _ = write_shown(coder, planes, sections, quality, how)
-        return data, target.measure(shown, planes.rgb)
+        return data, target.measure(rescaled(shown, planes.depth, 8), original)
 
     quick = dataclasses.replace(how, analysis=_Kept())
     line, aim = target.line, target.line(target.number)

@@ -90,21 +90,21 @@ def spans(length: int, side: int) -> list[tuple[int, int]]:
 class Canvas:
     """A picture that tiles are laid onto, in the order of `layout`.
 
-    rgb: uint8 `[H, W, 3]`, whole when the last tile has been laid.
+    rgb: uint8 or uint16 `[H, W, 3]`, whole when the last tile has been laid.
     """
 
-    def __init__(self, height: int, width: int):
-        self.rgb = np.empty((height, width, 3), np.uint8)
-        self._row = np.empty((0, width, 3), np.uint8)
+    def __init__(self, height: int, width: int, dtype: np.typing.DTypeLike = np.uint8):
+        self.rgb = np.empty((height, width, 3), dtype)
+        self._row = self.rgb[:0]
 
     def lay(self, tile: Tile, pixels: np.ndarray) -> None:
-        """One tile, uint8 `[h, w, 3]`. A row of them is put together before it is laid onto the row above."""
+        """One tile, `[h, w, 3]`. A row of them is put together before it is laid onto the row above."""
         height, width = self.rgb.shape[:2]
         if (tile.height, tile.width) == (height, width):
             self.rgb = pixels
             return
         if tile.left == 0:
-            self._row = np.empty((tile.height, width, 3), np.uint8)
+            self._row = np.empty((tile.height, width, 3), self.rgb.dtype)
         _fade_in(self._row.swapaxes(0, 1), pixels.swapaxes(0, 1), tile.left)
         if tile.left + tile.width == width:
             _fade_in(self.rgb, self._row, tile.top)
@@ -128,7 +128,7 @@ def _fade_in(canvas: np.ndarray, part: np.ndarray, start: int) -> None:
     if start == 0:
         canvas[:end] = part
         return
-    # In units of 1 / (2 OVERLAP), at the centres of pixels.
+    # In units of 1 / (2 OVERLAP), at the centres of pixels: of 16 bits below 2**22.
     weight = np.arange(1, 2 * OVERLAP, 2).reshape(-1, 1, 1)
     shared = canvas[start : start + OVERLAP].astype(np.int32) * (2 * OVERLAP - weight)
     shared += part[:OVERLAP].astype(np.int32) * weight

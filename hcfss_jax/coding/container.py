@@ -40,6 +40,7 @@ class Extra(IntEnum):
 
     ALPHA = 1
     TILES = 4
+    DEPTH = 6
     ICC = 128
     EXIF = 129
     XMP = 130

@@ -21,7 +21,7 @@ def read_mask(source: MaskSource) -> np.ndarray:
     if hasattr(source, "__array__") and not hasattr(source, "getbands"):  # a PIL image has both
         return _of_array(np.asarray(source))
     try:
-        planes = read_image(source, strip=True)
+        planes = read_image(source, strip=True).at_depth(8)
     except HcfError as error:
         raise type(error)(f"the mask: {error}") from error
     # The luma of ITU-R 601, as Pillow's; of grey its one channel, to the bit.

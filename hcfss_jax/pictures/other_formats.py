@@ -1,15 +1,20 @@
 """A decoded picture in other formats, with all that it carries and they have room for."""
 
+import dataclasses
 import io
 import struct
 import warnings
 from typing import Any
 
+import numpy as np
 from PIL import Image, PngImagePlugin
 
 from hcfss_jax.errors import UnsupportedImage
+from hcfss_jax.pictures.deep_formats import deep_file, held_depth
 from hcfss_jax.pictures.exif import with_density, without_layout
 from hcfss_jax.pictures.icc_profile import cicp_of
+from hcfss_jax.pictures.jpeg_xl_file import jpeg_xl_file
+from hcfss_jax.pictures.planes import Planes, to_pil
 
 # How pixels are stored: without a second loss where the format can.
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -32,6 +37,30 @@ _HOLDS = {
 _JPEG_LIMITS = {"exif": 65_533, "xmp": 65_504}  # bytes that fit in a marker
 _LARGEST_JFIF_DENSITY = 65_535
 _NCLX = b"colrnclx"
+
+
+def encode_planes(planes: Planes, kind: str) -> tuple[bytes, list[str]]:
+    """The file of a decoded picture in a format by Pillow's name, and notes of what that has no room for.
+
+    More than 8 bits a channel stay where the format holds them. Raises UnsupportedImage where it cannot hold the
+    pixels, or needs imagecodecs.
+    """
+    if kind == "JXL":
+        return jpeg_xl_file(planes)
+    held = held_depth(kind, planes.depth)
+    less = [
+        f"{kind} holds {held} bits a channel, and the picture has {planes.depth}: PNG keeps them"
+    ]
+    notes = less * (held < planes.depth)
+    if planes.depth <= 8 or held <= 8:
+        data, more = encode_picture(to_pil(planes.at_depth(8)), kind)
+        return data, notes + more
+    alpha = None if planes.alpha is None else np.zeros((1, 1), np.uint8)
+    pixel = np.zeros((1, 1, 3), np.uint8)
+    shell, more = encode_picture(
+        to_pil(dataclasses.replace(planes, rgb=pixel, alpha=alpha, depth=8)), kind
+    )
+    return deep_file(kind, shell, planes), notes + more
 
 
 def encode_picture(image: Image.Image, kind: str) -> tuple[bytes, list[str]]:

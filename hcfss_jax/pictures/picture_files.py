@@ -6,6 +6,7 @@ over and counted by its kind; so is what is hidden, among it the "._photo.jpg" t
 """
 
 import dataclasses
+import importlib.util
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -183,6 +184,8 @@ def _kind_of(head: bytes, ending: str) -> str | None:
 
 def _can_read(kind: str) -> bool:
     if kind in _ALWAYS_READ:
+        return True
+    if kind == "JPEG XL" and importlib.util.find_spec("imagecodecs"):
         return True
     known = Image.registered_extensions()  # imports Pillow's plugins, the first time
     return any(known.get(ending) in Image.OPEN for ending in _ENDINGS[kind])

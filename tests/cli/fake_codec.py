@@ -8,6 +8,8 @@ import numpy as np
 from PIL import Image
 
 from hcfss_jax.errors import InvalidInput, InvalidQuality, NotAnHcfFile
+from hcfss_jax.pictures.bit_depth import dtype_of
+from hcfss_jax.pictures.planes import Planes
 
 
 class FakeCodec:
@@ -27,15 +29,15 @@ class FakeCodec:
             raise InvalidInput("fake cannot")
 
     def compress(
-        self, image: Image.Image, quality: float, progress=iter, step_checks=False, **given
+        self, image: Planes, quality: float, progress=iter, step_checks=False, **given
     ) -> bytes:
         self.asked.append((quality, given) if given else quality)
-        pixels = np.asarray(image.convert("RGB"))
-        return b"FAKE" + bytes(pixels.shape[:2]) + zlib.compress(pixels.tobytes())
+        size = bytes([*image.rgb.shape[:2], image.depth])
+        return b"FAKE" + size + zlib.compress(image.rgb.tobytes())
 
     def target(
         self,
-        image: Image.Image,
+        image: Planes,
         progress=iter,
         step_checks=False,
         bpp=None,
@@ -49,11 +51,13 @@ class FakeCodec:
         self.asked.append((asked, given) if given else asked)
         return self.compress(image, 2.5), 2.5
 
-    def decompress(self, data: bytes, progress=iter, **how) -> Image.Image:
+    def decode(self, data: bytes, progress=iter, depth: int | None = None, **how) -> Planes:
         if data[:4] != b"FAKE":
             raise NotAnHcfFile(f"starts with {data[:4]!r}: not written by this codec")
-        pixels = np.frombuffer(zlib.decompress(data[6:]), np.uint8)
-        return Image.fromarray(pixels.reshape(data[4], data[5], 3))
+        height, width, stored = data[4:7]
+        pixels = np.frombuffer(zlib.decompress(data[7:]), dtype_of(stored))
+        planes = Planes(pixels.reshape(height, width, 3), depth=stored)
+        return planes.at_depth(depth or stored)
 
 
 def photo(path: str, seed: int = 0) -> np.ndarray:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from hcfss_jax.cli import main
+from hcfss_jax.pictures.images import read_image
 from hcfss_jax.texts import hashed
 from tests.cli.fake_codec import photo, tree
 
@@ -217,7 +218,8 @@ def test_options_that_make_no_sense_are_usage_errors(codec, here, options):
 def test_a_picture_that_the_chosen_format_cannot_hold_is_refused(codec, here, capsys, monkeypatch):
     photo("a.png")
     main(["compress", "a.png"])
-    monkeypatch.setattr(codec, "decompress", lambda data, **_: Image.new("RGBA", (2, 2)))
+    glass = read_image(Image.new("RGBA", (2, 2)))
+    monkeypatch.setattr(codec, "decode", lambda data, **_: glass)
     assert main(["decompress", "a.hcf", "b.jpg", "--model", "fake"]) == 1
     assert "JPEG cannot hold this picture" in capsys.readouterr().err
     assert not Path("b.jpg").exists()

@@ -13,6 +13,7 @@ from PIL import Image
 
 from hcfss_jax.cli import batch, main
 from hcfss_jax.coding import Header, pack
+from hcfss_jax.pictures.images import Planes, read_image
 from tests.cli.fake_codec import FakeCodec, photo, tree
 
 
@@ -247,11 +248,11 @@ def test_a_target_beyond_the_best_quality_is_told(codec, here, capsys, monkeypat
 def test_contrast_is_looked_at_only_where_there_is_some(codec, here, capsys, monkeypatch):
     decoded = []
 
-    def to_grey(data: bytes, **_) -> Image.Image:
+    def to_grey(data: bytes, **_) -> Planes:
         decoded.append(data)
-        return Image.new("RGB", (64, 64), "grey")
+        return read_image(Image.new("RGB", (64, 64), "grey"))
 
-    monkeypatch.setattr(codec, "decompress", to_grey)
+    monkeypatch.setattr(codec, "decode", to_grey)
     Image.new("RGB", (64, 64), "teal").save("flat.png")
     Image.effect_noise((64, 64), 20).save("grain.png")
     stripes = np.zeros((64, 64), np.uint8)

@@ -271,7 +271,7 @@ def test_target_bpp_reads_its_image_once(monkeypatch):
     reads = []
     monkeypatch.setattr(
         "hcfss_jax.codec.codec.read_image",
-        lambda source, strip: reads.append(source) or read_image(source),
+        lambda source, *how: reads.append(source) or read_image(source),
     )
     codec().target_bpp(photo(8, 8), 100.0)
     assert len(reads) == 1

@@ -12,7 +12,9 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms
 
 from hcfss_jax.codec import Codec
-from hcfss_jax.pictures.other_formats import encode_picture
+from hcfss_jax.pictures.bit_depth import rescaled
+from hcfss_jax.pictures.images import Planes, read_image
+from hcfss_jax.pictures.other_formats import encode_planes
 from hcfss_jax.weights import load_package, make_package, save_package
 from tests.small_model import NAME, photo, small_model, small_params
 
@@ -30,11 +32,11 @@ def main() -> None:
         path = FOLDER / f"{name}.hcf"
         if not path.exists():
             path.write_bytes(codec.compress(image, quality, step_checks=name == "step-checks"))
-            picture, _ = encode_picture(codec.decompress(path.read_bytes()), "PNG")
+            picture, _ = encode_planes(codec.decode(path.read_bytes()), "PNG")
             path.with_suffix(".png").write_bytes(picture)
 
 
-def cases() -> dict[str, tuple[Image.Image, float]]:
+def cases() -> dict[str, tuple[Image.Image | Planes, float]]:
     """Pictures, each with a quality."""
     colour = Image.fromarray(photo(70, 90))
     clear = colour.copy()
@@ -45,7 +47,11 @@ def cases() -> dict[str, tuple[Image.Image, float]]:
     exif[ExifTags.Base.Copyright], exif[ExifTags.Base.Orientation] = "whoever took it", 6
     exif[ExifTags.IFD.GPSInfo] = {1: "N", 2: (48.0, 12.0, 30.5), 3: "E", 4: (11.0, 34.0, 0.25)}
     told.info |= {"xmp": b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>', "dpi": (300, 240.5)}
+    deep = np.dstack([photo(140, 100), photo(140, 100, 1)[..., :1]]).astype(np.uint16) * 257
+    deep += np.arange(100, dtype=np.uint16)[:, None]  # which wraps around near white
     return {
+        "ten-bits": (read_image(rescaled(deep, 16, 10), depth=10), 4.0),  # in two tiles
+        "sixteen-bits-grey": (read_image(deep[:60, :40, 0]), 3.0),
         "colour": (colour, 4.0),
         "between-levels": (colour, 6.515625),
         "grey": (colour.convert("L"), 2.0),

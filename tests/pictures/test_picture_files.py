@@ -1,5 +1,6 @@
 """What of a folder is a picture: by content, whatever it is called, and nothing left out in silence."""
 
+import importlib.util
 import io
 import os
 from pathlib import Path
@@ -48,7 +49,6 @@ def test_a_name_that_promises_a_picture_is_enough_so_that_damage_is_told(tmp_pat
         ("film.mp4", b"\0\0\0\x20ftypisom" + bytes(20), ".mp4"),
         ("a.heic", b"", "HEIC (Pillow has no plugin for it here)"),
         ("a", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC (Pillow has no plugin for it here)"),
-        ("a.jxl", b"", "JPEG XL (Pillow has no plugin for it here)"),
     ],
 )
 def test_what_is_no_picture_is_counted_by_its_kind(tmp_path, name, content, kind):
@@ -64,6 +64,13 @@ def test_with_a_plugin_its_kind_is_a_picture(tmp_path, monkeypatch):
     monkeypatch.setitem(Image.EXTENSION, ".heic", "HEIF")
     monkeypatch.setitem(Image.OPEN, "HEIF", (None, None))
     assert list(search(tmp_path).sizes) == ["a.heic"]
+
+
+def test_a_jpeg_xl_is_a_picture_where_imagecodecs_is_installed(tmp_path, monkeypatch):
+    (tmp_path / "a.jxl").write_bytes(b"")
+    for there in (True, False):
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: there)  # noqa: B023
+        assert list(search(tmp_path).sizes) == ["a.jxl"] * there
 
 
 def test_folders_links_and_what_cannot_be_read(tmp_path):

@@ -19,8 +19,9 @@ from hcfss_jax.coding.jax_lookup import lookup_of
 from hcfss_jax.coding.residual_prediction import (
     SKEW,
     Depth,
+    Learned,
     depth_of,
-    first_sums,
+    first_learned,
 )
 from hcfss_jax.coding.residual_scan import (
     Size,
@@ -71,8 +72,8 @@ def encode_residual(
     for rows in _bands(task.shape[0]):
         size, spaces = _size(task, rows)
         band = on_cpu(in_diagonals(_ordered(values[rows]), *spaces))
-        found, *memory = compiled_cache.run(
-            encode_band, band, _base_of(task, rows, spaces), size, _depth(task), *memory
+        found, memory = compiled_cache.run(
+            encode_band, band, _base_of(task, rows, spaces), size, _depth(task), memory
         )
         coded.append(_inside(jax.device_get(found), size))
     whole = np.concatenate(coded, axis=1)
@@ -104,14 +105,14 @@ def decode_residual(
     for rows in _bands(task.shape[0]):
         size, spaces = _size(task, rows)
         room = on_cpu(np.zeros((spaces[0], channels, spaces[1]), np.int32))
-        found, *memory, decoder.position, sound = compiled_cache.run(
+        found, memory, decoder.position, sound = compiled_cache.run(
             decode_band,
             room,
             _base_of(task, rows, spaces),
             size,
             _depth(task),
             gains,
-            *memory,
+            memory,
             decoder.words,
             lookup,
             decoder.position,
@@ -165,8 +166,8 @@ def _depth(task: _Task) -> Depth:
     return Depth(*(on_cpu(np.int32(n)) for n in depth_of(task.depth)))
 
 
-def _first_memory(channels: int) -> list[jax.Array]:
-    return [on_cpu(np.stack([array] * channels)) for array in first_sums()]
+def _first_memory(channels: int) -> Learned:
+    return tuple(on_cpu(np.stack([array] * channels)) for array in first_learned())
 
 
 def _base_of(task: _Task, rows: slice, spaces: tuple[int, int]) -> jax.Array | None:

@@ -26,6 +26,7 @@ EARLIER = 2
 
 CONTEXTS = 48 * 16
 FULLEST = 512
+DRIFTS = 8 * 81
 """Values after which a context begins to forget."""
 
 BASE_OFFSETS = ((0, 0), (-1, 0), (0, -1), (-1, -1), (1, -1), (1, 0), (0, 1))
@@ -42,7 +43,7 @@ class Channel(NamedTuple):
 
     values: `[4, L]`. errors: `[4, L]`, of the prediction, in eighths, absolute. misses: `[3, K, L]`, of each of the
     blended ones. products: `[F, F, L]`, moments: `[F, L]`, weights: `[F, L]`, of the least squares. sums, counts:
-    `[CONTEXTS]`, of errors.
+    `[CONTEXTS]`, of errors. drifts, met: `[DRIFTS]`, of errors with their sign.
     """
 
     values: Lanes
@@ -53,6 +54,8 @@ class Channel(NamedTuple):
     weights: Lanes
     sums: jax.Array
     counts: jax.Array
+    drifts: jax.Array
+    met: jax.Array
 
 
 class Depth(NamedTuple):
@@ -73,9 +76,15 @@ class Expected(NamedTuple):
     pivot: Lanes
     features: Lanes
     plain: Lanes
+    blend: Lanes
     value: Lanes
+    drift: Lanes
     context: Lanes
     spread: Lanes
+
+
+Learned = tuple[jax.Array, ...]
+"""`sums`, `counts`, `drifts` and `met`: what bands hand on."""
 
 
 class Where(NamedTuple):
@@ -108,15 +117,17 @@ def first_weights(channel: int, with_base: bool) -> np.ndarray:
     return weights
 
 
-def first_sums() -> tuple[np.ndarray, np.ndarray]:
-    """Sums and counts of the contexts, before anything was counted, int32 `[CONTEXTS]`: errors as those nearby."""
+def first_learned() -> tuple[np.ndarray, ...]:
+    """`sums`, `counts`, `drifts` and `met` of a channel before anything was counted: errors are as those nearby."""
     half_octave = np.arange(48)
     energy = (2 + half_octave % 2) << half_octave // 2
     spread = np.clip(energy * 8 // 12, 16, 1 << 19)
-    return np.repeat(4 * spread, 16).astype(np.int32), np.full(CONTEXTS, 4, np.int32)
+    sums = np.repeat(4 * spread, 16).astype(np.int32)
+    none = np.zeros(DRIFTS, np.int32)
+    return sums, np.full(CONTEXTS, 4, np.int32), none, none + 8
 
 
-def start(channel: int, with_base: bool, lanes: int, depth: Depth, sums, counts) -> Channel:
+def start(channel: int, with_base: bool, lanes: int, depth: Depth, learned: Learned) -> Channel:
     """A channel before the first diagonal of a band."""
     features = feature_count(channel, with_base)
     weights = jnp.asarray(first_weights(channel, with_base))[:, None]
@@ -128,8 +139,7 @@ def start(channel: int, with_base: bool, lanes: int, depth: Depth, sums, counts)
         jnp.zeros((features, features, lanes), jnp.int32),
         jnp.zeros((features, lanes), jnp.int32),
         jnp.broadcast_to(weights, (features, lanes)),
-        sums,
-        counts,
+        *learned,
     )
 
 
@@ -164,11 +174,14 @@ def expect(
     every = jnp.clip(jnp.stack([linear, *(p << 3 for p in plain)]), 0, depth.highest << 3)
     share = _shares(here.misses)
     total = jnp.sum(share, 0)
-    value = every[0] + lax.div(jnp.sum(share * (every - every[0]), 0), total)
-    apart = lax.div(jnp.sum(share * jnp.abs(every - value), 0), total)
+    blend = every[0] + lax.div(jnp.sum(share * (every - every[0]), 0), total)
+    apart = lax.div(jnp.sum(share * jnp.abs(every - blend), 0), total)
     context = _context(here.errors, apart)
+    drift = _drift(context, every, blend)
+    value = blend + lax.div(here.drifts[drift], here.met[drift])
+    value = jnp.clip(value, 0, depth.highest << 3)
     spread = lax.div(here.sums[context], here.counts[context]) << depth.coarse
-    return Expected(pivot, stacked, every, value, context, spread)
+    return Expected(pivot, stacked, every, blend, value, drift, context, spread)
 
 
 def learn(here: Channel, expected: Expected, values: Lanes, where: Where, depth: Depth) -> Channel:
@@ -178,7 +191,11 @@ def learn(here: Channel, expected: Expected, values: Lanes, where: Where, depth:
     products, moments = _with(here, expected, values, where)
     weights = _descend(_mixed(here.weights, where), products, moments)
     weights = jnp.where(where.inside, weights, _mixed(here.weights, where))
-    sums, counts = _counted(here, expected.context, error, where, depth)
+    inside = where.inside.astype(jnp.int32)
+    sums = here.sums.at[expected.context].add((error << 4 >> depth.coarse) * inside)
+    counts = here.counts.at[expected.context].add(inside)
+    drifts = here.drifts.at[expected.drift].add(((values << 3) - expected.blend) * inside)
+    met = here.met.at[expected.drift].add(inside)
     return Channel(
         _extended(here.values, values, where, depth.middle),
         _extended(here.errors, error, where, 16),
@@ -186,8 +203,8 @@ def learn(here: Channel, expected: Expected, values: Lanes, where: Where, depth:
         products,
         moments,
         weights,
-        sums,
-        counts,
+        *_forgetting(sums, counts, FULLEST),
+        *_forgetting(drifts, met, FULLEST // 2),
     )
 
 
@@ -253,6 +270,14 @@ def _context(errors: Lanes, apart: Lanes) -> Lanes:
     return (2 * octave + half) * 16 + jnp.minimum(bit_length(apart + 1) - 1, 15)
 
 
+def _drift(context: Lanes, every: Lanes, blend: Lanes) -> Lanes:
+    """By the errors nearby, in three octaves, and by which of the plain predictions lie above the blend."""
+    drift = context // 16 // 6
+    for side in jnp.sign(every[1:5] - blend >> 2):
+        drift = 3 * drift + side + 1
+    return drift
+
+
 def _with(
     here: Channel, expected: Expected, values: Lanes, where: Where
 ) -> tuple[Lanes, Lanes]:
@@ -284,12 +309,7 @@ def _descend(weights: Lanes, products: Lanes, moments: Lanes) -> Lanes:
     return weights
 
 
-def _counted(
-    here: Channel, context: Lanes, error: Lanes, where: Where, depth: Depth
-) -> tuple[jax.Array, jax.Array]:
-    """Sums and counts of the contexts with a diagonal's errors."""
-    inside = where.inside.astype(jnp.int32)
-    sums = here.sums.at[context].add((error << 4 >> depth.coarse) * inside)
-    counts = here.counts.at[context].add(inside)
-    full = counts > FULLEST
+def _forgetting(sums: jax.Array, counts: jax.Array, fullest: int) -> tuple[jax.Array, jax.Array]:
+    """Half of them, where a context has met more."""
+    full = counts > fullest
     return jnp.where(full, sums >> 1, sums), jnp.where(full, counts >> 1, counts)

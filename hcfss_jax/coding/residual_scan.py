@@ -16,6 +16,7 @@ from hcfss_jax.coding.residual_prediction import (
     Depth,
     Expected,
     Lanes,
+    Learned,
     Where,
     bit_length,
     expect,
@@ -80,13 +81,15 @@ def _base_at(base: jax.Array | None, t: jax.Array, channel: int) -> Lanes | None
 
 
 def _begin(
-    channels: int, lanes: int, with_base: bool, depth: Depth, sums: jax.Array, counts: jax.Array
+    channels: int, lanes: int, with_base: bool, depth: Depth, learned: Learned
 ) -> list[Channel]:
-    return [start(c, with_base, lanes, depth, sums[c], counts[c]) for c in range(channels)]
+    return [start(c, with_base, lanes, depth, tuple(x[c] for x in learned)) for c in range(channels)]
 
 
-def _count_of(state: list[Channel]) -> tuple[jax.Array, jax.Array]:
-    return jnp.stack([c.sums for c in state]), jnp.stack([c.counts for c in state])
+def _learned(memory: list[Channel]) -> Learned:
+    """Of all channels, `[C, contexts]` each."""
+    each = [(c.sums, c.counts, c.drifts, c.met) for c in memory]
+    return tuple(jnp.stack(arrays) for arrays in zip(*each, strict=True))
 
 
 @jax.jit
@@ -95,13 +98,12 @@ def encode_band(
     base: jax.Array | None,
     size: Size,
     depth: Depth,
-    sums: jax.Array,
-    counts: jax.Array,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+    learned: Learned,
+) -> tuple[jax.Array, Learned]:
     """Values in diagonals, `[T, C, L]`, to how they are coded.
 
-    Returns int32 `[T, C, 3, L]`, of each the symbol, the spread and the offset, see `row_of`; and the sums and counts
-    of the contexts, `[C, CONTEXTS]`.
+    Returns int32 `[T, C, 3, L]`, of each the symbol, the spread and the offset, see `row_of`; and what was learned, of all
+    channels.
     """
     _, channels, lanes = truth.shape
 
@@ -124,10 +126,10 @@ def encode_band(
         return t + 1, coded, after
 
     coded = jnp.zeros((truth.shape[0], channels, 3, lanes), jnp.int32)
-    memory = _begin(channels, lanes, base is not None, depth, sums, counts)
+    memory = _begin(channels, lanes, base is not None, depth, learned)
     last = size.columns + SKEW * (size.rows - 1)
     _, coded, memory = lax.while_loop(lambda s: s[0] < last, turn, (jnp.int32(0), coded, memory))
-    return coded, *_count_of(memory)
+    return coded, _learned(memory)
 
 
 @jax.jit
@@ -137,15 +139,14 @@ def decode_band(
     size: Size,
     depth: Depth,
     gains: jax.Array,
-    sums: jax.Array,
-    counts: jax.Array,
+    learned: Learned,
     words: jax.Array,
     lookup: Lookup,
     position: Position,
-) -> tuple[jax.Array, jax.Array, jax.Array, Position, jax.Array]:
+) -> tuple[jax.Array, Learned, Position, jax.Array]:
     """A stream to values in diagonals, `[T, C, L]`, the shape of `room`.
 
-    Also the sums and counts of the contexts, `[C, CONTEXTS]`, the position in the stream, and whether all was sound.
+    Also what was learned, the position in the stream, and whether all was sound.
     """
     _, channels, lanes = room.shape
 
@@ -181,13 +182,13 @@ def decode_band(
             decoded = lax.dynamic_update_slice(decoded, values[None, None], (t, c, 0))
         return t + 1, decoded, after, position, sound
 
-    memory = _begin(channels, lanes, base is not None, depth, sums, counts)
+    memory = _begin(channels, lanes, base is not None, depth, learned)
     last = size.columns + SKEW * (size.rows - 1)
     state = (jnp.int32(0), jnp.zeros_like(room), memory, position, jnp.bool_(True))
     _, decoded, memory, position, sound = lax.while_loop(
         lambda s: (s[0] < last) & s[4], turn, state
     )
-    return decoded, *_count_of(memory), position, sound
+    return decoded, _learned(memory), position, sound
 
 
 def _turned(lanes: Lanes, first: jax.Array) -> jax.Array:

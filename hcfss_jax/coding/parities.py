@@ -20,8 +20,13 @@ WORD = 64
 CANDIDATES = 400
 """Bits of a block that are looked at, the most doubtful ones."""
 
-_FEW = 6  # so few of 64 that differ are no chance: a thousand million sets of bits against 2^64 words
-_PAIRED, _TRIPLED = 300, 90  # of those outside of the basis, how many are tried in pairs, and in threes
+_FEW = (
+    6  # so few of 64 that differ are no chance: a thousand million sets of bits against 2^64 words
+)
+_PAIRED, _TRIPLED = (
+    300,
+    90,
+)  # of those outside of the basis, how many are tried in pairs, and in threes
 _CHUNK = 1 << 20  # bits whose columns exist at a time
 
 
@@ -39,8 +44,10 @@ def columns(count: int, first: int = 0) -> np.ndarray:
 def parities(bits: np.ndarray, blocks: int) -> np.ndarray:
     """The words of bits, bool `[n]`: uint64 `[blocks]`. Bit i is number i // blocks of block i % blocks."""
     words = np.zeros(blocks, np.uint64)
-    rows = max(1, _CHUNK // max(1, blocks))
-    for first in range(0, -(-bits.size // max(1, blocks)), rows):
+    if not blocks:
+        return words
+    rows = max(1, _CHUNK // blocks)
+    for first in range(0, -(-bits.size // blocks), rows):
         part = bits[first * blocks : (first + rows) * blocks]
         part = np.pad(part, (0, -part.size % blocks)).reshape(-1, blocks)
         taking_part = np.where(part, columns(len(part), first)[:, None], np.uint64(0))

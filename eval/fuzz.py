@@ -95,6 +95,7 @@ def good_files(codec: Codec) -> list[Good]:
     files = [codec.compress(picture, quality) for picture, quality in pictures]
     in_tiles = Codec(codec.package, tile=SMALLEST_TILE)
     files.append(in_tiles.compress(_picture(SMALLEST_TILE + 30, 90), middle))
+    files.append(codec.compress(see_through, middle, exact=True))
     return [Good(data, coding.unpack(data), codec.decompress(data)) for data in files]
 
 

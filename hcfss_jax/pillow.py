@@ -7,8 +7,9 @@
 
 `Image.open` reads size, mode, colour profile and metadata; weights and JAX are loaded with the pixels. The errors of
 damaged pixels are those of `hcfss_jax.errors`. `save` takes, besides the image, `quality` or `target_bpp`, `strip`,
-`roi` and `given` (see `Codec`) and `weights` (as `use` does; else those that come with the library). What the image has
-in its `info` is kept; `exif`, `xmp`, `dpi` and `icc_profile`, given to `save` as for other formats, take its place.
+`roi`, `given` and `exact` (see `Codec`) and `weights` (as `use` does; else those that come with the library). What the
+image has in its `info` is kept; `exif`, `xmp`, `dpi` and `icc_profile`, given to `save` as for other formats, take its
+place.
 """
 
 from __future__ import annotations
@@ -98,9 +99,8 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
 
     options = image.encoderinfo
     codec = use(options.get("weights", DEFAULT_WEIGHTS))
-    chosen = {
-        name: options[name] for name in ("quality", "strip", "roi", "given") if name in options
-    }
+    known = ("quality", "strip", "roi", "given", "exact")
+    chosen = {name: options[name] for name in known if name in options}
     if "target_bpp" not in options:
         file.write(codec.compress(_with(image, options), **chosen))
     elif "quality" not in options:

@@ -123,6 +123,11 @@ def parser() -> argparse.ArgumentParser:
         help="a model of Hugging Face that reads the caption; default: a stand-in without meaning",
     )
     compress.add_argument(
+        "--exact",
+        action="store_true",
+        help="let every machine decode the same pixels, to the bit; some 80 bytes",
+    )
+    compress.add_argument(
         "--step-checks",
         action="store_true",
         help="let a machine that cannot read the file say where its symbols begin to differ",
@@ -135,6 +140,11 @@ def parser() -> argparse.ArgumentParser:
     )
     decompress.add_argument(
         "--format", type=_format, metavar="F", help="png, jpg, webp, avif, tif, ...; default png"
+    )
+    decompress.add_argument(
+        "--no-exact",
+        action="store_true",
+        help="show a file written with --exact even where some values come out one level off",
     )
     _set_command(decompress, "transcode", "decompress")
 

@@ -52,6 +52,8 @@ def compress(args: argparse.Namespace) -> int:
     wishes = _wishes(args)
     todo = _plan(args, _to_hcf())
     given = _side_inputs(args, todo)
+    if args.exact:
+        given["exact"] = True
     codec = runtime.load_codec(args.model, args.model_factory)
     quality = codec.default_quality if args.quality is None else args.quality
     if args.target_bpp is None:
@@ -86,6 +88,7 @@ def decompress(args: argparse.Namespace) -> int:
     wishes = _wishes(args)
     todo = _plan(args, _to_picture(args))
     codecs: dict[str, Codec] = {}
+    wanted = {"exact": False} if args.no_exact else {}
 
     def work(job: jobs.Job) -> tuple[bytes, str]:
         kind = args.format or _format_of(job.target)
@@ -95,7 +98,7 @@ def decompress(args: argparse.Namespace) -> int:
         if name not in codecs:
             codecs[name] = runtime.load_codec(name, args.model_factory)
         try:
-            image = codecs[name].decompress(data, progress=wishes.tiles)
+            image = codecs[name].decompress(data, progress=wishes.tiles, **wanted)
         except WrongWeights as error:
             raise WrongWeights(f"{error} (--model FILE)") from error
         picture, notes = encode_picture(image, kind)

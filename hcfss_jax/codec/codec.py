@@ -116,6 +116,7 @@ class Codec:
         step_checks: bool = False,
         roi: MaskSource | None = None,
         given: Mapping[str, Any] = {},
+        exact: bool = False,
     ) -> bytes:
         """An image to the bytes of an `.hcf` file.
 
@@ -133,6 +134,8 @@ class Codec:
           given: what else the encoder is told beside the image, by name: "mask", which is `roi`; "text", an embedding
             of 768 floats, of the encoder of texts that the weights were trained with, or a text, of which the built-in
             stand-in makes one (`hcfss_jax.texts`).
+          exact: tell which pixels are the right ones, so that every machine decodes the same, to the bit; some 80
+            bytes for 768x512 pixels. Else a few in 100,000 values may come out one level higher or lower elsewhere.
 
         Warns:
           LeftOut: of what the image carries and the file does not.
@@ -145,7 +148,7 @@ class Codec:
           ForkedProcess: in a process forked from one that had a codec.
         """
         planes = _planes(image, strip)
-        how = Writing(self._tile, progress, step_checks, self._told(planes, roi, given))
+        how = Writing(self._tile, progress, step_checks, self._told(planes, roi, given), exact)
         quality = self.default_quality if quality is None else quality
         return write_file(self._coder, planes, carried.from_planes(planes), quality, how)
 
@@ -155,10 +158,11 @@ class Codec:
         quality: float | None = None,
         roi: MaskSource | None = None,
         given: Mapping[str, Any] = {},
+        exact: bool = False,
     ) -> Encoded:
         """`compress`, with the picture that the decoder will make and the model's estimate."""
         planes = _planes(image)
-        how = Writing(self._tile, given=self._told(planes, roi, given))
+        how = Writing(self._tile, given=self._told(planes, roi, given), exact=exact)
         quality = self.default_quality if quality is None else quality
         canvas, bits = Canvas(*planes.rgb.shape[:2]), 0.0
 
@@ -172,20 +176,26 @@ class Codec:
         return Encoded(data, np.asarray(shown.convert("RGB")), bits)
 
     def decompress(
-        self, data: ByteSource, max_pixels: int = MAX_PIXELS, progress: Progress = iter
+        self,
+        data: ByteSource,
+        max_pixels: int = MAX_PIXELS,
+        progress: Progress = iter,
+        exact: bool = True,
     ) -> Image.Image:
         """An `.hcf` file to the image, in the colour mode in which it came; what it carries is in its `info`.
 
         A file of other weights that come with the library is read with those.
 
-        data: the file's bytes, its path, or the open file. progress: as of `compress`.
+        data: the file's bytes, its path, or the open file. progress: as of `compress`. exact: whether a file that was
+        written with `exact` has to come out so; without, a machine that does not find its exact pixels shows it with a
+        few values off by a level.
 
         Raises:
           OSError: a file that cannot be read.
           NotAnHcfFile, TruncatedFile, CorruptSection: by what is wrong with the bytes.
           UnknownModel, WrongWeights: the file was written with another model or other weights.
           ImageTooLarge: more pixels than `max_pixels`.
-          DecodeMismatch: the symbols are not those that were written.
+          DecodeMismatch: the symbols, or the exact pixels, are not those that were written.
           ForkedProcess: as `compress`.
         """
         file = bytes_of(data)
@@ -198,8 +208,8 @@ class Codec:
         ours = (header.model, header.fingerprint) == (self.name, self.fingerprint)
         # Weights that come with the library read what they wrote, whichever of them the user has at hand.
         if not ours and (name := shipped_with(header.model, header.fingerprint)):
-            return _shipped(name).decompress(file, max_pixels, progress)
-        rgb = read_file(self._coder, header, stream, sections, max_pixels, progress)
+            return _shipped(name).decompress(file, max_pixels, progress, exact)
+        rgb = read_file(self._coder, header, stream, sections, max_pixels, progress, exact)
         return to_pil(carried.to_planes(rgb, header.colour, sections))
 
     def target_bpp(
@@ -210,10 +220,11 @@ class Codec:
         strip: bool = False,
         roi: MaskSource | None = None,
         given: Mapping[str, Any] = {},
+        exact: bool = False,
     ) -> tuple[bytes, float]:
         """The best quality that stays within `bpp` bits a pixel of the whole file, found in about ten attempts.
 
-        progress: as of `compress`, once for each attempt. strip, roi, given: as of `compress`.
+        progress: as of `compress`, once for each attempt. strip, roi, given, exact: as of `compress`.
 
         Returns:
           The file, and the quality found, in steps of the format.
@@ -226,7 +237,7 @@ class Codec:
             raise InvalidQuality(f"{bpp} bpp: a rate is more than 0 bits a pixel")
         planes = _planes(image, strip)
         sections = carried.from_planes(planes)
-        how = Writing(self._tile, progress, given=self._told(planes, roi, given))
+        how = Writing(self._tile, progress, given=self._told(planes, roi, given), exact=exact)
 
         def write(quality: float) -> bytes:
             return write_file(self._coder, planes, sections, quality, how)

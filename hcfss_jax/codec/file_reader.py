@@ -1,5 +1,6 @@
 """The bytes of a file to its picture: each tile where it lies, checked against what was written."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -27,20 +28,25 @@ def read_file(
     sections: Mapping[int, bytes],
     max_pixels: int = MAX_PIXELS,
     progress: Progress = iter,
+    exact: bool = True,
 ) -> np.ndarray:
     """The decoded colours, uint8 `[H, W, 3]`, of what `coding.unpack` found in a file.
 
-    Raises UnknownModel, WrongWeights, ImageTooLarge, CorruptSection, and DecodeMismatch where the symbols are not those
-    that were written.
+    exact: whether a file that tells its exact pixels is to give them; else they are as this machine rounds them.
+    Raises UnknownModel, WrongWeights, ImageTooLarge, CorruptSection, and DecodeMismatch where the symbols, or exact
+    pixels, are not those that were written.
     """
     _check_header(coder, header, max_pixels)
     tiles, streams, checks = _tiles_of(coder, header, stream, sections, max_pixels)
     of_steps = _step_checks(coder, sections, checks)
+    of_pixels = _exact_pixels(sections if exact else {}, tiles)
     canvas, crc = Canvas(header.height, header.width), 0
     with coder.computing():
-        for tile, part, check in zip(progress(tiles), streams, of_steps, strict=True):
+        parts = zip(progress(tiles), streams, of_steps, of_pixels, strict=True)
+        for tile, part, check, told in parts:
             passes = coder.passes.of(tile.height, tile.width)
-            canvas.lay(tile, read_picture(passes, coder.tables, part, header.quality, check, crc))
+            rgb = read_picture(passes, coder.tables, part, header.quality, check, crc, told)
+            canvas.lay(tile, rgb)
             crc = check[-1]
     return canvas.rgb
 
@@ -89,6 +95,15 @@ def _tiles_of(
         raise CorruptSection("the tiles are not those of a picture of this size")
     check_work(coder.model, height, width, table.side, max_pixels)
     return layout(height, width, table.side), table.cut(stream), table.checks
+
+
+def _exact_pixels(
+    sections: Mapping[int, bytes], tiles: Sequence[Tile]
+) -> Sequence[coding.ExactTile | None]:
+    """What is told of the pixels of each tile. Raises CorruptSection or TruncatedFile."""
+    if (section := sections.get(coding.Extra.EXACT)) is None:
+        return [None] * len(tiles)
+    return coding.unpack_exact(section, [math.prod((t.height, t.width, 3)) for t in tiles])
 
 
 def _step_checks(

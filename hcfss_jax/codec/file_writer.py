@@ -7,6 +7,7 @@ import numpy as np
 
 from hcfss_jax import coding
 from hcfss_jax.codec.coder import Coder
+from hcfss_jax.codec.exact_pixels import make_exact
 from hcfss_jax.codec.limits import check_size, check_work
 from hcfss_jax.codec.picture_stream import Written, write_picture
 from hcfss_jax.codec.side_inputs import SideInputs, side_inputs_of
@@ -19,13 +20,14 @@ class Writing:
     """How files are written.
 
     side: of the largest tile, pixels. progress: see `Progress`. step_checks: whether a file has a checksum of each
-    step. given: what the encoder is told beside the picture.
+    step. given: what the encoder is told beside the picture. exact: whether it tells what its exact pixels are.
     """
 
     side: int
     progress: Progress = iter
     step_checks: bool = False
     given: SideInputs = dataclasses.field(default_factory=dict)
+    exact: bool = False
 
 
 def write_file(
@@ -44,6 +46,7 @@ def write_file(
     room = coder.margins(header.quality)
     streams: list[bytes] = []
     of_steps: list[Sequence[int]] = []
+    of_pixels: list[coding.ExactTile] = []
     with coder.computing():
         for tile in how.progress(layout(header.height, header.width, how.side)):
             passes = coder.passes.of(tile.height, tile.width)
@@ -51,14 +54,25 @@ def write_file(
             before = of_steps[-1][-1] if of_steps else 0
             told = side_inputs_of(how.given, tile, passes.size)
             written = write_picture(passes, coder.tables, rgb, header.quality, room, before, told)
+            if how.exact:
+                written, told_exact = _exactly(written, coder.pixel_noise(header.quality))
+                of_pixels.append(told_exact)
             streams.append(written.stream)
             of_steps.append(written.checks)
             if look:
                 look(tile, written)
     checks = [of_tile[-1] for of_tile in of_steps]
     sections = {**sections, **_checks_and_tiles(streams, of_steps, how)}
+    if how.exact:
+        sections[coding.Extra.EXACT] = coding.pack_exact(of_pixels)
     header = dataclasses.replace(header, symbols_crc=checks[-1])
     return coding.pack(header, b"".join(streams), sections)
+
+
+def _exactly(written: Written, noise: float) -> tuple[Written, coding.ExactTile]:
+    """A tile with its exact pixels, and what the file tells of them."""
+    pixels, told = make_exact(written.floats(), noise)
+    return dataclasses.replace(written, x_hat=lambda: pixels), told
 
 
 def _checks_and_tiles(

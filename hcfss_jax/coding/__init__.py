@@ -14,6 +14,7 @@ from hcfss_jax.coding.container import (
     unpack,
 )
 from hcfss_jax.coding.escapes import symbol_bits
+from hcfss_jax.coding.pixel_section import ExactTile, pack_exact, unpack_exact
 from hcfss_jax.coding.tables import Tables
 from hcfss_jax.coding.tile_table import TileTable
 
@@ -25,6 +26,7 @@ __all__ = [
     "LARGEST_SIDE",
     "MAGIC",
     "QUALITY_STEPS",
+    "ExactTile",
     "Extra",
     "Header",
     "RangeDecoder",
@@ -33,10 +35,12 @@ __all__ = [
     "encode",
     "gaussian_tables",
     "pack",
+    "pack_exact",
     "peek",
     "symbol_bits",
     "tables_from_pmfs",
     "unpack",
+    "unpack_exact",
 ]
 
 _HOMES = {

@@ -42,6 +42,7 @@ class Extra(IntEnum):
     XMP = 130
     DENSITY = 131
     STEP_CHECKS = 132
+    EXACT = 133
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,9 @@ class FakeCodec:
         self.asked.append((f"{bpp} bpp", given) if given else f"{bpp} bpp")
         return self.compress(image, 2.5), 2.5
 
-    def decompress(self, data: bytes, progress=iter) -> Image.Image:
+    def decompress(self, data: bytes, progress=iter, **given) -> Image.Image:
+        if given:
+            self.asked.append(given)
         if data[:4] != b"FAKE":
             raise NotAnHcfFile(f"starts with {data[:4]!r}: not written by this codec")
         pixels = np.frombuffer(zlib.decompress(data[6:]), np.uint8)

@@ -31,6 +31,19 @@ def test_quality_and_target_are_handed_to_the_codec(codec, here):
     assert codec.asked == [6.5, "0.25 bpp", 2.5]
 
 
+def test_exact_pixels_are_asked_for_and_done_without(codec, here):
+    photo("a.png")
+    assert main(["compress", "a.png", "--exact"]) == 0
+    assert main(["compress", "a.png", "b.hcf", "--exact", "--target-bpp", "9"]) == 0
+    assert main(["decompress", "a.hcf", "c.png", "--model", "fake", "--no-exact"]) == 0
+    assert codec.asked == [
+        (4.0, {"exact": True}),
+        ("9.0 bpp", {"exact": True}),
+        2.5,
+        {"exact": False},
+    ]
+
+
 def test_a_mask_goes_to_the_codec_with_one_photo_and_with_no_more(codec, here, capsys):
     photo("a.png")
     photo("b.png")

@@ -29,7 +29,8 @@ def main() -> None:
     for name, (image, quality) in cases().items():
         path = FOLDER / f"{name}.hcf"
         if not path.exists():
-            path.write_bytes(codec.compress(image, quality, step_checks=name == "step-checks"))
+            wishes = {"step_checks": name == "step-checks", "exact": name == "exact"}
+            path.write_bytes(codec.compress(image, quality, **wishes))
             picture, _ = encode_picture(codec.decompress(path.read_bytes()), "PNG")
             path.with_suffix(".png").write_bytes(picture)
 
@@ -53,6 +54,7 @@ def cases() -> dict[str, tuple[Image.Image, float]]:
         "one-pixel": (Image.fromarray(np.array([[[200, 30, 90]]], np.uint8)), 1.0),
         "metadata": (told, 3.5),
         "step-checks": (Image.fromarray(photo(140, 100)), 2.5),  # in two tiles
+        "exact": (Image.fromarray(photo(150, 140)), 4.5),  # in four tiles
         "tiles": (Image.fromarray(photo(150, 250)), 3.0),
     }
 

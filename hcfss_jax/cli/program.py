@@ -122,6 +122,16 @@ def parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="a model of Hugging Face that reads the caption; default: a stand-in without meaning",
     )
+    bound = compress.add_mutually_exclusive_group()
+    bound.add_argument(
+        "--lossless", action="store_true", help="give back every pixel to the bit; quality: of the base"
+    )
+    bound.add_argument(
+        "--max-error",
+        type=_max_error,
+        metavar="N",
+        help="let no value be off by more than N levels; 0 is lossless",
+    )
     compress.add_argument(
         "--exact",
         action="store_true",
@@ -140,6 +150,9 @@ def parser() -> argparse.ArgumentParser:
     )
     decompress.add_argument(
         "--format", type=_format, metavar="F", help="png, jpg, webp, avif, tif, ...; default png"
+    )
+    decompress.add_argument(
+        "--base", action="store_true", help="leave out what makes a file lossless, or nearly so"
     )
     decompress.add_argument(
         "--no-exact",
@@ -249,6 +262,14 @@ def _number(text: str) -> float:
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"{text} is not a finite number")
     return value
+
+
+def _max_error(text: str) -> int:
+    from hcfss_jax.codec.residual_section import LARGEST_ERROR
+
+    if text.isdecimal() and int(text) <= LARGEST_ERROR:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to {LARGEST_ERROR}")
 
 
 def _positive(text: str) -> float:

@@ -49,13 +49,20 @@ def compress(args: argparse.Namespace) -> int:
         )
     if args.text_encoder and args.caption is None:
         args.usage.error("--text-encoder goes with --caption: there is no text to read")
+    max_error = 0 if args.lossless else args.max_error
+    if max_error is not None and args.target_bpp is not None:
+        args.usage.error("--target-bpp goes without --lossless and --max-error: they take what they take")
     wishes = _wishes(args)
     todo = _plan(args, _to_hcf())
     given = _side_inputs(args, todo)
     if args.exact:
         given["exact"] = True
+    if max_error is not None:
+        given["max_error"] = max_error
     codec = runtime.load_codec(args.model, args.model_factory)
-    quality = codec.default_quality if args.quality is None else args.quality
+    quality = args.quality
+    if quality is None:
+        quality = codec.default_quality if max_error is None else codec.base_quality
     if args.target_bpp is None:
         codec.check_quality(quality)
 
@@ -76,9 +83,11 @@ def compress(args: argparse.Namespace) -> int:
                 f"{job.origin}: quality {found:g}, the best of {codec.name}, takes {bpp:.3f} bpp: "
                 f"no file comes nearer to {args.target_bpp:g}"
             )
-        if lost := _lost_contrast(codec, planes.rgb, data, wishes):
+        if max_error is None and (
+            lost := _lost_contrast(codec, planes.rgb, data, wishes)
+        ):
             wishes.note(f"{job.origin}: {lost} at quality {found:.3g}; PNG keeps it")
-        return data, f"{len(data):,} bytes, {bpp:.3f} bpp, quality {found:.3g}"
+        return data, f"{len(data):,} bytes, {bpp:.3f} bpp, {_bound(max_error)}quality {found:.3g}"
 
     return batch.run(todo, work, wishes)
 
@@ -89,6 +98,8 @@ def decompress(args: argparse.Namespace) -> int:
     todo = _plan(args, _to_picture(args))
     codecs: dict[str, Codec] = {}
     wanted = {"exact": False} if args.no_exact else {}
+    if args.base:
+        wanted["base"] = True
 
     def work(job: jobs.Job) -> tuple[bytes, str]:
         kind = args.format or _format_of(job.target)
@@ -107,6 +118,13 @@ def decompress(args: argparse.Namespace) -> int:
         return picture, f"{image.width}x{image.height} pixels, {image.mode}"
 
     return batch.run(todo, work, wishes)
+
+
+def _bound(max_error: int | None) -> str:
+    """How near to the photo its file is, where that is asked for, in words."""
+    if max_error is None:
+        return ""
+    return (f"errors up to {max_error}" if max_error else "lossless") + ", base of "
 
 
 def _side_inputs(args: argparse.Namespace, todo: jobs.Plan) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from hcfss_jax.runtime.forked import check_not_forked, note_codec
 from hcfss_jax.weights import WeightPackage, load_package, shipped_with
 
 _DEFAULT_QUALITY = 4.0
+_BASE_QUALITY = 1.0  # of those measured the one with the smallest files, docs/evaluation.md
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Codec:
       parameter_count: numbers that the model has learned.
       levels: rate levels; quality runs from 1 to this.
       default_quality: what is meant where none is given: 4, or the highest below.
+      base_quality: what is meant where none is given but a `max_error`.
       model, params, tables: the Flax module, its parameters and the coder's integers, for what else one does with them.
       package: what it was made from.
       meta: where the weights come from.
@@ -103,6 +105,7 @@ class Codec:
             rehearse(self.model)
         self.levels = int(package.config["levels"])
         self.default_quality = min(_DEFAULT_QUALITY, float(self.levels))
+        self.base_quality = _BASE_QUALITY
         self.package = package
         self.params, self.tables = package.params, package.tables
         self._coder = Coder(self.model, package)
@@ -117,6 +120,7 @@ class Codec:
         roi: MaskSource | None = None,
         given: Mapping[str, Any] = {},
         exact: bool = False,
+        max_error: int | None = None,
     ) -> bytes:
         """An image to the bytes of an `.hcf` file.
 
@@ -136,6 +140,9 @@ class Codec:
             stand-in makes one (`hcfss_jax.texts`).
           exact: tell which pixels are the right ones, so that every machine decodes the same, to the bit; some 80
             bytes for 768x512 pixels. Else a few in 100,000 values may come out one level higher or lower elsewhere.
+          max_error: how far a value of the decoded picture may be from that of the image, in levels: 0 for none at all,
+            lossless, to 254. The file holds a residual, and its quality is that of the base below it: 1 where none is
+            given, as that makes the smallest files. None for the quality alone.
 
         Warns:
           LeftOut: of what the image carries and the file does not.
@@ -144,12 +151,13 @@ class Codec:
           UnsupportedImage: what Pillow cannot read, or more than 8 bits a channel.
           ImageTooLarge: more than MAX_PIXELS, or a side longer than the format holds.
           InvalidQuality: outside the range, or no number.
-          InvalidInput: a mask or a text that the model does not take, or of another size.
+          InvalidInput: a mask or a text that the model does not take, or of another size; a max_error that is none.
           ForkedProcess: in a process forked from one that had a codec.
         """
         planes = _planes(image, strip)
-        how = Writing(self._tile, progress, step_checks, self._told(planes, roi, given), exact)
-        quality = self.default_quality if quality is None else quality
+        how = Writing(self._tile, progress, step_checks, self._told(planes, roi, given), exact, max_error)
+        if quality is None:
+            quality = self.default_quality if max_error is None else self.base_quality
         return write_file(self._coder, planes, carried.from_planes(planes), quality, how)
 
     def encode(
@@ -181,6 +189,7 @@ class Codec:
         max_pixels: int = MAX_PIXELS,
         progress: Progress = iter,
         exact: bool = True,
+        base: bool = False,
     ) -> Image.Image:
         """An `.hcf` file to the image, in the colour mode in which it came; what it carries is in its `info`.
 
@@ -188,14 +197,15 @@ class Codec:
 
         data: the file's bytes, its path, or the open file. progress: as of `compress`. exact: whether a file that was
         written with `exact` has to come out so; without, a machine that does not find its exact pixels shows it with a
-        few values off by a level.
+        few values off by a level. base: leave out the residual of a file that was written with `max_error`: sooner,
+        and as its quality has it.
 
         Raises:
           OSError: a file that cannot be read.
           NotAnHcfFile, TruncatedFile, CorruptSection: by what is wrong with the bytes.
           UnknownModel, WrongWeights: the file was written with another model or other weights.
           ImageTooLarge: more pixels than `max_pixels`.
-          DecodeMismatch: the symbols, or the exact pixels, are not those that were written.
+          DecodeMismatch: the symbols, exact pixels, or the residual's picture, are not those that were written.
           ForkedProcess: as `compress`.
         """
         file = bytes_of(data)
@@ -208,8 +218,8 @@ class Codec:
         ours = (header.model, header.fingerprint) == (self.name, self.fingerprint)
         # Weights that come with the library read what they wrote, whichever of them the user has at hand.
         if not ours and (name := shipped_with(header.model, header.fingerprint)):
-            return _shipped(name).decompress(file, max_pixels, progress, exact)
-        rgb = read_file(self._coder, header, stream, sections, max_pixels, progress, exact)
+            return _shipped(name).decompress(file, max_pixels, progress, exact, base)
+        rgb = read_file(self._coder, header, stream, sections, max_pixels, progress, exact, base)
         return to_pil(carried.to_planes(rgb, header.colour, sections))
 
     def target_bpp(

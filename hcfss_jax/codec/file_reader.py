@@ -9,6 +9,7 @@ from hcfss_jax import coding
 from hcfss_jax.codec.coder import Coder
 from hcfss_jax.codec.limits import MAX_PIXELS, check_work
 from hcfss_jax.codec.picture_stream import read_picture
+from hcfss_jax.codec.residual_section import apply_residual
 from hcfss_jax.codec.tiles import (
     LARGEST_TILE,
     SMALLEST_TILE,
@@ -29,17 +30,21 @@ def read_file(
     max_pixels: int = MAX_PIXELS,
     progress: Progress = iter,
     exact: bool = True,
+    base: bool = False,
 ) -> np.ndarray:
     """The decoded colours, uint8 `[H, W, 3]`, of what `coding.unpack` found in a file.
 
     exact: whether a file that tells its exact pixels is to give them; else they are as this machine rounds them.
+    base: leave out the residual of a file that has one.
     Raises UnknownModel, WrongWeights, ImageTooLarge, CorruptSection, and DecodeMismatch where the symbols, or exact
     pixels, are not those that were written.
     """
     _check_header(coder, header, max_pixels)
     tiles, streams, checks = _tiles_of(coder, header, stream, sections, max_pixels)
     of_steps = _step_checks(coder, sections, checks)
-    of_pixels = _exact_pixels(sections if exact else {}, tiles)
+    residual = None if base else sections.get(coding.Extra.RESIDUAL)
+    told = exact or residual is not None  # a residual stands on exact pixels
+    of_pixels = _exact_pixels(sections if told else {}, tiles)
     canvas, crc = Canvas(header.height, header.width), 0
     with coder.computing():
         parts = zip(progress(tiles), streams, of_steps, of_pixels, strict=True)
@@ -48,6 +53,8 @@ def read_file(
             rgb = read_picture(passes, coder.tables, part, header.quality, check, crc, told)
             canvas.lay(tile, rgb)
             crc = check[-1]
+    if residual is not None:
+        return apply_residual(residual, canvas.rgb, header.colour == "grey")
     return canvas.rgb
 
 

@@ -10,8 +10,9 @@ from hcfss_jax.codec.coder import Coder
 from hcfss_jax.codec.exact_pixels import make_exact
 from hcfss_jax.codec.limits import check_size, check_work
 from hcfss_jax.codec.picture_stream import Written, write_picture
+from hcfss_jax.codec.residual_section import check_max_error, pack_residual
 from hcfss_jax.codec.side_inputs import SideInputs, side_inputs_of
-from hcfss_jax.codec.tiles import Progress, Tile, layout
+from hcfss_jax.codec.tiles import Canvas, Progress, Tile, layout
 from hcfss_jax.pictures.images import Planes
 
 
@@ -20,7 +21,8 @@ class Writing:
     """How files are written.
 
     side: of the largest tile, pixels. progress: see `Progress`. step_checks: whether a file has a checksum of each
-    step. given: what the encoder is told beside the picture. exact: whether it tells what its exact pixels are.
+    step. given: what the encoder is told beside the picture. exact: whether it tells what its exact pixels are. max_error: how far
+    the picture may be from the truth, with a residual on exact pixels; None for as far as the quality brings it.
     """
 
     side: int
@@ -28,6 +30,12 @@ class Writing:
     step_checks: bool = False
     given: SideInputs = dataclasses.field(default_factory=dict)
     exact: bool = False
+    max_error: int | None = None
+
+    @property
+    def exactly(self) -> bool:
+        """Whether pixels are to be the same everywhere: a residual stands on them."""
+        return self.exact or self.max_error is not None
 
 
 def write_file(
@@ -40,13 +48,15 @@ def write_file(
 ) -> bytes:
     """The file of a picture and of what it carries, `sections`. look: is shown each tile, as it has been written.
 
-    Raises ImageTooLarge, InvalidQuality.
+    Raises ImageTooLarge, InvalidInput, InvalidQuality.
     """
+    check_max_error(how.max_error)
     header = _header(coder, planes, quality, how.side)
     room = coder.margins(header.quality)
     streams: list[bytes] = []
     of_steps: list[Sequence[int]] = []
     of_pixels: list[coding.ExactTile] = []
+    base = Canvas(header.height, header.width)
     with coder.computing():
         for tile in how.progress(layout(header.height, header.width, how.side)):
             passes = coder.passes.of(tile.height, tile.width)
@@ -54,17 +64,22 @@ def write_file(
             before = of_steps[-1][-1] if of_steps else 0
             told = side_inputs_of(how.given, tile, passes.size)
             written = write_picture(passes, coder.tables, rgb, header.quality, room, before, told)
-            if how.exact:
+            if how.exactly:
                 written, told_exact = _exactly(written, coder.pixel_noise(header.quality))
                 of_pixels.append(told_exact)
             streams.append(written.stream)
             of_steps.append(written.checks)
+            if how.max_error is not None:
+                base.lay(tile, written.x_hat())
             if look:
                 look(tile, written)
     checks = [of_tile[-1] for of_tile in of_steps]
     sections = {**sections, **_checks_and_tiles(streams, of_steps, how)}
-    if how.exact:
+    if how.exactly:
         sections[coding.Extra.EXACT] = coding.pack_exact(of_pixels)
+    if how.max_error is not None:
+        residual = pack_residual(planes.rgb, base.rgb, planes.grey, how.max_error)
+        sections[coding.Extra.RESIDUAL] = residual
     header = dataclasses.replace(header, symbols_crc=checks[-1])
     return coding.pack(header, b"".join(streams), sections)
 

@@ -37,6 +37,7 @@ class Extra(IntEnum):
 
     ALPHA = 1
     TILES = 4
+    RESIDUAL = 5
     ICC = 128
     EXIF = 129
     XMP = 130

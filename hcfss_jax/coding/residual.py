@@ -31,7 +31,7 @@ from hcfss_jax.coding.residual_scan import (
     from_diagonals,
     in_diagonals,
 )
-from hcfss_jax.coding.residual_symbols import best_gain, symbols_of
+from hcfss_jax.coding.residual_symbols import LARGEST_GAIN, best_gain, symbols_of
 from hcfss_jax.coding.residual_tables import residual_tables
 from hcfss_jax.errors import CorruptSection, InvalidInput
 from hcfss_jax.runtime import compiled_cache
@@ -96,7 +96,7 @@ def decode_residual(
     """
     task = _task(shape, base, max_error, depth)
     channels = task.shape[2]
-    if len(data) < channels or not all(data[:channels]):
+    if len(data) < channels or not all(0 < gain <= LARGEST_GAIN for gain in data[:channels]):
         raise CorruptSection("the residual has no gains")
     gains = on_cpu(np.frombuffer(data[:channels], np.uint8).astype(np.int32))
     decoder = Decoder(data[channels:])

@@ -12,7 +12,9 @@ from hcfss_jax.coding.residual_tables import (
 )
 
 GAINS = (8, 10, 12, 14, 16, 18, 20, 23, 26, 32, 40, 52)
-"""By how many sixteenths the spread of a channel is taken; a writer may take any from 1 to 255."""
+"""By how many sixteenths the spread of a channel is taken; a writer may take any from 1 to LARGEST_GAIN."""
+
+LARGEST_GAIN = 63
 
 _SAMPLE = 1 << 16  # symbols that the choice looks at
 

@@ -96,6 +96,7 @@ def good_files(codec: Codec) -> list[Good]:
     in_tiles = Codec(codec.package, tile=SMALLEST_TILE)
     files.append(in_tiles.compress(_picture(SMALLEST_TILE + 30, 90), middle))
     files.append(codec.compress(see_through, middle, exact=True))
+    files.append(codec.compress(see_through, middle, max_error=1))
     return [Good(data, coding.unpack(data), codec.decompress(data)) for data in files]
 
 

@@ -7,9 +7,9 @@
 
 `Image.open` reads size, mode, colour profile and metadata; weights and JAX are loaded with the pixels. The errors of
 damaged pixels are those of `hcfss_jax.errors`. `save` takes, besides the image, `quality` or `target_bpp`, `strip`,
-`roi`, `given` and `exact` (see `Codec`) and `weights` (as `use` does; else those that come with the library). What the
-image has in its `info` is kept; `exif`, `xmp`, `dpi` and `icc_profile`, given to `save` as for other formats, take its
-place.
+`roi`, `given`, `exact` and `max_error` (see `Codec`), `lossless` for a `max_error` of 0, and `weights` (as `use` does;
+else those that come with the library). What the image has in its `info` is kept; `exif`, `xmp`, `dpi` and
+`icc_profile`, given to `save` as for other formats, take its place.
 """
 
 from __future__ import annotations
@@ -99,8 +99,14 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
 
     options = image.encoderinfo
     codec = use(options.get("weights", DEFAULT_WEIGHTS))
-    known = ("quality", "strip", "roi", "given", "exact")
+    known = ("quality", "strip", "roi", "given", "exact", "max_error")
     chosen = {name: options[name] for name in known if name in options}
+    if options.get("lossless"):  # as of Pillow's WebP
+        chosen["max_error"] = 0
+    if "target_bpp" in options and chosen.get("max_error") is not None:
+        raise ValueError(
+            "target_bpp and lossless or max_error contradict each other: give one of them"
+        )
     if "target_bpp" not in options:
         file.write(codec.compress(_with(image, options), **chosen))
     elif "quality" not in options:

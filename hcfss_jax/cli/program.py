@@ -124,7 +124,9 @@ def parser() -> argparse.ArgumentParser:
     )
     bound = compress.add_mutually_exclusive_group()
     bound.add_argument(
-        "--lossless", action="store_true", help="give back every pixel to the bit; quality: of the base"
+        "--lossless",
+        action="store_true",
+        help="give back every pixel to the bit; quality: of the base",
     )
     bound.add_argument(
         "--max-error",

@@ -51,7 +51,9 @@ def compress(args: argparse.Namespace) -> int:
         args.usage.error("--text-encoder goes with --caption: there is no text to read")
     max_error = 0 if args.lossless else args.max_error
     if max_error is not None and args.target_bpp is not None:
-        args.usage.error("--target-bpp goes without --lossless and --max-error: they take what they take")
+        args.usage.error(
+            "--target-bpp goes without --lossless and --max-error: they take what they take"
+        )
     wishes = _wishes(args)
     todo = _plan(args, _to_hcf())
     given = _side_inputs(args, todo)
@@ -83,9 +85,7 @@ def compress(args: argparse.Namespace) -> int:
                 f"{job.origin}: quality {found:g}, the best of {codec.name}, takes {bpp:.3f} bpp: "
                 f"no file comes nearer to {args.target_bpp:g}"
             )
-        if max_error is None and (
-            lost := _lost_contrast(codec, planes.rgb, data, wishes)
-        ):
+        if max_error is None and (lost := _lost_contrast(codec, planes.rgb, data, wishes)):
             wishes.note(f"{job.origin}: {lost} at quality {found:.3g}; PNG keeps it")
         return data, f"{len(data):,} bytes, {bpp:.3f} bpp, {_bound(max_error)}quality {found:.3g}"
 

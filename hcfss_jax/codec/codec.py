@@ -155,7 +155,9 @@ class Codec:
           ForkedProcess: in a process forked from one that had a codec.
         """
         planes = _planes(image, strip)
-        how = Writing(self._tile, progress, step_checks, self._told(planes, roi, given), exact, max_error)
+        how = Writing(
+            self._tile, progress, step_checks, self._told(planes, roi, given), exact, max_error
+        )
         if quality is None:
             quality = self.default_quality if max_error is None else self.base_quality
         return write_file(self._coder, planes, carried.from_planes(planes), quality, how)

@@ -43,8 +43,8 @@ def read_file(
     tiles, streams, checks = _tiles_of(coder, header, stream, sections, max_pixels)
     of_steps = _step_checks(coder, sections, checks)
     residual = None if base else sections.get(coding.Extra.RESIDUAL)
-    told = exact or residual is not None  # a residual stands on exact pixels
-    of_pixels = _exact_pixels(sections if told else {}, tiles)
+    exact |= residual is not None  # which stands on exact pixels
+    of_pixels = _exact_pixels(sections if exact else {}, tiles)
     canvas, crc = Canvas(header.height, header.width), 0
     with coder.computing():
         parts = zip(progress(tiles), streams, of_steps, of_pixels, strict=True)

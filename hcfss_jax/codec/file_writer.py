@@ -21,8 +21,9 @@ class Writing:
     """How files are written.
 
     side: of the largest tile, pixels. progress: see `Progress`. step_checks: whether a file has a checksum of each
-    step. given: what the encoder is told beside the picture. exact: whether it tells what its exact pixels are. max_error: how far
-    the picture may be from the truth, with a residual on exact pixels; None for as far as the quality brings it.
+    step. given: what the encoder is told beside the picture. exact: whether it tells what its exact pixels are.
+    max_error: how far the picture may be from the truth, with a residual on exact pixels; None for
+    as far as the quality brings it.
     """
 
     side: int

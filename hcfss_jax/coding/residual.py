@@ -68,6 +68,7 @@ def encode_residual(
     task = _task(truth.shape, base, max_error, depth)
     values = _checked(truth, task, "truth")
     coded: list[np.ndarray] = []
+    step = 2 * max_error + 1
     memory = _first_memory(task.shape[2])
     for rows in _bands(task.shape[0]):
         size, spaces = _size(task, rows)
@@ -77,8 +78,8 @@ def encode_residual(
         )
         coded.append(_inside(jax.device_get(found), size))
     whole = np.concatenate(coded, axis=1)
-    gains = [best_gain(*whole[:, whole[3] == c][:3], 2 * max_error + 1) for c in range(task.shape[2])]
-    symbols, tables = symbols_of(whole, np.array(gains), 2 * max_error + 1)
+    gains = [_gain(whole[:3, whole[3] == c], step) for c in range(task.shape[2])]
+    symbols, tables = symbols_of(whole, np.array(gains), step)
     return bytes(gains) + range_coder.encode([(symbols, tables, residual_tables())])
 
 
@@ -126,6 +127,11 @@ def decode_residual(
     return picture
 
 
+def _gain(coded: np.ndarray, step: int) -> int:
+    symbol, spread, offset = coded
+    return best_gain(symbol, spread, offset, step)
+
+
 def _task(shape: Any, base: np.ndarray | None, max_error: int, depth: int) -> _Task:
     if not 1 <= depth <= 16:
         raise InvalidInput(f"depth {depth}: values have 1 to 16 bits")
@@ -157,13 +163,17 @@ def _bands(height: int) -> Iterator[slice]:
 def _size(task: _Task, rows: slice) -> tuple[Size, tuple[int, int]]:
     """Of a band; and the diagonals and lanes of arrays that hold it, of which there are few."""
     height, width = rows.stop - rows.start, task.shape[1]
-    numbers = (np.int32(n) for n in (height, width, 2 * task.max_error + 1))
+    numbers = (height, width, 2 * task.max_error + 1)
     spaces = bucket(width + SKEW * (height - 1), 64), min(MOST_ROWS, bucket(height, 16))
-    return Size(*map(on_cpu, numbers)), spaces
+    return Size(*map(_scalar, numbers)), spaces
 
 
 def _depth(task: _Task) -> Depth:
-    return Depth(*(on_cpu(np.int32(n)) for n in depth_of(task.depth)))
+    return Depth(*map(_scalar, depth_of(task.depth)))
+
+
+def _scalar(n: int | jax.Array) -> jax.Array:
+    return on_cpu(np.array(n, np.int32))
 
 
 def _first_memory(channels: int) -> Learned:

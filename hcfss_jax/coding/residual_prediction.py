@@ -1,7 +1,7 @@
 """What is expected of a picture's next values, in integers: the pure functions of the coder of residuals.
 
-A band of rows is walked in diagonals, x + 2 y = t, so that all values of a diagonal are predicted at once, lane y of each
-array being row y, from values of earlier diagonals. Each prediction blends several: a linear one from neighbours,
+A band of rows is walked in diagonals, x + 2 y = t, so that all values of a diagonal are predicted at once, lane y of
+each array being row y, from values of earlier diagonals. Each prediction blends several: a linear one from neighbours,
 earlier channels and the base, whose weights follow the picture by recursive least squares (a coordinate at a time, with
 sums that fade along the row and mix with those of the row above), and a few plain ones; each counts by how well it
 did nearby. All is int32 and stays in it for values of up to 16 bits. docs/format.md, "Residual", is the specification;
@@ -59,7 +59,7 @@ class Channel(NamedTuple):
 
 
 class Depth(NamedTuple):
-    """Of the values. highest: the largest. middle: what stands above the first row. coarse: bits that sums leave out."""
+    """highest: the largest value. middle: what stands above the first row. coarse: bits that sums leave out."""
 
     highest: int | jax.Array
     middle: int | jax.Array
@@ -278,9 +278,7 @@ def _drift(context: Lanes, every: Lanes, blend: Lanes) -> Lanes:
     return drift
 
 
-def _with(
-    here: Channel, expected: Expected, values: Lanes, where: Where
-) -> tuple[Lanes, Lanes]:
+def _with(here: Channel, expected: Expected, values: Lanes, where: Where) -> tuple[Lanes, Lanes]:
     """Products and moments with a diagonal's values."""
     size = jnp.sum(jnp.abs(expected.features), 0)
     left = jnp.minimum(5, 9 - bit_length(size))

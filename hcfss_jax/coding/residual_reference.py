@@ -4,7 +4,7 @@ docs/format.md, "Residual", in code; nothing here knows of arrays that hold a wh
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,9 +43,12 @@ class Guess(NamedTuple):
         return 5 * level + phase + 2, shift
 
 
-def encode(truth: np.ndarray, base: np.ndarray | None, max_error: int, depth: int, gains: bytes) -> bytes:
+def encode(
+    truth: np.ndarray, base: np.ndarray | None, max_error: int, depth: int, gains: bytes
+) -> bytes:
     """As `residual.encode_residual`, with gains that are given."""
-    step, parts = 2 * max_error + 1, []
+    step = 2 * max_error + 1
+    parts: list[reference.Part] = []
     planes = _planes(truth)
 
     def steps(channel: int, guesses: Sequence[Guess]) -> list[int]:
@@ -125,7 +128,7 @@ class _Plane:
         self.width, self.outside = width, outside
         self.found: dict[tuple[int, int], object] = {}
 
-    def at(self, x: int, y: int):
+    def at(self, x: int, y: int) -> Any:
         if y < 0:
             return self.outside
         if x < 0:
@@ -141,8 +144,16 @@ class _Plane:
 class _Band:
     """A band of rows, and what is known of it."""
 
-    def __init__(self, shape, rows, base, step: int, depth: int, learned) -> None:
-        self.height, self.width, self.channels = rows.stop - rows.start, *shape[1:]
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        rows: slice,
+        base: np.ndarray | None,
+        step: int,
+        depth: int,
+        learned: list[_Learned],
+    ) -> None:
+        self.height, self.width, self.channels = rows.stop - rows.start, shape[1], shape[2]
         self.step, self.learned = step, learned
         self.highest, self.coarse = (1 << depth) - 1, max(0, depth - 12)
         self.base = None if base is None else [plane[rows] for plane in _planes(base)]
@@ -175,7 +186,10 @@ class _Band:
                     value = min(max(guess.middle + k * self.step, 0), self.highest)
                     self._learn(c, guess, made_of, value)
                 self.learned[c].forget()
-        grid = [[[v.at(x, y) for v in self.values] for x in range(self.width)] for y in range(self.height)]
+        grid = [
+            [[v.at(x, y) for v in self.values] for x in range(self.width)]
+            for y in range(self.height)
+        ]
         return np.array(grid)
 
     def _features(self, c: int, x: int, y: int) -> tuple[int, list[int], list[int]]:
@@ -199,6 +213,7 @@ class _Band:
 
     def _base_around(self, c: int, x: int, y: int) -> list[int]:
         places = ((0, 0), (-1, 0), (0, -1), (-1, -1), (1, -1), (1, 0), (0, 1))
+        assert self.base is not None
         base = self.base[c]
         return [
             int(base[min(max(y + j, 0), self.height - 1), min(max(x + i, 0), self.width - 1)])

@@ -14,7 +14,6 @@ from hcfss_jax.coding.residual_prediction import (
     SKEW,
     Channel,
     Depth,
-    Expected,
     Lanes,
     Learned,
     Where,
@@ -83,7 +82,9 @@ def _base_at(base: jax.Array | None, t: jax.Array, channel: int) -> Lanes | None
 def _begin(
     channels: int, lanes: int, with_base: bool, depth: Depth, learned: Learned
 ) -> list[Channel]:
-    return [start(c, with_base, lanes, depth, tuple(x[c] for x in learned)) for c in range(channels)]
+    return [
+        start(c, with_base, lanes, depth, tuple(x[c] for x in learned)) for c in range(channels)
+    ]
 
 
 def _learned(memory: list[Channel]) -> Learned:
@@ -102,8 +103,8 @@ def encode_band(
 ) -> tuple[jax.Array, Learned]:
     """Values in diagonals, `[T, C, L]`, to how they are coded.
 
-    Returns int32 `[T, C, 3, L]`, of each the symbol, the spread and the offset, see `row_of`; and what was learned, of all
-    channels.
+    Returns int32 `[T, C, 3, L]`, of each the symbol, the spread and the offset, see `row_of`; and what was learned,
+    of all channels.
     """
     _, channels, lanes = truth.shape
 
@@ -217,7 +218,7 @@ def from_diagonals(diagonals: np.ndarray, rows: int, columns: int) -> np.ndarray
 
 
 def base_in_diagonals(base: np.ndarray, diagonals: int, lanes: int) -> np.ndarray:
-    """A base `[H, W, C]`, its edges repeated, int32 `[diagonals + 6, C, lanes + 2]`: 3 diagonals and a row before it."""
+    """A base `[H, W, C]`, edges repeated, int32 `[diagonals + 6, C, lanes + 2]`: with 3 diagonals and a row before."""
     out = np.zeros((diagonals + 6, base.shape[-1], lanes + 2), np.int32)
     wide = np.pad(base, ((1, 1), (1, 1), (0, 0)), "edge")
     for lane, line in enumerate(wide):  # of the row lane - 1, from column -1 on

@@ -44,9 +44,7 @@ def best_gain(symbol: np.ndarray, spread: np.ndarray, offset: np.ndarray, step: 
     return min(GAINS, key=bits)
 
 
-def symbols_of(
-    coded: np.ndarray, gains: np.ndarray, step: int
-) -> tuple[np.ndarray, np.ndarray]:
+def symbols_of(coded: np.ndarray, gains: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
     """Symbols and their tables, int32 `[n]` each.
 
     coded: `[5, m]`, of each value the steps, the spread, the offset, the channel and the diagonal. Where a value of a

@@ -13,7 +13,7 @@ from hcfss_jax.errors import InvalidQuality, NotAnHcfFile
 class FakeCodec:
     """Lossless and quick, with the interface of the real one: files need no model."""
 
-    name, levels, default_quality = "fake", 8, 4.0
+    name, levels, default_quality, base_quality = "fake", 8, 4.0, 1.0
 
     def __init__(self) -> None:
         self.asked: list[Any] = []

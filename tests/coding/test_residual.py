@@ -1,4 +1,4 @@
-"""The coder of residuals: within the bound everywhere, the same on every machine, and nothing that a hostile file breaks."""
+"""The coder of residuals: within the bound everywhere, the same everywhere, and not to be broken by bytes."""
 
 import numpy as np
 import pytest

@@ -10,7 +10,7 @@ import importlib.util
 import io
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--base-qualities", type=float, nargs="+", default=[1.0])
     parser.add_argument("--max-errors", type=int, nargs="+", default=[0, 1, 2, 4])
     parser.add_argument("--crop", type=int, help="pixels a side, from the middle")
+    parser.add_argument("--without", nargs="+", default=[], help="codecs to leave out, by name")
     args = parser.parse_args()
 
     found = [q for p in args.pictures for q in (sorted(p.glob("*.png")) if p.is_dir() else [p])]
@@ -37,7 +38,9 @@ def main() -> None:
     total: Counter[str] = Counter()
     for path in found:
         rgb = _cropped(np.asarray(Image.open(path).convert("RGB")), args.crop)
-        sizes: dict[str, float] = {name: len(encode(rgb)) for name, encode in others().items()}
+        sizes: dict[str, float] = {
+            name: len(encode(rgb)) for name, encode in others(args.without).items()
+        }
         sizes |= _ours(rgb, args.max_errors)
         if codec:
             sizes |= _files(codec, rgb, args.max_errors, args.base_qualities)
@@ -47,12 +50,12 @@ def main() -> None:
     for name, size in total.items():
         print(f"{name:24} {size:12,.2f}" if "seconds" in name else f"{name:24} {size:12,}", end="")
         if "seconds" not in name:
-            ratios = [f"{100 * size / total[o] - 100:+.1f} % of {o}" for o in others()]
+            ratios = [f"{100 * size / total[o] - 100:+.1f} % of {o}" for o in others(args.without)]
             print("  ", ", ".join(ratios), end="")
         print()
 
 
-def others() -> dict[str, Callable[[np.ndarray], bytes]]:
+def others(without: Sequence[str] = ()) -> dict[str, Callable[[np.ndarray], bytes]]:
     """Lossless codecs that are installed, by name, each at a setting worth the wait."""
     found = {
         "png": lambda rgb: _saved(rgb, "PNG", optimize=True),
@@ -61,7 +64,7 @@ def others() -> dict[str, Callable[[np.ndarray], bytes]]:
     if importlib.util.find_spec("imagecodecs"):
         found["jxl-7"] = partial(_jpeg_xl, 7)
         found["avif"] = _avif
-    return found
+    return {name: encode for name, encode in found.items() if name not in without}
 
 
 def _jpeg_xl(effort: int, rgb: np.ndarray) -> bytes:

@@ -54,7 +54,7 @@ def read_file(
             canvas.lay(tile, rgb)
             crc = check[-1]
     if residual is not None:
-        return apply_residual(residual, canvas.rgb, header.colour == "grey")
+        return apply_residual(residual, canvas.rgb, header.colour == "grey", progress)
     return canvas.rgb
 
 

@@ -79,7 +79,7 @@ def write_file(
     if how.exactly:
         sections[coding.Extra.EXACT] = coding.pack_exact(of_pixels)
     if how.max_error is not None:
-        residual = pack_residual(planes.rgb, base.rgb, planes.grey, how.max_error)
+        residual = pack_residual(planes.rgb, base.rgb, planes.grey, how.max_error, how.progress)
         sections[coding.Extra.RESIDUAL] = residual
     header = dataclasses.replace(header, symbols_crc=checks[-1])
     return coding.pack(header, b"".join(streams), sections)

@@ -7,16 +7,16 @@ the picture that the rest of the file decodes to, with exact pixels (`exact_pixe
 import itertools
 import struct
 import zlib
-from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
 
+from hcfss_jax.codec.tiles import Progress, Tile
 from hcfss_jax.coding.residual import decode_residual, encode_residual
 from hcfss_jax.coding.varint import ByteReader, varint
 from hcfss_jax.errors import CorruptSection, DecodeMismatch, InvalidInput
 
-PART = 2048
+PART = 1024
 """The largest side of what is coded in one piece, pixels."""
 
 LARGEST_ERROR = 254
@@ -34,30 +34,30 @@ def check_max_error(max_error: int | None) -> None:
         )
 
 
-def pack_residual(truth: np.ndarray, decoded: np.ndarray, grey: bool, max_error: int) -> bytes:
+def pack_residual(
+    truth: np.ndarray, decoded: np.ndarray, grey: bool, max_error: int, progress: Progress = iter
+) -> bytes:
     """The section's bytes.
 
     truth: uint8 `[H, W, 3]`. decoded: the base. grey: whether the picture has one channel.
+    progress: what the list of parts is walked through.
     """
     truth, base = _shown(truth, grey), _shown(decoded, grey)
     crc, lengths, streams = 0, b"", []
-    for part in _parts(*truth.shape[:2]):
-        stream = encode_residual(truth[part], base[part], max_error)
-        result = truth[part]
+    for part in progress(_parts(*truth.shape[:2])):
+        stream = encode_residual(part.of(truth), part.of(base), max_error)
+        result = part.of(truth)
         if max_error:
-            result = decode_residual(stream, result.shape, base[part], max_error)
+            result = decode_residual(stream, result.shape, part.of(base), max_error)
         crc = zlib.crc32(result.tobytes(), crc)
         lengths += varint(len(stream))
         streams.append(stream)
     return varint(max_error) + _CRC.pack(crc) + lengths + b"".join(streams)
 
 
-def max_error_of(section: bytes) -> int:
-    """The bound that a section holds. Raises CorruptSection or TruncatedFile."""
-    return _bound(ByteReader(section))
-
-
-def apply_residual(section: bytes, decoded: np.ndarray, grey: bool) -> np.ndarray:
+def apply_residual(
+    section: bytes, decoded: np.ndarray, grey: bool, progress: Progress = iter
+) -> np.ndarray:
     """The picture that was compressed, to within the bound: uint8 `[H, W, 3]`.
 
     Raises CorruptSection or TruncatedFile where the section is none, DecodeMismatch where the result is another than
@@ -66,13 +66,15 @@ def apply_residual(section: bytes, decoded: np.ndarray, grey: bool) -> np.ndarra
     base, reader = _shown(decoded, grey), ByteReader(section)
     max_error = _bound(reader)
     wanted = _CRC.unpack(reader.take(_CRC.size, "checksum of the residual"))[0]
-    parts = [*_parts(*base.shape[:2])]
+    parts = _parts(*base.shape[:2])
     lengths = [reader.varint("length of a residual") for _ in parts]
     picture, crc = np.empty_like(base), 0
-    for part, length in zip(parts, lengths, strict=True):
+    for part, length in zip(progress(parts), lengths, strict=True):
         stream = reader.take(length, "residual")
-        picture[part] = decode_residual(stream, base[part].shape, base[part], max_error)
-        crc = zlib.crc32(picture[part].tobytes(), crc)
+        below = part.of(base)
+        result = decode_residual(stream, below.shape, below, max_error)
+        part.of(picture)[...] = result
+        crc = zlib.crc32(result.tobytes(), crc)
     if reader.position != len(section):
         raise CorruptSection("bytes follow the residual")
     if crc != wanted:
@@ -95,11 +97,14 @@ def _shown(rgb: np.ndarray, grey: bool) -> np.ndarray:
     return np.asarray(Image.fromarray(rgb).convert("L"))[..., None] if grey else rgb
 
 
-def _parts(height: int, width: int) -> Iterator[tuple[slice, slice]]:
-    """Of a picture, row by row, nearly alike in size."""
-    yield from itertools.product(_cut(height), _cut(width))
+def _parts(height: int, width: int) -> list[Tile]:
+    """Of a picture, row by row, nearly alike in size, without overlap."""
+    return [
+        Tile(top, left, bottom - top, right - left)
+        for (top, bottom), (left, right) in itertools.product(_cut(height), _cut(width))
+    ]
 
 
-def _cut(length: int) -> list[slice]:
+def _cut(length: int) -> list[tuple[int, int]]:
     count = -(-length // PART)
-    return [slice(length * i // count, length * (i + 1) // count) for i in range(count)]
+    return [(length * i // count, length * (i + 1) // count) for i in range(count)]

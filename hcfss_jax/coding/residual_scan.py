@@ -17,12 +17,11 @@ from hcfss_jax.coding.residual_prediction import (
     Lanes,
     Learned,
     Where,
-    bit_length,
     expect,
     learn,
     start,
 )
-from hcfss_jax.coding.residual_tables import FIRST_LOW, HIGHEST_OCTAVE, LOWEST_SPREAD, PHASES
+from hcfss_jax.coding.residual_tables import row_of
 
 AHEAD = 2
 """Diagonals that the base is needed beyond a pixel's, and rows; behind it is one more diagonal."""
@@ -36,25 +35,6 @@ class Size(NamedTuple):
     rows: jax.Array
     columns: jax.Array
     step: jax.Array
-
-
-class Row(NamedTuple):
-    """How a symbol is coded. table: its number. shift: low bits that are coded apart. low: the table of those."""
-
-    table: jax.Array
-    shift: jax.Array
-    low: jax.Array
-
-
-def row_of(spread: jax.Array, offset: jax.Array, gain: jax.Array, step: jax.Array) -> Row:
-    """Any shape. spread: in 1/128. offset: of what is expected from its nearest integer, in eighths, -4 to 3."""
-    scaled = jnp.maximum(lax.div(spread * gain >> 4, step), LOWEST_SPREAD)
-    shift = jnp.maximum(bit_length(scaled) - 1 - HIGHEST_OCTAVE, 0)
-    scaled = scaled >> shift
-    octave = bit_length(scaled) - 1
-    level = (octave - 3) * 8 + (scaled >> octave - 3 & 7)
-    phase = jnp.where(shift > 0, -2, jnp.floor_divide(offset + step, 2 * step))
-    return Row(PHASES * level + phase + 2, shift, FIRST_LOW + shift)
 
 
 def nearest(value: Lanes) -> Lanes:

@@ -3,13 +3,7 @@
 import numpy as np
 
 from hcfss_jax.coding.escapes import symbol_bits
-from hcfss_jax.coding.residual_tables import (
-    FIRST_LOW,
-    HIGHEST_OCTAVE,
-    LOWEST_SPREAD,
-    PHASES,
-    residual_tables,
-)
+from hcfss_jax.coding.residual_tables import residual_tables, row_of
 
 GAINS = (8, 10, 12, 14, 16, 18, 20, 23, 26, 32, 40, 52)
 """By how many sixteenths the spread of a channel is taken; a writer may take any from 1 to LARGEST_GAIN."""
@@ -19,26 +13,13 @@ LARGEST_GAIN = 63
 _SAMPLE = 1 << 16  # symbols that the choice looks at
 
 
-def rows_of(
-    spread: np.ndarray, offset: np.ndarray, gain: np.ndarray | int, step: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """`residual_scan.row_of` in NumPy: each symbol's table, and how many low bits it has."""
-    scaled = np.maximum((spread.astype(np.int64) * gain >> 4) // step, LOWEST_SPREAD)
-    shift = np.maximum(_octave(scaled) - HIGHEST_OCTAVE, 0)
-    scaled = scaled >> shift
-    octave = _octave(scaled)
-    level = (octave - 3) * 8 + (scaled >> octave - 3 & 7)
-    phase = np.where(shift > 0, -2, (offset + step) // (2 * step))
-    return (PHASES * level + phase + 2).astype(np.int32), shift
-
-
 def best_gain(symbol: np.ndarray, spread: np.ndarray, offset: np.ndarray, step: int) -> int:
     """The one of GAINS that takes the fewest bits, on a sample of a channel."""
     every = max(1, symbol.size // _SAMPLE)
     symbol, spread, offset = symbol[::every], spread[::every], offset[::every]
 
     def bits(gain: int) -> float:
-        table, shift = rows_of(spread, offset, gain, step)
+        table, shift, _ = row_of(spread, offset, gain, step)
         return symbol_bits(symbol >> shift, table, residual_tables()).sum() + shift.sum()
 
     return min(GAINS, key=bits)
@@ -51,7 +32,7 @@ def symbols_of(coded: np.ndarray, gains: np.ndarray, step: int) -> tuple[np.ndar
     diagonal and channel has low bits, they follow for all of it.
     """
     steps, spread, offset, channel, diagonal = coded
-    table, shift = rows_of(spread, offset, gains[channel], step)
+    table, shift, lows = row_of(spread, offset, gains[channel], step)
     high = (steps >> shift).astype(np.int32)
     if not shift.any():
         return high, table
@@ -62,9 +43,5 @@ def symbols_of(coded: np.ndarray, gains: np.ndarray, step: int) -> tuple[np.ndar
     np.logical_or.at(split, group, shift > 0)
     meant = split[group]
     order = np.argsort(np.concatenate([2 * group, 2 * group[meant] + 1]), kind="stable")
-    lows = (FIRST_LOW + shift[meant]).astype(np.int32)
+    lows = lows[meant]
     return np.concatenate([high, low[meant]])[order], np.concatenate([table, lows])[order]
-
-
-def _octave(n: np.ndarray) -> np.ndarray:
-    return np.frexp(n.astype(np.float64))[1] - 1

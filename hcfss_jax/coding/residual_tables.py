@@ -4,6 +4,7 @@ A rule of the file format (docs/format.md, "Residual").
 """
 
 from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +25,36 @@ FIRST_LOW = LEVELS * PHASES
 LOWEST_SPREAD, HIGHEST_OCTAVE = 8, 12
 """Spreads, mean distances in 1/128 of a step, below this are taken for it; above this octave low bits are split off."""
 
+LARGEST_SPREAD_BITS = 25
+"""Of any spread that a gain may have made larger."""
+
 _BITS = 62  # behind the point
 _ONE = 1 << _BITS
+
+
+class Row(NamedTuple):
+    """How symbols are coded. table: the number. shift: low bits that are coded apart. low: the table of those."""
+
+    table: Any
+    shift: Any
+    low: Any
+
+
+def row_of(spread: Any, offset: Any, gain: Any, step: Any) -> Row:
+    """Of arrays of NumPy or JAX, int32 of any shape.
+
+    spread: in 1/128 of a level, below 2**23. offset: from what is expected to its nearest integer, in eighths, -4 to 3.
+    gain: in 1/16, below 64. step: 2 max_error + 1.
+    """
+    scaled = (spread * gain >> 4) // step
+    scaled = scaled + (LOWEST_SPREAD - scaled) * (scaled < LOWEST_SPREAD)
+    octave = 3 + sum(scaled >> i > 0 for i in range(4, LARGEST_SPREAD_BITS))
+    shift = (octave - HIGHEST_OCTAVE) * (octave > HIGHEST_OCTAVE)
+    scaled, octave = scaled >> shift, octave - shift
+    level = (octave - 3) * 8 + (scaled >> octave - 3 & 7)
+    split = shift > 0
+    phase = (offset + step) // (2 * step) * (1 - split) - 2 * split
+    return Row(PHASES * level + phase + 2, shift, FIRST_LOW + shift)
 
 
 @cache

@@ -5,8 +5,8 @@ import pytest
 
 from hcfss_jax.coding import residual_reference
 from hcfss_jax.coding.residual import decode_residual, encode_residual
-from hcfss_jax.coding.residual_symbols import GAINS, LARGEST_GAIN, rows_of
-from hcfss_jax.coding.residual_tables import FIRST_LOW, LEVELS, residual_tables
+from hcfss_jax.coding.residual_symbols import GAINS, LARGEST_GAIN
+from hcfss_jax.coding.residual_tables import FIRST_LOW, LEVELS, residual_tables, row_of
 from hcfss_jax.errors import CorruptSection, InvalidInput
 from tests.small_model import photo
 
@@ -113,7 +113,7 @@ def test_every_spread_has_a_table():
     for gain in (1, *GAINS, LARGEST_GAIN):
         for step in (1, 3, 9, 601):
             for offset in (-4, 0, 3):
-                table, shift = rows_of(spread, np.full_like(spread, offset), gain, step)
+                table, shift, _ = row_of(spread, np.full_like(spread, offset), gain, step)
                 assert table.min() >= 0 and table.max() < FIRST_LOW
                 assert FIRST_LOW + shift.max() < len(tables)
     assert len(tables) == LEVELS * 5 + 13

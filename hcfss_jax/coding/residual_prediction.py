@@ -119,8 +119,8 @@ def first_weights(channel: int, with_base: bool) -> np.ndarray:
 
 def first_learned() -> tuple[np.ndarray, ...]:
     """`sums`, `counts`, `drifts` and `met` of a channel before anything was counted: errors are as those nearby."""
-    half_octave = np.arange(48)
-    energy = (2 + half_octave % 2) << half_octave // 2
+    half_doubling = np.arange(48)
+    energy = (2 + half_doubling % 2) << half_doubling // 2
     spread = np.clip(energy * 8 // 12, 16, 1 << 19)
     sums = np.repeat(4 * spread, 16).astype(np.int32)
     none = np.zeros(DRIFTS, np.int32)
@@ -262,16 +262,16 @@ def _shares(misses: Lanes) -> Lanes:
 
 
 def _context(errors: Lanes, apart: Lanes) -> Lanes:
-    """By the errors nearby, in half octaves, and by how far the predictions lie apart, in octaves."""
+    """By the errors nearby, in half doublings, and by how far the predictions lie apart, in doublings."""
     w, ww, n, nw, ne, nn, _, _ = _neighbours(errors, 16)
     energy = 3 * (w + n) + 2 * (ne + nw) + ww + nn + 1
-    octave = bit_length(energy) - 1
-    half = energy >> jnp.maximum(octave - 1, 0) & jnp.minimum(octave, 1)
-    return (2 * octave + half) * 16 + jnp.minimum(bit_length(apart + 1) - 1, 15)
+    doubling = bit_length(energy) - 1
+    half = energy >> jnp.maximum(doubling - 1, 0) & jnp.minimum(doubling, 1)
+    return (2 * doubling + half) * 16 + jnp.minimum(bit_length(apart + 1) - 1, 15)
 
 
 def _drift(context: Lanes, every: Lanes, blend: Lanes) -> Lanes:
-    """By the errors nearby, in three octaves, and by which of the plain predictions lie above the blend."""
+    """By the errors nearby, in three doublings, and by which of the plain predictions lie above the blend."""
     drift = context // 16 // 6
     for side in jnp.sign(every[1:5] - blend >> 2):
         drift = 3 * drift + side + 1

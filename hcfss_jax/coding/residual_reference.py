@@ -36,8 +36,8 @@ class Guess(NamedTuple):
         scaled = max((self.spread * gain >> 4) // step, 8)
         shift = max(scaled.bit_length() - 13, 0)
         scaled >>= shift
-        octave = scaled.bit_length() - 1
-        level = 8 * (octave - 3) + (scaled >> octave - 3 & 7)
+        doubling = scaled.bit_length() - 1
+        level = 8 * (doubling - 3) + (scaled >> doubling - 3 & 7)
         offset = self.value - 8 * self.middle
         phase = -2 if shift else (offset + step) // (2 * step)
         return 5 * level + phase + 2, shift
@@ -234,10 +234,10 @@ class _Band:
         apart = sum(s * abs(p - blend) for s, p in zip(share, every, strict=True)) // sum(share)
         w, ww, n, nw, ne, nn, _, _ = self.errors[c].around(x, y)
         energy = 3 * (w + n) + 2 * (ne + nw) + ww + nn + 1
-        octave = energy.bit_length() - 1
-        half = energy >> octave - 1 & 1 if octave else 0
-        context = 16 * (2 * octave + half) + min((apart + 1).bit_length() - 1, 15)
-        drift = (2 * octave + half) // 6
+        doubling = energy.bit_length() - 1
+        half = energy >> doubling - 1 & 1 if doubling else 0
+        context = 16 * (2 * doubling + half) + min((apart + 1).bit_length() - 1, 15)
+        drift = (2 * doubling + half) // 6
         for p in every[1:5]:
             above = p - blend >> 2
             drift = 3 * drift + (above > 0) - (above < 0) + 1

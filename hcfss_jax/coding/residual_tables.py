@@ -11,7 +11,7 @@ import numpy as np
 from hcfss_jax.coding.tables import TOTAL, Tables
 
 LEVELS = 80
-"""Widths: eight an octave."""
+"""Widths: eight an doubling."""
 
 PHASES = 5
 """Where the middle lies between two symbols: -2/4 to 2/4 of a step."""
@@ -22,8 +22,8 @@ LOW_BITS = 13
 FIRST_LOW = LEVELS * PHASES
 """The table of no low bits; that of b of them is FIRST_LOW + b."""
 
-LOWEST_SPREAD, HIGHEST_OCTAVE = 8, 12
-"""Spreads, mean distances in 1/128 of a step, below this are taken for it; above this octave low bits are split off."""
+LOWEST_SPREAD, HIGHEST_DOUBLING = 8, 12
+"""Spreads, mean distances in 1/128 of a step, below this are taken for it; above this doubling low bits are split off."""
 
 LARGEST_SPREAD_BITS = 25
 """Of any spread that a gain may have made larger."""
@@ -48,10 +48,10 @@ def row_of(spread: Any, offset: Any, gain: Any, step: Any) -> Row:
     """
     scaled = (spread * gain >> 4) // step
     scaled = scaled + (LOWEST_SPREAD - scaled) * (scaled < LOWEST_SPREAD)
-    octave = 3 + sum(scaled >> i > 0 for i in range(4, LARGEST_SPREAD_BITS))
-    shift = (octave - HIGHEST_OCTAVE) * (octave > HIGHEST_OCTAVE)
-    scaled, octave = scaled >> shift, octave - shift
-    level = (octave - 3) * 8 + (scaled >> octave - 3 & 7)
+    doubling = 3 + sum(scaled >> i > 0 for i in range(4, LARGEST_SPREAD_BITS))
+    shift = (doubling - HIGHEST_DOUBLING) * (doubling > HIGHEST_DOUBLING)
+    scaled, doubling = scaled >> shift, doubling - shift
+    level = (doubling - 3) * 8 + (scaled >> doubling - 3 & 7)
     split = shift > 0
     phase = (offset + step) // (2 * step) * (1 - split) - 2 * split
     return Row(PHASES * level + phase + 2, shift, FIRST_LOW + shift)

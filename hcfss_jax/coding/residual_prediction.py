@@ -300,11 +300,19 @@ def _mixed(lanes: Lanes, where: Where) -> Lanes:
 def _descend(weights: Lanes, products: Lanes, moments: Lanes) -> Lanes:
     """The weights after one turn of each towards the least squares."""
     products = products >> 6
-    for i in range(weights.shape[0]):
-        gap = (moments[i] << UNIT - 6) - jnp.sum(products[i] * weights, 0)
-        moved = weights[i] + lax.div(gap, products[i, i] + RIDGE)
-        weights = weights.at[i].set(jnp.clip(moved, -HEAVIEST, HEAVIEST))
-    return weights
+
+    def turn(i: jax.Array, weights: Lanes) -> Lanes:
+        row = _at(products, i)
+        gap = (_at(moments, i) << UNIT - 6) - jnp.sum(row * weights, 0)
+        moved = _at(weights, i) + lax.div(gap, _at(row, i) + RIDGE)
+        moved = jnp.clip(moved, -HEAVIEST, HEAVIEST)
+        return lax.dynamic_update_index_in_dim(weights, moved, i, 0)
+
+    return lax.fori_loop(0, weights.shape[0], turn, weights)
+
+
+def _at(lanes: Lanes, i: jax.Array) -> Lanes:
+    return lax.dynamic_index_in_dim(lanes, i, keepdims=False)
 
 
 def _forgetting(sums: jax.Array, counts: jax.Array, fullest: int) -> tuple[jax.Array, jax.Array]:

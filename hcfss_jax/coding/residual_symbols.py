@@ -32,7 +32,8 @@ def symbols_of(coded: np.ndarray, gains: np.ndarray, step: int) -> tuple[np.ndar
     diagonal and channel has low bits, they follow for all of it.
     """
     steps, spread, offset, channel, diagonal = coded
-    table, shift, lows = row_of(spread, offset, gains[channel], step)
+    rows = row_of(spread, offset, gains[channel], step)
+    table, shift, lows = (numbers.astype(np.int32) for numbers in rows)
     high = (steps >> shift).astype(np.int32)
     if not shift.any():
         return high, table

@@ -11,7 +11,7 @@ import numpy as np
 from hcfss_jax.coding.tables import TOTAL, Tables
 
 LEVELS = 80
-"""Widths: eight an doubling."""
+"""Widths: eight a doubling."""
 
 PHASES = 5
 """Where the middle lies between two symbols: -2/4 to 2/4 of a step."""
@@ -23,7 +23,7 @@ FIRST_LOW = LEVELS * PHASES
 """The table of no low bits; that of b of them is FIRST_LOW + b."""
 
 LOWEST_SPREAD, HIGHEST_DOUBLING = 8, 12
-"""Spreads, mean distances in 1/128 of a step, below this are taken for it; above this doubling low bits are split off."""
+"""Of spreads, in 1/128 of a step: the least, and the power of 2 of the largest that need no low bits apart."""
 
 LARGEST_SPREAD_BITS = 25
 """Of any spread that a gain may have made larger."""

@@ -24,6 +24,9 @@ at a tenth of the learning rate, which in `base` is 1e-5. Steps, weights and rat
         --config.init_from=second.safetensors
     python -m train.export runs/feds-3 feds-tiny.safetensors
 
+`python -m eval.distilled --family feds --train PHOTOS --data KODAK` does all this, trains the student alone as
+long, and compares.
+
 In place of the weights of the channels, `--config.distil.channels_by=top-k` counts those alike that cost most. Any
 model learns from any other that has maps at the same strides: `configs/defaults.py` and `train/distillation.py`.
 """

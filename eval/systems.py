@@ -16,11 +16,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval.anchors import ANCHORS
-from eval.sweep import find_images
 from eval.system_page import write_table
 from eval.system_table import make_table, read_trials
-from eval.trials import Length, Trial
+from eval.trials import Length, Trial, add_trial_options, length_of, measuring_of
 from hcfss_jax.errors import HcfError
 from hcfss_jax.models.registry import FAMILIES
 from hcfss_jax.runtime.jax_settings import prepare_jax
@@ -43,18 +41,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    length = Length(args.steps, args.batch, args.crop)
+    length = length_of(args)
     if args.train is None:
         folder, failed = args.folder or Path("docs/results"), dict[str, str]()
     else:
         folder = args.folder or Path("runs/systems")
         failed = _train(args, folder, length)
     if not folder.is_dir():
-        raise HcfError(f"{folder} is no folder: give one with reports, or --train PHOTOS")
+        why = "; ".join(f"{family}: {reason}" for family, reason in failed.items())
+        raise HcfError(why or f"{folder} is no folder: give one with reports, or --train PHOTOS")
     size = args.variant.partition(",")[0]
     trials, passed_over = read_trials(folder, size)
     for line in passed_over:
         print(line)
+    if not trials and not failed:
+        raise HcfError(f"{folder} holds no report of a {size} model: --train PHOTOS makes some")
     table = make_table(trials, length, args.families, failed, size, args.paper)
     out = args.out or folder / "systems"
     write_table(out, table)
@@ -66,23 +67,11 @@ def _run(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace, folder: Path, length: Length) -> dict[str, str]:
     """Every family's trial; of those that failed, why."""
-    if args.data is None:
-        raise HcfError("--train takes --data too: the pictures to measure on")
-    find_images(args.data)  # what cannot work is found out before the hours that it would cost
-    if not args.train.exists():
-        raise HcfError(f"{args.train}: there are no photos to train on")
+    measuring = measuring_of(args)
     failed = {}
     for number, family in enumerate(args.families, start=1):
-        trial = Trial(
-            family,
-            args.variant,
-            folder / f"{family}-{args.variant.partition(',')[0]}",
-            length,
-            args.train,
-            args.data,
-            args.qualities,
-            args.anchors,
-        )
+        place = folder / f"{family}-{args.variant.partition(',')[0]}"
+        trial = Trial(family, args.variant, place, length, measuring)
         print(f"{trial.name}, {number} of {len(args.families)}: {length}", flush=True)
         if why := trial.run():
             failed[family] = why
@@ -103,21 +92,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, help="the folder for the table; default: FOLDER/systems"
     )
-    parser.add_argument("--train", type=Path, metavar="PHOTOS", help="a folder or a tar of photos")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="pictures to measure on")
+    add_trial_options(parser)
     parser.add_argument(
         "--families", nargs="+", choices=list(FAMILIES), default=list(FAMILIES), metavar="NAME"
     )
     parser.add_argument(
         "--variant", default="tiny", help="of each family's experiments; default: tiny"
-    )
-    equal = Length()
-    parser.add_argument("--steps", type=_count, default=equal.steps, help="of training")
-    parser.add_argument("--batch", type=_count, default=equal.batch_size, help="crops a step")
-    parser.add_argument("--crop", type=_count, default=equal.crop, help="pixels a side")
-    parser.add_argument("--qualities", type=float, nargs="+", default=[1.0, 3.0, 5.0, 8.0])
-    parser.add_argument(
-        "--anchors", nargs="*", choices=list(ANCHORS), default=["jpeg", "webp"], help="beside it"
     )
     parser.add_argument(
         "--paper",
@@ -126,12 +106,6 @@ def _parser() -> argparse.ArgumentParser:
         help="the sizes of the papers, too",
     )
     return parser
-
-
-def _count(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from train.report import Report, Silence
 from train.state import TrainState
 from train.step import StepFn
 from train.stream import Stream
+from train.watchdog import Watchdog
 
 
 class Request(enum.IntEnum):
@@ -60,16 +61,18 @@ class Loop:
         self._validated = False
         pending: list[Metrics] = []
         step, before, request = start, None, Request.NOTHING
+        watchdog = Watchdog()
         if step < self.config.steps:
             self.report.compiling()
         while step < self.config.steps and request != Request.STOP:
             self.profile.before(step)
-            batch = place_batch(self._next_batch(), self.mesh)
-            state, metrics = self.step_fn(state, batch, self.frozen)
-            step += 1
-            pending.append(metrics)
-            request = self._settle(before or metrics)
-            before = metrics
+            with watchdog.step():
+                batch = place_batch(self._next_batch(), self.mesh)
+                state, metrics = self.step_fn(state, batch, self.frozen)
+                step += 1
+                pending.append(metrics)
+                request = self._settle(before or metrics)
+                before = metrics
             self.report.step_done()
             if step == start + 1:
                 self.report.compiled(step)

@@ -1,21 +1,40 @@
-"""A trace of a few steps, for TensorBoard's profiler or Perfetto."""
+"""A trace of a few steps, for TensorBoard's profiler or Perfetto: asked for at the start, or while the run goes on."""
 
+import signal
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import jax
 
 _AFTER = 5  # steps: the first ones compile and fill the pipeline
+_ON_REQUEST = 5  # steps that a signal asks for
+_SIGNAL = getattr(signal, "SIGUSR1", None)  # Windows has none
 
 
 class Profile:
-    """Traces `steps` steps of a run that starts at `start` into `directory`; 0 for none."""
+    """Traces `steps` steps of a run that starts at `start` into `directory`; 0 for none.
+
+    Within the `with` block SIGUSR1 asks for five steps from the next on.
+    """
 
     def __init__(self, directory: Path, start: int, steps: int):
-        self._directory, self._running = directory, False
+        self._directory, self._running, self._asked = directory, False, False
         self._first, self._end = (start + _AFTER, start + _AFTER + steps) if steps else (-1, -1)
+
+    def __enter__(self) -> "Profile":
+        self._before: Any = signal.signal(_SIGNAL, self._ask) if _SIGNAL else None
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+        if _SIGNAL:
+            signal.signal(_SIGNAL, self._before)
 
     def before(self, step: int) -> None:
         """To be called before each step."""
+        if self._asked and not self._running:
+            self._first, self._end, self._asked = step, step + _ON_REQUEST, False
         if step == self._first:
             jax.profiler.start_trace(str(self._directory))
             self._running = True
@@ -27,3 +46,7 @@ class Profile:
         if self._running:
             jax.profiler.stop_trace()
             self._running = False
+            print(f"a trace of these steps: {self._directory}", flush=True)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self._asked = True

@@ -26,7 +26,7 @@ def record_start(workdir: Path, step: int, command: str) -> str | None:
         "command": command,
         "commit": _git("rev-parse", "HEAD").strip() or None,
         "uncommitted": bool(difference),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": package_versions(),
         "python": platform.python_version(),
         **_devices(),
     }
@@ -42,6 +42,11 @@ def record_start(workdir: Path, step: int, command: str) -> str | None:
             f"({error.strerror or error}): is the disk full? The run goes on."
         )
     return None
+
+
+def package_versions() -> dict[str, str | None]:
+    """Of the packages that a run computes and reads with; None for one that is not there."""
+    return {name: _version(name) for name in _PACKAGES}
 
 
 def _devices() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from hcfss_jax.pictures.picture_files import counted
+from train.agreement import agreement, check_shared, facts_of
 from train.checkpoints import Checkpoints
 from train.checks import check_config, few_images, images_held_out
 from train.crop_check import check_crop
@@ -51,14 +52,17 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
     if first_host:
         _tell_devices()
     mesh = make_mesh(config.mesh.data, config.mesh.fsdp)
-    model = build_model(config)
-    check_config(config, model, mesh)
-    objective = build_objective(config)
+    with agreement() as facts:
+        model = build_model(config)
+        check_config(config, model, mesh)
+        objective = build_objective(config)
+        training, held_out = _sources(config, first_host)
+        packing = packing_of(model, config)
+        identity_ = identity(config.model.name, model, packing)
+        check_workdir(workdir, identity_)
+        facts |= facts_of(config, training, len(training) + len(held_out))
+    check_shared(workdir)
     frozen = place_frozen(objective, config, mesh)
-    training, held_out = _sources(config, first_host)
-    packing = packing_of(model, config)
-    identity_ = identity(config.model.name, model, packing)
-    check_workdir(workdir, identity_)
     step = build_step(config, model, packing, mesh, objective)
     trace_step(step, config, packing, mesh, frozen)
 
@@ -75,7 +79,10 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
             claim_workdir(workdir, config, identity_, command)
             if warning := record_start(workdir, start, command):
                 print(warning, flush=True)
-        with _stream(config, training, examples) as stream:
+        with (
+            _stream(config, training, examples) as stream,
+            Profile(workdir / "profile", start, profile) as traced,
+        ):
             loop = Loop(
                 config=config,
                 step_fn=step,
@@ -91,7 +98,7 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
                 if first_host
                 else Silence(),
                 interrupt=interrupt,
-                profile=Profile(workdir / "profile", start, profile),
+                profile=traced,
                 data_digest=training.digest,
             )
             return interrupt.signal if loop.go(state, start) else 0

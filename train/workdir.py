@@ -60,8 +60,8 @@ def changes(workdir: Path, config: ConfigDict) -> list[str]:
     """What `config` says otherwise than the last start in this directory, as `config.field=now (was before)`."""
     if not (workdir / "config.json").exists():
         return []
-    before = _flat(read_workdir(workdir)["config"])
-    now = _flat(json.loads(json.dumps(config.to_dict())))
+    before = flat_fields(read_workdir(workdir)["config"])
+    now = flat_fields(json.loads(json.dumps(config.to_dict())))
     return [
         f"config.{name}={now.get(name)!r} (was {before.get(name)!r})"
         for name in sorted(before.keys() | now.keys())
@@ -69,11 +69,14 @@ def changes(workdir: Path, config: ConfigDict) -> list[str]:
     ]
 
 
-def _flat(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat_fields(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Those of a config by their full names, as `data.path`."""
     flat: dict[str, Any] = {}
     for name, value in fields.items():
         inner = (
-            _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+            flat_fields(value, f"{prefix}{name}.")
+            if isinstance(value, dict)
+            else {prefix + name: value}
         )
         flat |= inner
     return flat

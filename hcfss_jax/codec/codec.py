@@ -264,6 +264,10 @@ class Codec:
 
     def _told(self, planes: Planes, roi: MaskSource | None, given: Mapping[str, Any]) -> SideInputs:
         """What the encoder is given beside an image. Raises InvalidInput for what it does not take."""
+        if not isinstance(given, Mapping):
+            raise InvalidInput(
+                f"given is a dictionary, as {{'text': 'a dog'}}, not {type(given).__name__}"
+            )
         if roi is not None:
             if given.get("mask") is not None:
                 raise InvalidInput("roi and given['mask'] are the same: give one of them")

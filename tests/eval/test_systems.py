@@ -12,12 +12,12 @@ from PIL import Image
 from eval import published, systems, trials
 from eval.summary import bd_rates
 from eval.system_page import page
-from eval.trials import ROOT, Length, Trial
+from eval.trials import ROOT, Length, Measuring, Trial
 from eval.work import Work
 from hcfss_jax.models.registry import FAMILIES
 from hcfss_jax.weights import load_package, make_package, save_package
 from tests.eval.jpeg_in_disguise import PHOTO
-from tests.small_model import small_model, small_params
+from tests.small_model import SMALL, small_model, small_params
 
 RESULTS = ROOT / "docs/results"
 LENGTH = Length(20, 2, 64)
@@ -37,14 +37,18 @@ def work_at_once(monkeypatch):
 
 
 def make_trial(
-    folder: Path, family: str, steps: int, after: str = "", weights: bool = True
+    folder: Path, family: str, steps: int, after: str = "", weights: bool = True, name: str = ""
 ) -> dict:
-    """A report as `eval.main` writes it, about weights of a small model, and these beside it."""
-    name = f"{family}-tiny"
+    """A report as `eval.main` writes it, about weights of a small model, and these beside it.
+
+    name: of the model; one that is not small is shown by another's weights.
+    """
+    name = name or f"{family}-tiny"
+    shown = name if name in SMALL else f"{FAMILY}-tiny"
     folder.mkdir(parents=True)
     config = {"batch_size": LENGTH.batch_size, "crop": LENGTH.crop, "init_from": after}
     meta = {"steps": steps, "experiment": config}
-    package = make_package(small_model(name), name, small_params(0, name), meta)
+    package = make_package(small_model(shown), name, small_params(0, shown), meta)
     if weights:
         save_package(folder / f"{name}.safetensors", package)
     report = json.loads((RESULTS / "tcm-tiny-kodak/report.json").read_text())
@@ -237,7 +241,8 @@ def test_a_family_is_trained_coded_and_told_from_end_to_end(tmp_path):
     for i in range(6):
         Image.fromarray(PHOTO[:96, 40 * i :][:, :96]).save(photos / f"{i}.png")
     variant = f"tiny,{fields}"
-    trial = Trial("hscatb", variant, tmp_path / "a", LENGTH, photos, photos, [1.0, 8.0], ["jpeg"])
+    measuring = Measuring(photos, photos, [1.0, 8.0], ["jpeg"])
+    trial = Trial("hscatb", variant, tmp_path / "a", LENGTH, measuring)
     assert trial.run() == ""
     package = load_package(trial.package)
     assert trials.trained_for(package.meta) == (LENGTH, "")

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.train.stand_in import FACTORY, NAME
@@ -13,9 +14,17 @@ ROOT = Path(__file__).parents[2]
 
 
 def start(
-    workdir: Path, photos: Path, *flags: str, devices: int = 1, hosts: int = 1
+    workdir: Path,
+    photos: Path,
+    *flags: str,
+    devices: int = 1,
+    hosts: int = 1,
+    of_last: Sequence[str] = (),
 ) -> list[subprocess.Popen]:
-    """A run on `hosts` processes of `devices` fake devices each; `flags` go on to `train.main`."""
+    """A run on `hosts` processes of `devices` fake devices each; `flags` go on to `train.main`.
+
+    of_last: more flags, of the last host alone.
+    """
     workdir.mkdir(parents=True, exist_ok=True)
     coordinator = f"localhost:{_free_port()}"
     processes = []
@@ -25,6 +34,8 @@ def start(
         if hosts > 1:
             command += [f"--coordinator={coordinator}", f"--processes={hosts}"]
             command += [f"--process_id={host}"]
+        if host == hosts - 1:
+            command += of_last
         environment = os.environ | {
             "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
             "PYTHONWARNINGS": "ignore",

@@ -1,7 +1,9 @@
 """Whole runs: their products, stopping and resuming, and the errors before the first step."""
 
 import json
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from train.experiment import build_model, packing_of
 from train.export import export
 from train.mesh import make_mesh
 from train.optimiser import DIRECTIONS, make_optimiser
+from train.profile import Profile
 from train.run import train
 from train.state import state_like
 
@@ -245,6 +248,22 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_a_run_before_its_end(
 def test_a_profile_of_some_steps_is_written(config: ConfigDict, tmp_path: Path) -> None:
     config.steps = 8
     train(config, tmp_path, profile=2)
+    assert list((tmp_path / "profile").rglob("*.xplane.pb"))
+
+
+def test_a_signal_asks_for_a_profile_while_the_run_goes_on(
+    config: ConfigDict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Profile.before
+
+    def asked_at_two(self: Profile, step: int) -> None:
+        if step == 2:
+            os.kill(os.getpid(), signal.SIGUSR1)
+        before(self, step)
+
+    monkeypatch.setattr(Profile, "before", asked_at_two)
+    config.steps = 4
+    assert not train(config, tmp_path)
     assert list((tmp_path / "profile").rglob("*.xplane.pb"))
 
 

@@ -134,7 +134,7 @@ class Codec:
           given: what else the encoder is told beside the image, by name: "mask", which is `roi`; "text", an embedding
             of 768 floats, of the encoder of texts that the weights were trained with, or a text, of which the built-in
             stand-in makes one (`hcfss_jax.texts`).
-          exact: tell which pixels are the right ones, so that every machine decodes the same, to the bit; some 80
+          exact: tell which pixels are the right ones, so that every machine decodes the same, to the bit; some 60
             bytes for 768x512 pixels. Else a few in 100,000 values may come out one level higher or lower elsewhere.
 
         Warns:

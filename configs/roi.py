@@ -5,7 +5,7 @@
 
 | variant | for | hardware | to expect |
 |---|---|---|---|
-| `tiny` | trials | two CPU cores | not trained yet |
+| `tiny` | trials | two CPU cores | 5 % fewer bits than JPEG after `--config.steps=3000` |
 | `base` | the layout of TIC, as we read the paper | a pod slice | not trained |
 
 Crops come with masks that are drawn (`train/masks.py`), and the objective counts what lies outside of them less, by

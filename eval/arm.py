@@ -27,8 +27,8 @@ def arm_setting(folder: Path) -> Setting | None:
         "PYTHONPATH": f"{_SOURCES}:{packages}",
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": "",
-        # Programs of the two processors must not meet.
+        # Programs of the two processors must not meet, wherever the caller keeps its own.
         "XDG_CACHE_HOME": str(folder / "cache"),
-        "JAX_COMPILATION_CACHE_DIR": str(folder / "cache" / "xla"),
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "cache/hcfss_jax/xla"),
     }
     return Setting([str(emulator), "-L", str(folder / "root"), str(python)], environment)

@@ -63,6 +63,12 @@ def _run(args: argparse.Namespace) -> int:
     factory = factory_by_name(args.model_factory) if args.model_factory else None
     codecs = [load(name, model=factory) for name in args.weights]
     settings = _settings(codecs, args.qualities)
+    if args.roi and not args.blind:
+        for codec in codecs:
+            if "mask" not in getattr(codec.model, "takes", ()):
+                raise HcfError(
+                    f"{codec.name} takes no mask: with --blind masks say what to measure, and nothing to the encoder"
+                )
     pictures = find_images(args.data, args.recursive).first(args.limit)
     if pictures.passed_over:
         print(counted(pictures.passed_over))

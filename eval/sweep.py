@@ -62,15 +62,18 @@ class Pictures(NamedTuple):
         return self._replace(files=dict(list(self.files.items())[:count]))
 
 
-def find_images(folder: Path, recursive: bool = True) -> Pictures:
-    """The pictures of a folder, at any depth or in itself alone. Raises HcfError where there are none."""
+def find_images(folder: Path, recursive: bool = True, option: str = "--data") -> Pictures:
+    """The pictures of a folder, at any depth or in itself alone. Raises HcfError where there are none.
+
+    option: by which the user gave it.
+    """
     if not folder.is_dir():
-        raise HcfError(f"{folder} is no folder: give --data one with pictures")
+        raise HcfError(f"{folder} is no folder: give {option} one with pictures")
     found = search(folder, recursive=recursive)
     if not found.sizes:
         told = counted(found.passed_over)
         raise HcfError(
-            f"{folder} holds no picture{f' ({told})' * bool(told)}: give --data another folder"
+            f"{folder} holds no picture{f' ({told})' * bool(told)}: give {option} another folder"
         )
     return Pictures(
         {printable(name): folder / name for name in found.sizes},
@@ -89,7 +92,7 @@ class Masks(NamedTuple):
 def find_masks(folder: Path, pictures: Pictures, seen: bool = True) -> Masks:
     """A mask for each picture, of its name but for the ending. Raises HcfError where there is none or another."""
     known: dict[str, list[Path]] = {}
-    for name, file in find_images(folder).files.items():
+    for name, file in find_images(folder, option="--roi").files.items():
         known.setdefault(str(Path(name).with_suffix("")), []).append(file)
     files = {}
     for name in pictures.files:

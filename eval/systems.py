@@ -48,11 +48,14 @@ def _run(args: argparse.Namespace) -> int:
         folder = args.folder or Path("runs/systems")
         failed = _train(args, folder, length)
     if not folder.is_dir():
-        raise HcfError(f"{folder} is no folder: give one with reports, or --train PHOTOS")
+        why = "; ".join(f"{family}: {reason}" for family, reason in failed.items())
+        raise HcfError(why or f"{folder} is no folder: give one with reports, or --train PHOTOS")
     size = args.variant.partition(",")[0]
     trials, passed_over = read_trials(folder, size)
     for line in passed_over:
         print(line)
+    if not trials and not failed:
+        raise HcfError(f"{folder} holds no report of a {size} model: --train PHOTOS makes some")
     table = make_table(trials, length, args.families, failed, size, args.paper)
     out = args.out or folder / "systems"
     write_table(out, table)

@@ -5,6 +5,7 @@ and is left out where what it makes is there: a trial that was stopped goes on w
 """
 
 import argparse
+import math
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -176,9 +177,17 @@ def measuring_of(args: argparse.Namespace) -> Measuring:
         raise HcfError(
             "--train takes --data too: photos to train on, and the pictures to measure on"
         )
+    # The table of reports that are there is made without what training needs.
+    from train.errors import TrainingError
+    from train.sources import open_source
+
     find_images(args.data)
-    if not args.train.exists():
-        raise HcfError(f"{args.train}: there are no photos to train on")
+    try:
+        open_source(args.train)
+    except TrainingError as error:
+        raise HcfError(f"there are no photos to train on: {error}") from error
+    if not all(math.isfinite(quality) and quality >= 1 for quality in args.qualities):
+        raise HcfError(f"--qualities {args.qualities}: numbers from 1 on")
     return Measuring(args.train, args.data, args.qualities, args.anchors)
 
 

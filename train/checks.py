@@ -1,5 +1,7 @@
 """What can be known to fail before anything is compiled or written."""
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 from jax.sharding import Mesh
@@ -8,6 +10,7 @@ from ml_collections import ConfigDict
 from hcfss_jax.metrics import MS_SSIM_SMALLEST_SIDE
 from train.errors import BadConfig, NoImages
 from train.packing import MULTIPLE
+from train.workdir import flat_fields
 
 FEW = 500
 """Images below which a run says that they are few."""
@@ -74,6 +77,9 @@ def check_config(config: ConfigDict, model: Any, mesh: Mesh) -> None:
         "keep": (config.keep > 0, "must be positive"),
         "ema_decay": (0.0 <= config.ema_decay < 1.0, "must lie in [0, 1)"),
     }
+    for name, value in flat_fields(config.to_dict()).items():
+        if any(isinstance(part, float) and math.isnan(part) for part in _parts(value)):
+            raise BadConfig(f"config.{name}={value!r} is not a number")
     for field, (holds, rule) in checks.items():
         if not holds:
             raise BadConfig(f"config.{field}={_value(config, field)!r} {rule}")
@@ -111,6 +117,15 @@ def few_images(training: int) -> str | None:
         f"{training} images are few: the model will learn these and little that serves others; "
         "thousands are usual"
     )
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """Of a field that is a tuple, or tuples in one, each."""
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from _parts(part)
+    else:
+        yield value
 
 
 def _value(config: ConfigDict, field: str) -> Any:

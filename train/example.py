@@ -61,6 +61,8 @@ def recipe_fields(config: ConfigDict) -> dict[str, Field]:
     given = {str(name): int(size) for name, size in config.data.given}
     if unknown := sorted(given.keys() - set(GIVEN)):
         raise BadConfig(f"config.data.given: {unknown[0]!r} is none of {', '.join(GIVEN)}")
+    if given.get("mask", 1) != 1:
+        raise BadConfig(f"config.data.given: a mask has one channel, not {given['mask']}")
     return made_by_recipe(config.crop, len(config.lambdas), given)
 
 

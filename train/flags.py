@@ -2,7 +2,7 @@
 
 import sys
 
-from absl import app, flags, logging
+from absl import flags, logging
 from ml_collections import config_flags
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment, FILE.py:VARIANT.")
@@ -11,7 +11,12 @@ CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment, FILE.p
 def parse_flags(program: str, argv: list[str]) -> list[str]:
     """The program's name alone; exits with the reason for a bad field, file or argument."""
     try:
-        rest = app.parse_flags_with_usage(argv)
+        rest = flags.FLAGS(argv)
+    except flags.Error as error:  # absl would print it between a traceback and all flags there are
+        told = [line.strip() for line in str(error).splitlines() if line.strip()] or [
+            "a wrong flag"
+        ]
+        sys.exit(f"{program}: {told[-1]} (--help lists the flags)")
     except (AttributeError, KeyError) as error:
         sys.exit(f"{program}: the experiment has no field {error}")
     except (TypeError, ValueError, OSError) as error:

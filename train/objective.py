@@ -1,6 +1,7 @@
 """What an experiment minimises: a sum of terms, each a small function with a weight."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -65,6 +66,19 @@ def _check_value(term: Term, value: Any, images: int) -> None:
         )
 
 
+def number(config: ConfigDict, name: str, least: float) -> float:
+    """A number of the experiment that a term needs. Raises BadConfig where there is none, or one below `least`."""
+    value = config.get(name)
+    if value is None:
+        raise BadConfig(
+            f"config.objective={config.objective!r} takes config.{name}, which this experiment does not have: take one "
+            "that does (grep configs/), or set it in a config file of your own"
+        )
+    if not (math.isfinite(value) and value >= least):
+        raise BadConfig(f"config.{name}={value!r} must be {least:g} or more")
+    return float(value)
+
+
 def feature(output: Output, name: str) -> jax.Array:
     """What a model tells under a name for a term of the loss. Raises BadConfig where it tells none such."""
     if name not in output.features:
@@ -108,14 +122,15 @@ def _distillation(config: ConfigDict) -> Objective:
 def region_rate_distortion(config: ConfigDict) -> Objective:
     """`rate_distortion` with the error weighed by the mask of each example, as `config.region_ratio` says.
 
-    Raises BadConfig where examples have no mask, or the distortion is another than the squared error.
+    Raises BadConfig where examples have no mask, the distortion is another than the squared error, or the ratio none.
     """
     if "mask" not in dict(config.data.given) or config.metric != "mse":
         raise BadConfig(
             "config.objective='region' takes config.data.given=(('mask', 1),) and config.metric='mse', not "
             f"{config.data.given!r} and {config.metric!r}"
         )
-    plain, lambdas, ratio = rate_distortion(config), tuple(config.lambdas), config.region_ratio
+    plain, lambdas = rate_distortion(config), tuple(config.lambdas)
+    ratio = number(config, "region_ratio", least=1)
     (rate, _), importance = plain.terms, plain.importance
 
     def distortion(

@@ -12,13 +12,13 @@ from ml_collections import ConfigDict
 
 from hcfss_jax.models.skeleton import Output
 from train.distillation import with_teacher
-from train.objective import Batch, Figures, Objective, feature, rate_distortion
+from train.objective import Batch, Figures, Objective, feature, number, rate_distortion
 
 
 def objective(config: ConfigDict) -> Objective:
     """What is usual, and the term; and what `config.distil` asks of a teacher, where it names one.
 
-    Raises BadConfig for a model that hands out no "magnitude".
+    Raises BadConfig for a weight that is none, and for a model that hands out no "magnitude".
     """
 
     def magnitude(
@@ -28,6 +28,6 @@ def objective(config: ConfigDict) -> Objective:
         return found, {"magnitude": found}
 
     usual = rate_distortion(config)
-    terms = (*usual.terms, (float(config.magnitude_weight), magnitude))
+    terms = (*usual.terms, (number(config, "magnitude_weight", least=0), magnitude))
     found = dataclasses.replace(usual, terms=terms)
     return with_teacher(found, config) if config.distil.teacher else found

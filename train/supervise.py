@@ -1,6 +1,6 @@
 """Starts a command again where its machine or another host failed it, and not where it is at fault itself.
 
-    python -m train.supervise -- python -m train.main --config configs/hcfssnet.py:base --workdir DIR ...
+    python -m train.supervise -- python -m train.main --config configs/NAME.py:base --workdir DIR ...
 
 On every host of a run. A trainer that has come to its end ends with 0, one that cannot work with 1 and the reason, and
 one that the user stopped with 130: these end the supervisor in the same way. 134 (JAX gives up where another host is

@@ -137,7 +137,7 @@ def parser() -> argparse.ArgumentParser:
     compress.add_argument(
         "--exact",
         action="store_true",
-        help="let every machine decode the same pixels, to the bit; some 80 bytes",
+        help="let every machine decode the same pixels, to the bit; some 60 bytes",
     )
     compress.add_argument(
         "--step-checks",

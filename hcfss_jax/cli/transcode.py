@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -136,6 +137,8 @@ def _side_inputs(args: argparse.Namespace, todo: jobs.Plan) -> dict[str, Any]:
             )
     given: dict[str, Any] = {}
     if args.roi is not None:
+        if not os.path.isfile(args.roi):
+            raise jobs.BadPaths(f"--roi {args.roi!r} is no file: give the path of a picture")
         given["roi"] = read_mask(args.roi)
     if args.caption is not None:
         encoder = HuggingFaceEncoder(args.text_encoder) if args.text_encoder else hashed

@@ -138,7 +138,7 @@ class Codec:
           given: what else the encoder is told beside the image, by name: "mask", which is `roi`; "text", an embedding
             of 768 floats, of the encoder of texts that the weights were trained with, or a text, of which the built-in
             stand-in makes one (`hcfss_jax.texts`).
-          exact: tell which pixels are the right ones, so that every machine decodes the same, to the bit; some 80
+          exact: tell which pixels are the right ones, so that every machine decodes the same, to the bit; some 60
             bytes for 768x512 pixels. Else a few in 100,000 values may come out one level higher or lower elsewhere.
           max_error: how far a value of the decoded picture may be from that of the image, in levels: 0 for none at all,
             lossless, to 254. The file holds a residual, and its quality is that of the base below it: 1 where none is
@@ -276,6 +276,10 @@ class Codec:
 
     def _told(self, planes: Planes, roi: MaskSource | None, given: Mapping[str, Any]) -> SideInputs:
         """What the encoder is given beside an image. Raises InvalidInput for what it does not take."""
+        if not isinstance(given, Mapping):
+            raise InvalidInput(
+                f"given is a dictionary, as {{'text': 'a dog'}}, not {type(given).__name__}"
+            )
         if roi is not None:
             if given.get("mask") is not None:
                 raise InvalidInput("roi and given['mask'] are the same: give one of them")

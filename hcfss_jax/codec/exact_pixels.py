@@ -1,9 +1,9 @@
 """Pixels on which all machines agree, though the floats that they are rounded from differ in the last digits.
 
 A value is p = 255 x_hat, and its pixel floor(p + 1/2 + d). Where p lies close to a step of that floor, another machine
-may be on its other side: of a picture of 768x512 pixels, 2.3 values in 100,000. Which pixel is right, is what the
-writer made; its file tells parities of the pixels' lowest bits (`coding.parities`). A reader finds by them which of
-its doubtful values lie on the other side. A checksum of the pixels says that it is right.
+may be on its other side: some three values in 100,000 are. The right pixel is the one that the writer made; its file
+tells parities of the pixels' lowest bits (`coding.parities`), by which a reader finds out which of its doubtful values
+lie on the other side. A checksum of the pixels says that it is right.
 
 How many parities that takes follows from how doubtful the writer's own values are, for a reader whose floats lie SAFETY
 times as far off as those of any machine that was measured (`entropy.margins`). The shift d, the same for a tile, is 0
@@ -22,7 +22,7 @@ from hcfss_jax.entropy.margins import LEAST_PIXEL_NOISE
 from hcfss_jax.errors import DecodeMismatch
 from hcfss_jax.pictures.pixels import LARGEST
 
-SAFETY = 4
+SAFETY = 3
 """The parities serve readers whose values lie so many times as far off as was measured, on average."""
 
 _SPARE = 1.5  # bits told for each that a perfect code would tell

@@ -12,6 +12,9 @@ from hcfss_jax.models.side_inputs import SIDE_INPUTS
 from hcfss_jax.pictures.mask import mask_of_size
 from hcfss_jax.texts import TEXT_NUMBERS, hashed
 
+LARGEST_NUMBER = 1000
+"""Of an embedding; beyond, a model would make of a picture what nobody asked for."""
+
 SideInputs = Mapping[str, np.ndarray]
 """mask: float32 `[H, W]`, of the whole picture. text: float32 `[768]`."""
 
@@ -59,6 +62,8 @@ def _text(source: Any) -> np.ndarray:
         raise InvalidInput(
             f"a text is a string or {TEXT_NUMBERS} floats, not {embedding.dtype} {list(embedding.shape)}"
         )
-    if not np.all(np.isfinite(embedding)):
-        raise InvalidInput("the numbers of a text have to be finite")
+    if not np.all(np.abs(embedding) <= LARGEST_NUMBER):
+        raise InvalidInput(
+            f"the numbers of a text lie within {LARGEST_NUMBER} (those of encoders about 1), and these do not"
+        )
     return embedding.astype(np.float32)

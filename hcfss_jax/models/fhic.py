@@ -1,4 +1,4 @@
-"""FHIC, fast and high-performance learned image compression (Fu et al., arXiv 2309.02529): a mixture for each symbol.
+"""FHIC, fast and high-performance learned image compression (Fu et al., arXiv 2309.02529): mixtures of nine.
 
     g_a     x -> RBS, DRM -> CRB, RBS, DRM, attention -> CRB, RBS, DRM -> CRB, conv3x3 /2, attention -> y
     g_s     y -> attention, CRB, DRM, RBU -> CRB, DRM, RBU, attention -> CRB, DRM, RBU -> CRB, sub-pixel 3x3 -> x_hat
@@ -19,7 +19,7 @@ at once, 128 for low rates and 256 for high ones. Gains for the rates are ours.
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
@@ -72,7 +72,7 @@ class FHICConfig(ModelConfig):
     skip_kernels: tuple[int, int] = (1, 1)
     probability: tuple[Probability, Probability] = ("gllmm", "gaussian")
     """Of the two passes. Our reading; the paper says that they are two."""
-    deformable: tuple[int, ...] = (2, 4, 8)
+    deformable: tuple[Literal[2, 4, 8], ...] = (2, 4, 8)
     """Strides that have a DRM. On a CPU the gradient of one takes longer than all else at its stride."""
     gate_start: float = 0.0
     """The bias with which the gates of attention start; see `AttentionBlock`."""

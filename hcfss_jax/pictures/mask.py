@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from hcfss_jax.errors import InvalidInput
+from hcfss_jax.errors import HcfError, InvalidInput
 from hcfss_jax.pictures.images import ImageSource, read_image
 
 MaskSource = ImageSource
@@ -20,7 +20,10 @@ def read_mask(source: MaskSource) -> np.ndarray:
     """
     if hasattr(source, "__array__") and not hasattr(source, "getbands"):  # a PIL image has both
         return _of_array(np.asarray(source))
-    planes = read_image(source, strip=True)
+    try:
+        planes = read_image(source, strip=True)
+    except HcfError as error:
+        raise type(error)(f"the mask: {error}") from error
     # The luma of ITU-R 601, as Pillow's; of grey its one channel, to the bit.
     luma = planes.rgb[..., 0] if planes.grey else planes.rgb @ np.array([0.299, 0.587, 0.114])
     mask = luma.astype(np.float32) / np.float32(255)

@@ -492,6 +492,8 @@ def test_a_side_input_that_a_model_does_not_take_is_refused_with_those_that_do()
     with pytest.raises(InvalidInput, match="'depth' is no side input: there are mask, text"):
         codec().compress(photo(63, 65), given={"depth": mask})
     assert codec().compress(photo(63, 65), 4.0, given={"mask": None}) == file_of()
+    with pytest.raises(InvalidInput, match="given is a dictionary"):
+        codec().compress(photo(63, 65), given=5)
 
 
 def test_a_mask_of_another_size_or_given_twice_is_refused():

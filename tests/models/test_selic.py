@@ -57,6 +57,13 @@ def test_a_caption_changes_the_file_and_it_still_decodes():
     assert codec().compress(photo(1, 1), 4, given=embedding) == told.data
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, 1e300, -1e4])
+def test_a_text_of_numbers_that_no_encoder_makes_is_refused(number):
+    """1e300 is finite, and in float32 it is not."""
+    with pytest.raises(InvalidInput, match="numbers of a text lie within 1000"):
+        codec().compress(photo(1, 1), 4, given={"text": np.full(768, number)})
+
+
 def test_the_decoder_is_that_of_the_base_codec_whatever_was_said():
     model, base = small_model(NAME), create_model(NAME, **SMALL[NAME], text=False)
     assert model.plan == base.plan

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hcfss_jax.errors import InvalidInput
+from hcfss_jax.errors import InvalidInput, UnsupportedImage
 from hcfss_jax.pictures.mask import read_mask
 
 MASK = np.array([[0, 255, 51], [255, 0, 0]], np.uint8)
@@ -55,6 +55,14 @@ def test_a_mask_is_turned_upright_as_its_photo_is():
     exif[0x0112] = 6  # a quarter turn
     turned = read_mask(png(Image.fromarray(MASK), exif=exif))
     np.testing.assert_allclose(turned, np.rot90(WANTED, -1), atol=1e-6)
+
+
+def test_a_file_that_is_none_is_said_to_be_the_mask():
+    with pytest.raises(UnsupportedImage, match="the mask: not an image"):
+        read_mask(b"no picture")
+    deep = png(Image.fromarray(np.zeros((2, 3), np.uint16)))
+    with pytest.raises(UnsupportedImage, match="the mask: more than 8 bits"):
+        read_mask(deep)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import roi
+from configs import roi, tcm
 from hcfss_jax.models import Output
 from train.errors import BadConfig
 from train.masks import draw_mask
@@ -40,6 +40,24 @@ def test_what_cannot_be_weighed_is_named(field, value) -> None:
     config = roi.get_config("tiny")
     config.update_from_flattened_dict({field: value})
     with pytest.raises(BadConfig, match="takes config.data.given=.*mask.* and config.metric='mse'"):
+        build_objective(config)
+
+
+@pytest.mark.parametrize("ratio", [0.0, -3.0, float("nan"), float("inf")])
+def test_a_ratio_that_weighs_nothing_is_named(ratio) -> None:
+    config = roi.get_config("tiny")
+    config.region_ratio = ratio
+    with pytest.raises(BadConfig, match=f"config.region_ratio={ratio}"):
+        build_objective(config)
+
+
+def test_an_experiment_without_the_number_of_an_objective_is_told_which() -> None:
+    config = tcm.get_config("tiny")
+    config.objective, config.data.given = "region", (("mask", 1),)
+    with pytest.raises(BadConfig, match="takes config.region_ratio"):
+        build_objective(config)
+    config.objective = "train.sparse_latents:objective"
+    with pytest.raises(BadConfig, match="takes config.magnitude_weight"):
         build_objective(config)
 
 

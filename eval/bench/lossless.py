@@ -8,6 +8,7 @@ picture of ours is decoded and compared. Then the bytes for each bound on the er
 import argparse
 import importlib.util
 import io
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -20,10 +21,12 @@ from PIL import Image
 from hcfss_jax.codec import Codec, load
 from hcfss_jax.coding.residual import decode_residual, encode_residual
 from hcfss_jax.errors import HcfError
+from hcfss_jax.pictures.images import read_image
+from hcfss_jax.runtime.jax_settings import prepare_jax
 
 
-def main() -> None:
-    """Measure and print."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and print; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pictures", nargs="+", type=Path, help="files, or folders of PNG")
     parser.add_argument("--model", help="weights of whole files; default: the coder alone")
@@ -31,16 +34,23 @@ def main() -> None:
     parser.add_argument("--max-errors", type=int, nargs="+", default=[0, 1, 2, 4])
     parser.add_argument("--crop", type=int, help="pixels a side, from the middle")
     parser.add_argument("--without", nargs="+", default=[], help="codecs to leave out, by name")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+    prepare_jax()
+    try:
+        return _report(args)
+    except (HcfError, OSError) as error:
+        print(f"eval.bench.lossless: {error}", file=sys.stderr)
+        return 1
 
+
+def _report(args: argparse.Namespace) -> int:
     found = [q for p in args.pictures for q in (sorted(p.glob("*.png")) if p.is_dir() else [p])]
     codec = load(args.model) if args.model else None
+    beside = others(args.without)
     total: Counter[str] = Counter()
     for path in found:
-        rgb = _cropped(np.asarray(Image.open(path).convert("RGB")), args.crop)
-        sizes: dict[str, float] = {
-            name: len(encode(rgb)) for name, encode in others(args.without).items()
-        }
+        rgb = _cropped(read_image(path).rgb, args.crop)
+        sizes: dict[str, float] = {name: len(encode(rgb)) for name, encode in beside.items()}
         sizes |= _ours(rgb, args.max_errors)
         if codec:
             sizes |= _files(codec, rgb, args.max_errors, args.base_qualities)
@@ -48,11 +58,12 @@ def main() -> None:
         print(path.name, _told(sizes), flush=True)
     print(f"{len(found)} pictures")
     for name, size in total.items():
-        print(f"{name:24} {size:12,.2f}" if "seconds" in name else f"{name:24} {size:12,}", end="")
-        if "seconds" not in name:
-            ratios = [f"{100 * size / total[o] - 100:+.1f} % of {o}" for o in others(args.without)]
-            print("  ", ", ".join(ratios), end="")
-        print()
+        if "seconds" in name:
+            print(f"{name:28} {size:12,.2f}")
+        else:
+            ratios = [f"{100 * size / total[other] - 100:+.1f} % of {other}" for other in beside]
+            print(f"{name:28} {size:12,}   {', '.join(ratios)}")
+    return 0
 
 
 def others(without: Sequence[str] = ()) -> dict[str, Callable[[np.ndarray], bytes]]:
@@ -132,4 +143,4 @@ def _told(sizes: dict[str, float]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

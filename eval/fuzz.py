@@ -100,6 +100,8 @@ def good_files(codec: Codec) -> list[Good]:
     files.append(codec.compress(deep[..., 0] << 6, best))
     in_tiles = Codec(codec.package, tile=SMALLEST_TILE)
     files.append(in_tiles.compress(_picture(SMALLEST_TILE + 30, 90), middle))
+    files.append(codec.compress(see_through, middle, exact=True))
+    files.append(codec.compress(see_through, middle, max_error=1))
     return [Good(data, coding.unpack(data), _decompressed(codec, data)) for data in files]
 
 

@@ -3,7 +3,8 @@
     python -m eval.noise_probe write --data PICTURE ... --qualities 1 4 8 --out FOLDER
     python -m eval.noise_probe read --files FOLDER ... --out FILE.json
 
-Writes files and the positions behind their tables; or reads such files, and says how far its own positions lie away.
+Writes files, the positions behind their tables and the values of their pixels; or reads such files, and says how far
+its own positions and values lie away, and whether it finds the exact pixels.
 """
 
 import argparse
@@ -19,20 +20,26 @@ import numpy as np
 from hcfss_jax import coding
 from hcfss_jax.codec import Codec, load
 from hcfss_jax.codec.compiled_model import PicturePasses
+from hcfss_jax.codec.exact_pixels import find_exact, make_exact
 from hcfss_jax.codec.picture_stream import Written, read_picture, write_picture
 from hcfss_jax.codec.step_stream import SHIFT_TABLES
-from hcfss_jax.entropy.margins import margins
+from hcfss_jax.entropy.margins import margins, pixel_noise
 from hcfss_jax.errors import DecodeMismatch
+from hcfss_jax.pictures.bit_depth import largest
 from hcfss_jax.pictures.images import read_image
 from hcfss_jax.runtime.jax_settings import prepare_jax
 from hcfss_jax.weights import DEFAULT_WEIGHTS
+
+_AROUND_SECTION = 3  # how many there are, its type, its length
 
 EDGES = 2.0 ** np.arange(-24, 1)
 """Of the histogram of |delta p|, in steps of the table."""
 
 
 class _Recording(PicturePasses):
-    """Passes that keep the positions of all steps whose tables follow from floats, float32 `[n]` each."""
+    """Passes that keep the positions of all steps whose tables follow from floats, float32 `[n]` each, and the values
+    of pixels.
+    """
 
     def __init__(self, codec: Codec, height: int, width: int):
         super().__init__(codec.model, {"params": codec.params}, height, width)
@@ -48,6 +55,14 @@ class _Recording(PicturePasses):
         positions = super().positions(step, prediction, question)
         self._kept.setdefault(step, []).append(positions)
         return positions
+
+    def synthesise(self, decoded: Any, level: np.ndarray) -> np.ndarray:
+        self._synthesised = decoded, level
+        return super().synthesise(decoded, level)
+
+    def values(self) -> np.ndarray:
+        """x_hat of the picture that was synthesised last, float32 `[H, W, 3]`."""
+        return self.synthesise_floats(*self._synthesised)[: self.height, : self.width]
 
     def kept(self) -> dict[int, np.ndarray]:
         """By step, of those that have some."""
@@ -89,6 +104,9 @@ def _write(codec: Codec, file: Path, quality: float, out: Path) -> None:
     written = write_picture(passes, codec.tables, rgb, quality, room)
     kept: dict[str, Any] = {f"step{i}": positions for i, positions in passes.kept().items()}
     kept["stream"], kept["x_hat"] = np.frombuffer(written.stream, np.uint8), written.x_hat()
+    kept["values"] = written.floats()
+    kept["exact"], told = make_exact(kept["values"], pixel_noise(codec.meta.get("noise"), quality))
+    kept["section"] = np.frombuffer(coding.pack_exact([told]), np.uint8)
     kept["crc"], kept["quality"] = written.checks[-1], quality
     plain = write_picture(passes, codec.tables, rgb, quality, [0.0] * len(room))
     kept["plain"] = _length_without_shifts(plain)
@@ -115,8 +133,15 @@ def _read(codec: Codec, name: str, theirs: dict[str, np.ndarray]) -> dict[str, A
     same = True
     try:
         x_hat = read_picture(passes, codec.tables, stream, quality, [int(theirs["crc"])])
+        of_pixels = _compare_pixels(passes.values(), theirs)
     except DecodeMismatch:
         x_hat, same = np.zeros_like(expected), False
+        of_pixels = {
+            "exact_found": False,
+            "exact_wrong": 0,
+            "pixels_mean": 0.0,
+            "pixels_largest": 0.0,
+        }
     counts, largest, flips = np.zeros(EDGES.size + 1, np.int64), [], 0
     for i, ours in passes.kept().items():
         writers, grid = theirs[f"step{i}"], passes.plan[i].distribution.grid
@@ -136,11 +161,32 @@ def _read(codec: Codec, name: str, theirs: dict[str, np.ndarray]) -> dict[str, A
         "pixels_off_by_1": int(np.sum(difference == 1)),
         "pixels_off_by_more": int(np.sum(difference > 1)),
         "values": int(difference.size),
+        **of_pixels,
+        "exact_bytes": int(theirs["section"].size) + _AROUND_SECTION,
         "largest": largest,
         "flips_without_shifts": flips,
         "histogram": counts.tolist(),
         "bytes": int(theirs["stream"].size),
         "bytes_without_shifts": int(theirs["plain"]),
+    }
+
+
+def _compare_pixels(ours: np.ndarray, theirs: dict[str, np.ndarray]) -> dict[str, Any]:
+    """How far values lie from the writer's, in levels, where they are not clipped; and whether exact pixels are those
+    that it made.
+    """
+    writers, inside = theirs["values"].astype(np.float64), np.abs(theirs["values"] - 0.5) < 0.5
+    away = largest(8) * np.abs(ours - writers)[inside]
+    (told,) = coding.unpack_exact(theirs["section"].tobytes(), [ours.size])
+    try:
+        wrong, found = int(np.sum(find_exact(ours, told) != theirs["exact"])), True
+    except DecodeMismatch:
+        wrong, found = 0, False
+    return {
+        "exact_found": found,
+        "exact_wrong": wrong,
+        "pixels_mean": float(away.mean()) if away.size else 0.0,
+        "pixels_largest": float(away.max(initial=0)),
     }
 
 

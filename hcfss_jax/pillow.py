@@ -8,9 +8,10 @@
 `Image.open` reads size, mode, colour profile and metadata; weights and JAX are loaded with the pixels. The errors of
 damaged pixels are those of `hcfss_jax.errors`; of a file that is cut, `ImageFile.LOAD_TRUNCATED_IMAGES` shows what is
 there. `save` takes, besides the image, `quality` or one of `target_bpp`, `target_size`, `target_psnr`, `target_ms_ssim`
-and `target_ssimulacra2`, `strip`, `roi` and `given`, with a quality `effort` and `tune` (see `Codec`), and `weights`
-(as `use` does; else those that come with the library). What the image has in its `info` is kept; `exif`, `xmp`, `dpi`
-and `icc_profile`, given to `save` as for other formats, take its place.
+and `target_ssimulacra2`, `strip`, `roi`, `given` and `exact`, with a quality `effort` and `tune`, `max_error` (see
+`Codec`), or `lossless` for a `max_error` of 0, and `weights` (as `use` does; else those that come with the library).
+What the image has in its `info` is kept; `exif`, `xmp`, `dpi` and `icc_profile`, given to `save` as for other formats,
+take its place.
 """
 
 from __future__ import annotations
@@ -106,21 +107,24 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
 
     options = image.encoderinfo
     codec = use(options.get("weights", DEFAULT_WEIGHTS))
-    chosen = {
-        name: options[name] for name in ("quality", "strip", "roi", "given") if name in options
-    }
-    effort = {name: options[name] for name in ("effort", "tune") if name in options}
+    known = ("quality", "strip", "roi", "given", "exact")
+    chosen = {name: options[name] for name in known if name in options}
+    more = {name: options[name] for name in ("effort", "tune", "max_error") if name in options}
+    if options.get("lossless"):  # as of Pillow's WebP
+        more["max_error"] = 0
     targets = {name: options[name] for name in _TARGETS if name in options}
     if len(targets) + ("quality" in options) > 1:
         several = ["quality"] * ("quality" in options) + [*targets]
         raise ValueError(f"{' and '.join(several)} contradict each other: give one of them")
-    if targets and effort:
-        raise ValueError("effort goes with quality: each try at a target would take as long")
+    if targets and more:
+        raise ValueError(
+            f"{' and '.join(more)} and {' and '.join(targets)} contradict each other: give one of them"
+        )
     if targets:
         asked = {name.removeprefix("target_"): number for name, number in targets.items()}
         file.write(codec.target(_with(image, options), **asked, **chosen)[0])
     else:
-        file.write(codec.compress(_with(image, options), **chosen, **effort))
+        file.write(codec.compress(_with(image, options), **chosen, **more))
 
 
 def _with(image: Image.Image, options: dict[str, Any]) -> Image.Image:

@@ -172,6 +172,23 @@ def parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="a model of Hugging Face that reads the caption; default: a stand-in without meaning",
     )
+    bound = compress.add_mutually_exclusive_group()
+    bound.add_argument(
+        "--lossless",
+        action="store_true",
+        help="give back every pixel to the bit; quality: of the base",
+    )
+    bound.add_argument(
+        "--max-error",
+        type=values.max_error,
+        metavar="N",
+        help="let no value be off by more than N levels; 0 is lossless",
+    )
+    compress.add_argument(
+        "--exact",
+        action="store_true",
+        help="let every machine decode the same pixels, to the bit; some 60 bytes",
+    )
     compress.add_argument(
         "--step-checks",
         action="store_true",
@@ -218,6 +235,14 @@ def parser() -> argparse.ArgumentParser:
         choices=range(8, 17),
         metavar="N",
         help="bits a channel to round to, 8 to 16; default: what the picture had",
+    )
+    decompress.add_argument(
+        "--base", action="store_true", help="leave out what makes a file lossless, or nearly so"
+    )
+    decompress.add_argument(
+        "--no-exact",
+        action="store_true",
+        help="show a file written with --exact even where some values come out one level off",
     )
     _set_command(decompress, "transcode", "decompress")
 

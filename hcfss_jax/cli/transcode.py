@@ -53,14 +53,22 @@ def compress(args: argparse.Namespace) -> int:
         args.usage.error("--tune goes with --effort 1 to 9: without it there is nothing to tune")
     if args.text_encoder and args.caption is None:
         args.usage.error("--text-encoder goes with --caption: there is no text to read")
+    max_error = 0 if args.lossless else args.max_error
     wishes = _wishes(args)
     todo = _plan(args, _to_hcf())
     given = _side_inputs(args, todo)
+    if args.exact:
+        given["exact"] = True
     codec = runtime.load_codec(args.model, args.model_factory, args.tile)
-    quality = codec.default_quality if args.quality is None else args.quality
+    quality = args.quality
+    if quality is None:
+        quality = codec.default_quality if max_error is None else codec.base_quality
     target = _target(args)
-    if args.effort and target:
-        args.usage.error("--effort goes with --quality: each try at a target would take as long")
+    if target and (args.effort or max_error is not None):
+        option = "--effort" if args.effort else "--lossless" if args.lossless else "--max-error"
+        args.usage.error(
+            f"{option} goes with --quality: a target is what the quality alone comes to"
+        )
     if not target:
         codec.check_quality(quality)
     if args.effort:
@@ -75,8 +83,9 @@ def compress(args: argparse.Namespace) -> int:
         if target:
             data, found = codec.target(image, **target, **how)
         else:
+            bound: dict[str, Any] = {} if max_error is None else {"max_error": max_error}
             with wishes.effort(args.effort, args.tune) as effort:
-                data = codec.compress(image, quality, **effort, **how)
+                data = codec.compress(image, quality, **effort, **bound, **how)
         height, width = planes.rgb.shape[:2]
         bpp = 8 * len(data) / (width * height)
         if {*target} & {"bpp", "size"} and found >= codec.levels:
@@ -84,9 +93,10 @@ def compress(args: argparse.Namespace) -> int:
                 f"{job.origin}: quality {found:g}, the best of {codec.name}, takes {bpp:.3f} bpp, {len(data):,} bytes: "
                 "no file comes nearer to the target"
             )
-        if lost := _lost_contrast(codec, planes.at_depth(8).rgb, data, wishes):
+        shown = planes.at_depth(8).rgb
+        if max_error is None and (lost := _lost_contrast(codec, shown, data, wishes)):
             wishes.note(f"{job.origin}: {lost} at quality {found:.3g}; PNG keeps it")
-        return data, f"{len(data):,} bytes, {bpp:.3f} bpp, quality {found:.3g}"
+        return data, f"{len(data):,} bytes, {bpp:.3f} bpp, {_bound(max_error)}quality {found:.3g}"
 
     return batch.run(todo, work, wishes)
 
@@ -107,9 +117,7 @@ def decompress(args: argparse.Namespace) -> int:
         try:
             with warnings.catch_warnings(record=True) as told:
                 warnings.simplefilter("always", Incomplete)
-                planes = codecs[name].decode(
-                    data, progress=wishes.tiles, depth=args.depth, **_parts(args)
-                )
+                planes = codecs[name].decode(data, progress=wishes.tiles, **_wanted(args))
         except WrongWeights as error:
             raise WrongWeights(f"{error} (--model FILE)") from error
         picture, notes = encode_planes(planes, kind)
@@ -134,10 +142,24 @@ def _target(args: argparse.Namespace) -> dict[str, Any]:
     return {name: number for name, number in asked.items() if number is not None}
 
 
-def _parts(args: argparse.Namespace) -> dict[str, Any]:
-    """What of a picture is asked for, where that is not all of it."""
-    asked = {"region": args.region, "steps": args.preview, "partial": args.partial or None}
+def _wanted(args: argparse.Namespace) -> dict[str, Any]:
+    """What of a file is asked for, as `Codec.decode` takes it, where that is not all of it."""
+    asked = {
+        "depth": args.depth,
+        "region": args.region,
+        "steps": args.preview,
+        "partial": args.partial or None,
+        "exact": False if args.no_exact else None,
+        "base": args.base or None,
+    }
     return {name: value for name, value in asked.items() if value is not None}
+
+
+def _bound(max_error: int | None) -> str:
+    """How near to the photo its file is, where that is asked for, in words."""
+    if max_error is None:
+        return ""
+    return (f"errors up to {max_error}" if max_error else "lossless") + ", base of "
 
 
 def _side_inputs(args: argparse.Namespace, todo: jobs.Plan) -> dict[str, Any]:

@@ -107,3 +107,13 @@ def region(text: str) -> tuple[int, ...]:
             f"{text!r} holds no pixel: RIGHT and BOTTOM lie behind the last"
         )
     return left, top, right, bottom
+
+
+_DEEPEST_WHITE = 2**16 - 1  # of 16 bits a channel
+
+
+def max_error(text: str) -> int:
+    """A bound of the errors of pixels; which are too large depends on the picture's depth."""
+    if text.isdecimal() and len(text) < 6 and int(text) < _DEEPEST_WHITE:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to {_DEEPEST_WHITE - 1}")

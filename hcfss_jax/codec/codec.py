@@ -17,7 +17,7 @@ from PIL import Image
 from hcfss_jax import coding
 from hcfss_jax.codec import carried
 from hcfss_jax.codec.coder import Coder
-from hcfss_jax.codec.effort import NO_EFFORT, Effort, Watch, check_effort, unseen
+from hcfss_jax.codec.effort import Effort, Watch, check_effort, unseen
 from hcfss_jax.codec.file_reader import Reading, read_file
 from hcfss_jax.codec.file_writer import Writing, write_file, write_shown
 from hcfss_jax.codec.limits import MAX_PIXELS
@@ -45,6 +45,7 @@ from hcfss_jax.weights import WeightPackage, load_package, shipped_with
 from hcfss_jax.weights.tradeoff import Tune
 
 _DEFAULT_QUALITY = 4.0
+_BASE_QUALITY = 1.0  # of those measured the one with the smallest files, docs/evaluation.md
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Codec:
       parameter_count: numbers that the model has learned.
       levels: rate levels; quality runs from 1 to this.
       default_quality: what is meant where none is given: 4, or the highest below.
+      base_quality: what is meant where none is given but a `max_error`.
       model, params, tables: the Flax module, its parameters and the coder's integers, for what else one does with them.
       package: what it was made from.
       meta: where the weights come from.
@@ -108,6 +110,7 @@ class Codec:
             rehearse(self.model)
         self.levels = int(package.config["levels"])
         self.default_quality = min(_DEFAULT_QUALITY, float(self.levels))
+        self.base_quality = _BASE_QUALITY
         self.package = package
         self.params, self.tables = package.params, package.tables
         self._coder = Coder(self.model, package)
@@ -125,6 +128,8 @@ class Codec:
         tune: Tune | None = None,
         watch: Watch = unseen,
         depth: int | None = None,
+        exact: bool = False,
+        max_error: int | None = None,
     ) -> bytes:
         """An image to the bytes of an `.hcf` file.
 
@@ -148,6 +153,11 @@ class Codec:
           watch: is told how far effort has come.
           depth: bits a channel of an array of uint16, 9 to 16, which is what is meant where nothing is said. Files say
             their own; those of more than 8 bits are read where imagecodecs is installed (the extra `deep`).
+          exact: tell which pixels are the right ones, so that every machine decodes the same, to the bit; some 60
+            bytes for 768x512 pixels. Else a few in 100,000 values may come out one level higher or lower elsewhere.
+          max_error: how far a value of the decoded picture may be from that of the image, in levels: 0 for none at all,
+            lossless. The file holds a residual, and its quality is that of the base below it: 1 where none is given,
+            as that makes the smallest files. None for the quality alone.
 
         Warns:
           LeftOut: of what the image carries and the file does not.
@@ -158,13 +168,23 @@ class Codec:
           InvalidQuality: outside the range, or no number.
           InvalidInput: a mask or a text that the model does not take, or of another size; values beyond the depth; an
             effort or a tune that does not exist; effort with weights that do not say what their qualities stand for;
-            MS-SSIM of less than 161 pixels on a side, or with a mask.
+            MS-SSIM of less than 161 pixels on a side, or with a mask; exact pixels of more than 8 bits; a max_error
+            that is none.
           ForkedProcess: in a process forked from one that had a codec.
         """
         planes = _planes(image, strip, depth)
-        how_hard = Effort(effort, tune, watch)
-        how = self._writing(planes, roi, given, progress, step_checks, how_hard)
-        quality = self.default_quality if quality is None else quality
+        how = self._writing(
+            planes,
+            roi,
+            given,
+            progress=progress,
+            step_checks=step_checks,
+            effort=Effort(effort, tune, watch),
+            exact=exact,
+            max_error=max_error,
+        )
+        if quality is None:
+            quality = self.default_quality if max_error is None else self.base_quality
         return write_file(self._coder, planes, carried.from_planes(planes), quality, how)
 
     def encode(
@@ -176,10 +196,11 @@ class Codec:
         effort: int = 0,
         tune: Tune | None = None,
         depth: int | None = None,
+        exact: bool = False,
     ) -> Encoded:
         """`compress`, with the picture that the decoder will make and the model's estimate."""
         planes = _planes(image, depth=depth)
-        how = self._writing(planes, roi, given, effort=Effort(effort, tune))
+        how = self._writing(planes, roi, given, effort=Effort(effort, tune), exact=exact)
         quality = self.default_quality if quality is None else quality
         return Encoded(*write_shown(self._coder, planes, carried.from_planes(planes), quality, how))
 
@@ -188,18 +209,16 @@ class Codec:
         data: ByteSource,
         max_pixels: int = MAX_PIXELS,
         progress: Progress = iter,
-        region: Region | None = None,
-        steps: int | None = None,
-        partial: bool = False,
+        **how: Any,
     ) -> Image.Image:
         """An `.hcf` file to the image, in the colour mode in which it came; what it carries is in its `info`.
 
         Of more than 8 bits a channel Pillow holds opaque grey, mode I;16, which then reaches to 65535; of others it
         gets 8, with a warning, LeftOut: `decompress_array` and `decode` give all.
 
-        Arguments, errors and other warnings as of `decode`.
+        how: region, steps, partial, exact, base. These, errors and other warnings as of `decode`.
         """
-        planes = self.decode(data, max_pixels, progress, None, region, steps, partial)
+        planes = self.decode(data, max_pixels, progress, **how)
         if not fits_pillow(planes):
             warnings.warn(
                 f"the picture has {planes.depth} bits a channel, and a PIL image of its mode 8: "
@@ -228,6 +247,8 @@ class Codec:
         region: Region | None = None,
         steps: int | None = None,
         partial: bool = False,
+        exact: bool = True,
+        base: bool = False,
     ) -> Planes:
         """An `.hcf` file to its planes: pixels at their depth, alpha, colour profile and metadata.
 
@@ -240,12 +261,16 @@ class Codec:
           depth: bits a channel that the picture is rounded to, 8 to 16: more than the file's show the smooth of a
             picture that was coded from fewer. None for the file's.
           region: (left, top, right, bottom) in pixels: that part of the image alone, as `crop` of all of it would give
-            it, to the bit. Only the tiles that it lies in are decoded.
+            it, to the bit. Only the tiles that it lies in are decoded; with a residual, all of them.
           steps: a preview of the first coding step, of most models z, and so many behind it; 0 for that alone, None for
             all. The rest is as predicted. Of a file with `step_checks` the steps that are read are checked, of another
             only all of them.
           partial: take a file that is cut, for the picture of what is there: of a stream that is cut its first steps,
             and grey for tiles that are missing.
+          exact: whether a file that was written with `exact` has to come out so; without, a machine that does not find
+            its exact pixels shows it with a few values off by a level.
+          base: leave out the residual of a file that was written with `max_error`: sooner, and as its quality has it.
+            Previews and what is there of a file that is cut are without it.
 
         Warns:
           Incomplete: of a file that is cut, what is not there.
@@ -257,7 +282,7 @@ class Codec:
           ImageTooLarge: more pixels than `max_pixels`.
           InvalidInput: a region that is none, or lies outside of the image; steps that the model does not have; a depth
             that no picture has.
-          DecodeMismatch: the symbols are not those that were written.
+          DecodeMismatch: the symbols, exact pixels, or the residual's picture, are not those that were written.
           ForkedProcess: as `compress`.
         """
         if depth is not None:
@@ -273,9 +298,11 @@ class Codec:
         ours = (header.model, header.fingerprint) == (self.name, self.fingerprint)
         # Weights that come with the library read what they wrote, whichever of them the user has at hand.
         if not ours and (name := shipped_with(header.model, header.fingerprint)):
-            return _shipped(name).decode(file, max_pixels, progress, depth, region, steps, partial)
+            return _shipped(name).decode(
+                file, max_pixels, progress, depth, region, steps, partial, exact, base
+            )
         shown = depth or carried.depth_of(sections)
-        how = Reading(max_pixels, progress, region, steps, shown)
+        how = Reading(max_pixels, progress, region, steps, shown, exact, base)
         seen = read_file(self._coder, header, stream, sections, how, missing)
         if seen.lost:
             warnings.warn(seen.lost, Incomplete, stacklevel=2)
@@ -296,11 +323,12 @@ class Codec:
         roi: MaskSource | None = None,
         given: Mapping[str, Any] = {},
         depth: int | None = None,
+        exact: bool = False,
     ) -> tuple[bytes, float]:
         """`compress` at the quality that a target asks for, of which one is given, found in four to seven attempts.
 
         Args:
-          image: as of `compress`, and so are strip, step_checks, roi, given, depth.
+          image: as of `compress`, and so are strip, step_checks, roi, given, depth, exact.
           bpp, size: the best quality whose file stays within so many bits a pixel, or bytes.
           psnr, ms_ssim, ssimulacra2: the least quality whose picture reaches so many dB, an MS-SSIM in (0, 1), or a
             SSIMULACRA2 below 100 (pip install 'hcfss-jax[ssimulacra2]'): of the picture that the decoder will make, in
@@ -322,7 +350,9 @@ class Codec:
             "ssimulacra2": ssimulacra2,
         }
         planes = _planes(image, strip, depth)
-        how = self._writing(planes, roi, given, progress, step_checks)
+        how = self._writing(
+            planes, roi, given, progress=progress, step_checks=step_checks, exact=exact
+        )
         return write_to(self._coder, planes, carried.from_planes(planes), asked, how)
 
     def target_bpp(
@@ -334,10 +364,11 @@ class Codec:
         roi: MaskSource | None = None,
         given: Mapping[str, Any] = {},
         depth: int | None = None,
+        exact: bool = False,
     ) -> tuple[bytes, float]:
         """`target` of a rate, in bits a pixel."""
         planes = _planes(image, strip, depth)
-        how = self._writing(planes, roi, given, progress)
+        how = self._writing(planes, roi, given, progress=progress, exact=exact)
         asked = {"bpp": "None" if bpp is None else bpp}  # no rate, and not the lack of a target
         return write_to(self._coder, planes, carried.from_planes(planes), asked, how)
 
@@ -350,13 +381,7 @@ class Codec:
         check_effort(self.meta, Effort(effort, tune))
 
     def _writing(
-        self,
-        planes: Planes,
-        roi: MaskSource | None,
-        given: Mapping[str, Any],
-        progress: Progress = iter,
-        step_checks: bool = False,
-        effort: Effort = NO_EFFORT,
+        self, planes: Planes, roi: MaskSource | None, given: Mapping[str, Any], **how: Any
     ) -> Writing:
         """How an image is written. Raises InvalidInput for what the encoder is told and the model does not take."""
         if not isinstance(given, Mapping):
@@ -368,7 +393,7 @@ class Codec:
                 raise InvalidInput("roi and given['mask'] are the same: give one of them")
             given = {**given, "mask": roi}
         told = read_side_inputs(self.model, self.name, given, *planes.rgb.shape[:2])
-        return Writing(self._tile, progress, step_checks, told, effort)
+        return Writing(self._tile, given=told, **how)
 
 
 def load(

@@ -8,7 +8,15 @@ import numpy as np
 from hcfss_jax import coding
 from hcfss_jax.codec.coder import Coder
 from hcfss_jax.codec.limits import check_part, check_work
-from hcfss_jax.codec.tiles import LARGEST_TILE, SMALLEST_TILE, Tile, hull, tile_count, touched
+from hcfss_jax.codec.tiles import (
+    LARGEST_TILE,
+    SMALLEST_TILE,
+    Tile,
+    hull,
+    layout,
+    tile_count,
+    touched,
+)
 from hcfss_jax.errors import CorruptSection, ImageTooLarge
 
 
@@ -17,7 +25,7 @@ class CodedTile:
     """A tile of a file.
 
     tile: where it lies. stream: its own, and length, how many bytes that has where none is missing. checks: that
-    `read_picture` takes. before: the check of all tiles before it.
+    `read_picture` takes. before: the check of all tiles before it. exact: what is told of its pixels, if anything is.
     """
 
     tile: Tile
@@ -25,6 +33,7 @@ class CodedTile:
     length: int
     checks: Sequence[int]
     before: int
+    exact: coding.ExactTile | None = None
 
     @property
     def cut(self) -> bool:
@@ -45,12 +54,13 @@ def coded_tiles(
 
     Raises ImageTooLarge, and CorruptSection for contradictions.
     """
-    of_stream = max(0, missing - coding.CHECK_BYTES)
-    table = _table(header, len(stream) + of_stream, sections)
     whole = (part.height, part.width) == (header.height, header.width)
     if whole:
-        # Before a list of tiles is made: a thin picture has many.
         _check_pixels(part, max_pixels)
+    of_stream = max(0, missing - coding.CHECK_BYTES)
+    table = _table(header, len(stream) + of_stream, sections)
+    if whole:
+        # Before a list of tiles is made: a thin picture has many.
         check_work(coder.model, part.height, part.width, table.side, max_pixels)
     tiles = touched(header.height, header.width, table.side, part)
     if not whole:
@@ -61,8 +71,9 @@ def coded_tiles(
     streams = table.cut(stream, of_stream)
     checks = _step_checks(coder, sections, table.checks)
     before = [0, *(of_tile[-1] for of_tile in checks)]
+    exact = _exact_pixels(header, table.side, sections)
     return [
-        CodedTile(tile, streams[i], table.lengths[i], checks[i], before[i])
+        CodedTile(tile, streams[i], table.lengths[i], checks[i], before[i], exact.get(i))
         for i, tile in tiles.items()
     ]
 
@@ -92,6 +103,17 @@ def _table(header: coding.Header, length: int, sections: Mapping[int, bytes]) ->
     if count < 2 or count != len(table.checks) or table.checks[-1] != header.symbols_crc:
         raise CorruptSection("the tiles are not those of a picture of this size")
     return table
+
+
+def _exact_pixels(
+    header: coding.Header, side: int, sections: Mapping[int, bytes]
+) -> Mapping[int, coding.ExactTile]:
+    """What is told of the pixels of each tile, by its number, if anything is. Raises CorruptSection, TruncatedFile."""
+    if (section := sections.get(coding.Extra.EXACT)) is None:
+        return {}
+    tiles = layout(header.height, header.width, side)
+    values = [3 * tile.height * tile.width for tile in tiles]
+    return dict(enumerate(coding.unpack_exact(section, values)))
 
 
 def _step_checks(

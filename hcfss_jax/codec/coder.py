@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from flax.errors import FlaxError
 
 from hcfss_jax.codec.compiled_model import CodingPasses
-from hcfss_jax.entropy.margins import margins
+from hcfss_jax.entropy.margins import margins, pixel_noise
 from hcfss_jax.errors import InvalidQuality, WrongWeights
 from hcfss_jax.models.skeleton import CompressionModel
 from hcfss_jax.runtime.forked import check_not_forked
@@ -33,12 +33,17 @@ class Coder:
         self._package = package
         try:
             self.margins(quality=1)
+            self.pixel_noise(quality=1)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise WrongWeights(f"what the weights say of noise is no record: {error}") from error
 
     def margins(self, quality: float) -> list[float]:
         """Of each step, see `entropy.margins`."""
         return margins(self._package.meta.get("noise"), quality, self.model.plan)
+
+    def pixel_noise(self, quality: float) -> float:
+        """How far other machines' pixels lie off, see `entropy.margins`."""
+        return pixel_noise(self._package.meta.get("noise"), quality)
 
     def check_quality(self, quality: float) -> None:
         """Raises InvalidQuality for a quality that this model does not offer."""

@@ -148,6 +148,10 @@ class PicturePasses:
         inputs = self._variables, self._area, *jax.device_put(args)
         return compiled_cache.run(function, *statics, *inputs, static=len(statics))
 
+    def synthesise_floats(self, decoded: Decoded, level: np.ndarray) -> np.ndarray:
+        """What all steps left to float32 `[H, W, 3]`, not clipped, by products in full precision on every device."""
+        return jax.device_get(self._run("synthesise", decoded, level, precise=True))[0]
+
     def sent(self, step: int, symbols: jax.Array | np.ndarray) -> np.ndarray:
         """Of a map `[1, h, w, c]` what is sent, `[n]`: row by row, the channels of a position together."""
         within, taken = self._within(step, jax.device_get(symbols))
@@ -171,8 +175,8 @@ class PicturePasses:
         here = self.plan[step]
         return (1, *here.area(*self.size), here.channels)
 
-    def _run(self, method: str, *args: Any, step: int | None = None) -> Any:
-        static = self._model, method, step, self._seen_within
+    def _run(self, method: str, *args: Any, step: int | None = None, precise: bool = False) -> Any:
+        static = self._model, method, step, precise or step is not None, self._seen_within
         inputs = self._variables, self._area, *jax.device_put(args)
         return compiled_cache.run(_run, *static, *inputs, static=len(static))
 
@@ -182,19 +186,20 @@ def _call(function: Callable[..., Any], *args: Any, static: tuple[Any, ...] = ()
     return compiled_cache.run(function, *static, *jax.device_put(args), static=len(static))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
 def _run(
     model: CompressionModel,
     method: str,
     step: int | None,
+    precise: bool,
     size: tuple[int, int] | None,
     variables: Any,
     area: jax.Array,
     *args: Any,
 ) -> Any:
     leading = () if step is None else (step,)
-    exact = contextlib.nullcontext() if step is None else in_full_precision()
-    with exact, only_within(area, size) if size else contextlib.nullcontext():
+    products = in_full_precision() if precise else contextlib.nullcontext()
+    with products, only_within(area, size) if size else contextlib.nullcontext():
         return model.apply(variables, *leading, *args, method=method)
 
 

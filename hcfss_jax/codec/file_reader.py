@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hcfss_jax import coding
+from hcfss_jax.codec import carried
 from hcfss_jax.codec.coded_tiles import CodedTile, coded_tiles
 from hcfss_jax.codec.coder import Coder
 from hcfss_jax.codec.limits import MAX_PIXELS
 from hcfss_jax.codec.picture_stream import read_picture
 from hcfss_jax.codec.preview import preview_picture, steps_to_read
 from hcfss_jax.codec.region import Region, part_of
+from hcfss_jax.codec.residual_section import apply_residual
 from hcfss_jax.codec.tiles import Canvas, Progress, Tile, hull
 from hcfss_jax.errors import (
     CorruptSection,
@@ -19,7 +21,7 @@ from hcfss_jax.errors import (
     UnknownModel,
     WrongWeights,
 )
-from hcfss_jax.pictures.bit_depth import dtype_of
+from hcfss_jax.pictures.bit_depth import dtype_of, rescaled
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Reading:
     """How files are read.
 
     max_pixels: of what is decoded. progress: see `Progress`. region: what of the picture is asked for, None for all.
-    steps: see `steps_to_read`. depth: bits a channel that colours are rounded to; the file's, or any other.
+    steps: see `steps_to_read`. depth: bits a channel that colours are rounded to; the file's, or any other. exact:
+    whether a file that tells its exact pixels is to give them. base: leave out the residual of a file that has one.
     """
 
     max_pixels: int = MAX_PIXELS
@@ -35,6 +38,8 @@ class Reading:
     region: Region | None = None
     steps: int | None = None
     depth: int = 8
+    exact: bool = True
+    base: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,13 +65,41 @@ def read_file(
 ) -> Seen:
     """The decoded colours of what `coding.unpack` found in a file. missing: bytes, of a file that is cut.
 
-    Of a tile that is cut, the steps that are there count; one of which nothing is there is grey.
+    Of a tile that is cut, the steps that are there count; one of which nothing is there is grey. A residual is applied
+    to whole pictures alone, and stands on exact pixels of 8 bits.
     Raises UnknownModel, WrongWeights, InvalidInput for a region or steps that are none, ImageTooLarge, CorruptSection,
     DecodeMismatch where the symbols are not those that were written, and TruncatedFile where nothing can be shown.
     """
     _check_header(coder, header)
     steps = steps_to_read(how.steps, coder.model.plan)
-    part = part_of(how.region, header.height, header.width)
+    wanted = part_of(how.region, header.height, header.width)
+    residual = None
+    if not (how.base or missing) and steps == len(coder.model.plan):
+        residual = sections.get(coding.Extra.RESIDUAL)
+    if residual is None:
+        return _read_part(coder, header, stream, sections, how, steps, wanted, missing)
+    exactly = dataclasses.replace(how, depth=8, exact=True)
+    everything = Tile(0, 0, header.height, header.width)
+    below = _read_part(coder, header, stream, sections, exactly, steps, everything, missing)
+    depth, grey = carried.depth_of(sections), header.colour == "grey"
+    rgb = apply_residual(residual, below.rgb, grey, depth, how.progress)
+    return Seen(rescaled(wanted.of(rgb), depth, how.depth).copy(), wanted)
+
+
+def _read_part(
+    coder: Coder,
+    header: coding.Header,
+    stream: bytes,
+    sections: Mapping[int, bytes],
+    how: Reading,
+    steps: int,
+    part: Tile,
+    missing: int,
+) -> Seen:
+    """What a part of the picture decodes to, without a residual."""
+    exact = how.exact and how.depth == 8
+    if not exact:
+        sections = {kind: told for kind, told in sections.items() if kind != coding.Extra.EXACT}
     coded = coded_tiles(coder, header, stream, sections, how.max_pixels, part, missing)
     within = hull(each.tile for each in coded)
     canvas, known = Canvas(within.height, within.width, dtype_of(how.depth)), []
@@ -89,7 +122,8 @@ def _decode(
     tile, (checks, before) = coded.tile, (coded.checks, coded.before)
     passes, tables = coder.passes.of(tile.height, tile.width, depth), coder.tables
     if steps == len(passes.plan) and not coded.cut:
-        return read_picture(passes, tables, coded.stream, quality, checks, before), steps
+        exact = coded.exact
+        return read_picture(passes, tables, coded.stream, quality, checks, before, exact), steps
     pixels, known = preview_picture(
         passes, tables, coded.stream, coded.cut, quality, checks, before, steps
     )

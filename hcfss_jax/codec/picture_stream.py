@@ -15,6 +15,7 @@ import numpy as np
 from hcfss_jax import coding
 from hcfss_jax.codec import step_stream
 from hcfss_jax.codec.compiled_model import PicturePasses
+from hcfss_jax.codec.exact_pixels import find_exact
 from hcfss_jax.codec.step_stream import Part
 from hcfss_jax.entropy.plan import Plan
 from hcfss_jax.entropy.steps import Latents, Prediction, Quantise, run_steps
@@ -31,7 +32,7 @@ class Written:
 
     steps: what the stream holds of each, see `step_stream.parts_of`. stream: what the range coder wrote of them.
     checks: CRC-32 of all up to the end of each step. bits: what the model says they cost. x_hat: computes pixels
-    `[H, W, 3]`, what the decoder will make of them.
+    `[H, W, 3]`, what the decoder will make of them; floats: float32 `[H, W, 3]`, what exact pixels are made of.
     """
 
     steps: Sequence[Sequence[Part]]
@@ -39,6 +40,7 @@ class Written:
     checks: Sequence[int]
     bits: float
     x_hat: Callable[[], np.ndarray]
+    floats: Callable[[], np.ndarray]
 
 
 def write_picture(
@@ -70,6 +72,7 @@ def write_picture(
         [*checks][1:],
         sum(bits for _, bits in records),
         x_hat=lambda: passes.synthesise(decoded, level)[: passes.height, : passes.width],
+        floats=lambda: passes.synthesise_floats(decoded, level)[: passes.height, : passes.width],
     )
 
 
@@ -80,11 +83,13 @@ def read_picture(
     quality: float,
     checks: Sequence[int],
     crc: int = 0,
+    exact: coding.ExactTile | None = None,
 ) -> np.ndarray:
     """Symbols to pixels `[H, W, 3]` of the depth of the passes.
 
-    checks: CRC-32 of all symbols up to the end of each step, or only that of the last. crc: of those before.
-    Raises DecodeMismatch where the symbols are not those that were written.
+    checks: CRC-32 of all symbols up to the end of each step, or only that of the last. crc: of those before. exact:
+    what the file tells of its pixels, where it does.
+    Raises DecodeMismatch where the symbols, or exact pixels, are not those that were written.
     """
     level = level_of(quality)
     decoder = coding.RangeDecoder(stream)
@@ -95,6 +100,9 @@ def read_picture(
     except CorruptSection as error:
         # The file's checksum held: these are the bytes that were written, read with other tables.
         raise found.mismatch() from error
+    if exact is not None:
+        floats = passes.synthesise_floats(decoded, level)
+        return find_exact(floats[: passes.height, : passes.width], exact)
     return passes.synthesise(decoded, level)[: passes.height, : passes.width]
 
 

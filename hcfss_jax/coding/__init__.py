@@ -16,6 +16,7 @@ from hcfss_jax.coding.container import (
     unpack_cut,
 )
 from hcfss_jax.coding.escapes import symbol_bits
+from hcfss_jax.coding.pixel_section import ExactTile, pack_exact, unpack_exact
 from hcfss_jax.coding.tables import Tables
 from hcfss_jax.coding.tile_table import TileTable
 
@@ -28,6 +29,7 @@ __all__ = [
     "LARGEST_SIDE",
     "MAGIC",
     "QUALITY_STEPS",
+    "ExactTile",
     "Extra",
     "Header",
     "RangeDecoder",
@@ -36,11 +38,13 @@ __all__ = [
     "encode",
     "gaussian_tables",
     "pack",
+    "pack_exact",
     "peek",
     "symbol_bits",
     "tables_from_pmfs",
     "unpack",
     "unpack_cut",
+    "unpack_exact",
 ]
 
 _HOMES = {

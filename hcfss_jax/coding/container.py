@@ -40,12 +40,14 @@ class Extra(IntEnum):
 
     ALPHA = 1
     TILES = 4
+    RESIDUAL = 5
     DEPTH = 6
     ICC = 128
     EXIF = 129
     XMP = 130
     DENSITY = 131
     STEP_CHECKS = 132
+    EXACT = 133
 
 
 @dataclass(frozen=True)

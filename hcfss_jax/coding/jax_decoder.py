@@ -40,15 +40,15 @@ class Decoder:
         words = np.frombuffer(data.ljust(len(data) + 4 & ~1, b"\0"), ">u2").astype(np.uint32)
         words = np.append(words, np.zeros(2, np.uint32))  # the loop reads zeros past the end
         self._data = data
-        self._words = on_cpu(padded(words, _SMALLEST_STREAM))
+        self.words = on_cpu(padded(words, _SMALLEST_STREAM))
         first = words[0] << 16 | words[1]
-        self._position = Position(*(on_cpu(np.uint32(n)) for n in (2, FULL, 0, first)))
+        self.position = Position(*(on_cpu(np.uint32(n)) for n in (2, FULL, 0, first)))
 
     def decode(self, indices: np.ndarray, tables: Tables) -> np.ndarray:
         """The next symbols of the stream, int32 `[n]`."""
         rows, count = on_cpu(padded(indices.astype(np.uint32))), on_cpu(np.uint32(indices.size))
-        symbols, decoded, self._position = compiled_cache.run(
-            _decode_loop, rows, count, self._words, lookup_of(tables), self._position
+        symbols, decoded, self.position = compiled_cache.run(
+            decode_loop, rows, count, self.words, lookup_of(tables), self.position
         )
         if int(decoded) < indices.size:
             raise CorruptSection(f"the stream escapes by more than {MOST_GAMMA_BITS} bits")
@@ -60,13 +60,13 @@ class Decoder:
         The stream's value then lies anywhere in [ahead, ahead + 2^bits) of the interval's 32-bit window, with as many
         bits as the window has beyond the last byte: it has to be inside of the interval as a whole.
         """
-        read, size, _, ahead = map(int, self._position)
+        read, size, _, ahead = map(int, self.position)
         unknown = max(0, 8 * (2 * read - len(self._data)))
         return ahead + (1 << unknown) <= size + 1
 
     def finish(self) -> bool:
         """Whether the bytes are exactly those that `encode` writes for what was decoded."""
-        read, size, low, ahead = map(int, self._position)
+        read, size, low, ahead = map(int, self.position)
         value, high, settled = low + ahead & FULL, low + size, 2 * (read - 2)
         if high > FULL:  # the encoder chooses the word boundary, and drops the zeros after it
             return value == 0 and len(self._data) <= settled and not self._data.endswith(b"\0")
@@ -81,7 +81,7 @@ def _at(array: jax.Array, index: Word) -> jax.Array:
 
 
 @jax.jit
-def _decode_loop(
+def decode_loop(
     indices: jax.Array, count: Word, words: jax.Array, lookup: Lookup, position: Position
 ) -> tuple[jax.Array, Word, Position]:
     """Decode `count` symbols: (symbols, how many are sound, the position after them).

@@ -15,7 +15,7 @@ from hcfss_jax.pictures.planes import Planes
 class FakeCodec:
     """Lossless and quick, with the interface of the real one: files need no model."""
 
-    name, levels, default_quality = "fake", 8, 4.0
+    name, levels, default_quality, base_quality = "fake", 8, 4.0, 1.0
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
@@ -52,6 +52,8 @@ class FakeCodec:
         return self.compress(image, 2.5), 2.5
 
     def decode(self, data: bytes, progress=iter, depth: int | None = None, **how) -> Planes:
+        if how:
+            self.asked.append(how)
         if data[:4] != b"FAKE":
             raise NotAnHcfFile(f"starts with {data[:4]!r}: not written by this codec")
         height, width, stored = data[4:7]

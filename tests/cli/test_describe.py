@@ -12,7 +12,7 @@ def file(tmp_path):
     """A file of 100x50 pixels whose symbols are not those of any model."""
     header = Header("hcfssnet-tiny", b"\xab\xcd\x01\x02", 100, 50, "grey", 3.5, 7)
     path = tmp_path / "a.hcf"
-    path.write_bytes(pack(header, bytes(20), {1: bytes(9)}))
+    path.write_bytes(pack(header, bytes(20), {1: bytes(9), 133: bytes(14)}))
     return path
 
 
@@ -20,7 +20,14 @@ def test_info_prints_the_header_and_the_rate(file, capsys):
     assert main(["info", str(file)]) == 0
     told = capsys.readouterr().out
     size = file.stat().st_size
-    for fact in ("100x50 pixels, grey", "hcfssnet-tiny", "abcd0102", "3.5", "ALPHA (9 bytes)"):
+    for fact in (
+        "100x50 pixels, grey",
+        "hcfssnet-tiny",
+        "abcd0102",
+        "3.5",
+        "ALPHA (9 bytes)",
+        "EXACT (14 bytes)",
+    ):
         assert fact in told
     assert f"{8 * size / 5000:.3f} bpp" in told
 

@@ -32,6 +32,36 @@ def test_quality_and_target_are_handed_to_the_codec(codec, here):
     assert codec.asked == [6.5, "0.25 bpp", 2.5]
 
 
+def test_a_bound_on_errors_is_asked_for_and_the_base_below_it_shown(codec, here):
+    photo("a.png")
+    assert main(["compress", "a.png", "--lossless"]) == 0
+    assert main(["compress", "a.png", "b.hcf", "--max-error", "2", "-q", "3"]) == 0
+    assert main(["decompress", "a.hcf", "c.png", "--model", "fake", "--base"]) == 0
+    assert codec.asked == [(1.0, {"max_error": 0}), (3.0, {"max_error": 2}), {"base": True}]
+    for words in (
+        ["--max-error", "65535"],
+        ["--max-error", "-1"],
+        ["--lossless", "--max-error", "1"],
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            main(["compress", "a.png", "d.hcf", *words])
+    with pytest.raises(SystemExit, match="2"):
+        main(["compress", "a.png", "d.hcf", "--lossless", "--target-bpp", "9"])
+
+
+def test_exact_pixels_are_asked_for_and_done_without(codec, here):
+    photo("a.png")
+    assert main(["compress", "a.png", "--exact"]) == 0
+    assert main(["compress", "a.png", "b.hcf", "--exact", "--target-bpp", "9"]) == 0
+    assert main(["decompress", "a.hcf", "c.png", "--model", "fake", "--no-exact"]) == 0
+    assert codec.asked == [
+        (4.0, {"exact": True}),
+        ("9.0 bpp", {"exact": True}),
+        2.5,
+        {"exact": False},
+    ]
+
+
 def test_a_mask_goes_to_the_codec_with_one_photo_and_with_no_more(codec, here, capsys):
     photo("a.png")
     photo("b.png")

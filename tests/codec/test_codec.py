@@ -299,7 +299,7 @@ def test_what_is_no_picture_is_refused():
         with pytest.raises(UnsupportedImage):
             codec().compress(source)
     with pytest.raises(UnsupportedImage, match="8 bits"):
-        codec().compress(Image.fromarray(np.zeros((4, 4), np.uint16)))
+        codec().compress(Image.fromarray(np.zeros((4, 4), np.float32)))
 
 
 def test_files_of_other_weights_and_other_models_are_refused():

@@ -49,7 +49,7 @@ def test_no_effort_is_the_file_that_there_always_was():
     picture = photo(70, 90)
     plain = codec().compress(picture, QUALITY)
     assert codec().compress(picture, QUALITY, effort=0) == plain
-    assert Codec(small_package()).encode(picture, QUALITY, effort=0).data == plain
+    assert codec().encode(picture, QUALITY, effort=0).data == plain
 
 
 @pytest.mark.parametrize("name", [NAME, *(n for n in SMALL if n[:4] in ("fhic", "octa"))])

@@ -102,14 +102,14 @@ def test_a_finished_run_started_again_takes_no_step(config: ConfigDict, tmp_path
 def test_many_steps_without_a_finite_gradient_end_the_run(
     config: ConfigDict, tmp_path: Path
 ) -> None:
-    config.learning_rate = float("nan")
+    config.learning_rate = float("inf")
     config.stop_after_skips = 2
     with pytest.raises(Diverged, match="the last 2 steps"):
         train(config, tmp_path)
 
 
 def test_a_run_that_learned_nothing_says_so(config: ConfigDict, tmp_path: Path) -> None:
-    config.learning_rate = float("nan")
+    config.learning_rate = float("inf")
     with pytest.raises(Diverged, match="the last .* nothing was learned"):
         train(config, tmp_path)
 

@@ -104,7 +104,9 @@ def test_the_tables_are_those_of_the_format():
 
 def test_margins_follow_what_was_measured_and_are_none_where_nothing_is_shifted():
     plan = (Step("z", 0, 1, 64, distribution=Factorised), *in_slices("y", (1, 1), 16))
-    record = noise_record({8.0: [4e-5, 8e-5], 1.0: [2e-5, 1.0]})
+    pixels = {1.0: (2e-5, 2e-4), 8.0: (1e-5, 1e-4)}
+    record = noise_record({8.0: [4e-5, 8e-5], 1.0: [2e-5, 1.0]}, pixels)
+    assert record["pixels"] == {"mean": [2e-5, 1e-5], "largest": [2e-4, 1e-4]}
     assert margins(record, 1, plan) == pytest.approx([0, 8 * 2e-5, LARGEST])
     assert margins(record, 4.5, plan) == pytest.approx([0, 8 * 3e-5, LARGEST])
     assert margins(record, 9, plan)[2] == pytest.approx(8 * 8e-5)

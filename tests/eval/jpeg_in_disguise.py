@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import types
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ class JpegInDisguise:
     """Quality 1 to 95, or, for weights of one rate, the JPEG quality given at quality 1."""
 
     name, parameter_count = "disguise", 7
+    model = types.SimpleNamespace(takes=("mask",))
     padding = b""  # appended to every file
     promised_too_much = 0  # grey levels between the promised picture and the decoded one
     hardest = 9  # the most effort that it can make

@@ -5,6 +5,7 @@ import errno
 import importlib
 import json
 import os
+import types
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,9 @@ def test_a_mask_that_is_missing_is_named_before_anything_is_coded(codec, photos,
     assert f"{tmp_path} holds no mask of b.png" in capsys.readouterr().err
     assert main(["--data", str(photos), "--roi", str(tmp_path), "--estimate"]) == 1
     assert "leave out --estimate or --roi" in capsys.readouterr().err
+    codec.model = types.SimpleNamespace(takes=())
+    assert main(["--data", str(photos), "--roi", str(tmp_path)]) == 1
+    assert "disguise takes no mask: with --blind" in capsys.readouterr().err
     assert not codec.encoded
 
 

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 LARGEST_TILE = 2048
 """Pixels a side; what the largest bucket holds."""
@@ -93,7 +94,7 @@ class Canvas:
     rgb: uint8 or uint16 `[H, W, 3]`, whole when the last tile has been laid.
     """
 
-    def __init__(self, height: int, width: int, dtype: np.typing.DTypeLike = np.uint8):
+    def __init__(self, height: int, width: int, dtype: DTypeLike = np.uint8):
         self.rgb = np.empty((height, width, 3), dtype)
         self._row = self.rgb[:0]
 

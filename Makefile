@@ -9,7 +9,8 @@
 PYTHON ?= python3 python3.12 python3.11 python3.13
 
 PIP = -m pip install --quiet --disable-pip-version-check --no-input
-TFC_TESTS = tests/coding $(wildcard tests/codec tests/test_codec*.py) tests/test_metrics.py
+# Effort's gradients take minutes to compile, and TensorFlow Compression has no part in them.
+TFC_TESTS = tests/coding $(filter-out %/test_effort.py,$(wildcard tests/codec/test_*.py)) tests/test_metrics.py
 
 # $(call make_venv,DIRECTORY,NEWEST MINOR VERSION): a fresh virtual environment.
 define make_venv

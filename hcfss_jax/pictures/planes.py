@@ -71,7 +71,8 @@ def luma(rgb: np.ndarray) -> np.ndarray:
     """Of pixels `[H, W, 3]` of any depth, as Pillow rounds it for 8 bits; of equal channels, one of them."""
     total = np.full(rgb.shape[:2], 1 << 15, np.uint32)  # sums stay below 2**32
     for channel, weight in enumerate((19595, 38470, 7471)):
-        total += rgb[..., channel] * np.uint32(weight)
+        # Widened first: NumPy 1 would take the least type that holds the weight.
+        total += rgb[..., channel].astype(np.uint32) * np.uint32(weight)
     return (total >> 16).astype(rgb.dtype)
 
 

@@ -18,25 +18,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from eval import compare
-from eval.trials import Length, Trial, add_trial_options, length_of, measuring_of
+from eval.trials import Length, Trial, add_trial_options, ended, length_of, measuring_of
 from hcfss_jax.errors import HcfError
 from hcfss_jax.models.registry import FAMILIES
-
-INTERRUPTED = 130  # as shells say it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, measure, compare; the exit code."""
     args = _parser().parse_args(argv)
-    try:
-        reports = [str(trial.folder) for trial in _run(args)]
-        return compare.main([*reports, "--out", str(args.folder / "comparison")])
-    except (HcfError, OSError) as error:
-        print(f"eval.distilled: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped: the same command goes on from here", file=sys.stderr)
-        return INTERRUPTED
+    return ended("eval.distilled", lambda: _compare(args))
+
+
+def _compare(args: argparse.Namespace) -> int:
+    reports = [str(trial.folder) for trial in _run(args)]
+    return compare.main([*reports, "--out", str(args.folder / "comparison")])
 
 
 def _run(args: argparse.Namespace) -> list[Trial]:

@@ -18,26 +18,17 @@ from pathlib import Path
 
 from eval.system_page import write_table
 from eval.system_table import make_table, read_trials
-from eval.trials import Length, Trial, add_trial_options, length_of, measuring_of
+from eval.trials import Length, Trial, add_trial_options, ended, length_of, measuring_of
 from hcfss_jax.errors import HcfError
 from hcfss_jax.models.registry import FAMILIES
 from hcfss_jax.runtime.jax_settings import prepare_jax
-
-INTERRUPTED = 130  # as shells say it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Make the table; the exit code."""
     args = _parser().parse_args(argv)
     prepare_jax()
-    try:
-        return _run(args)
-    except (HcfError, OSError) as error:
-        print(f"eval.systems: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped: the same command goes on from here", file=sys.stderr)
-        return INTERRUPTED
+    return ended("eval.systems", lambda: _run(args))
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ import argparse
 import math
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,8 @@ from hcfss_jax.errors import HcfError
 from hcfss_jax.weights import load_package
 
 ROOT = Path(__file__).parents[1]
-_BY_A_SIGNAL = (130, 143, -2, -15)  # how a program ends that the user has stopped
+INTERRUPTED = 130  # as shells say it
+_BY_A_SIGNAL = (INTERRUPTED, 143, -2, -15)  # how a program ends that the user has stopped
 
 
 class Length(NamedTuple):
@@ -150,6 +151,18 @@ class Trial(NamedTuple):
         return report["codec"]["weights"] == [load_package(self.package).fingerprint.hex()] and {
             entry["quality"] for entry in curve
         } >= set(self.measuring.qualities)
+
+
+def ended(program: str, work: Callable[[], int]) -> int:
+    """The exit code of a program that makes trials: that of its work, 1 with the reason, 130 after Ctrl-C."""
+    try:
+        return work()
+    except (HcfError, OSError) as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped: the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
 
 
 def add_trial_options(parser: argparse.ArgumentParser) -> None:

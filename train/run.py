@@ -60,7 +60,8 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
         packing = packing_of(model, config)
         identity_ = identity(config.model.name, model, packing)
         check_workdir(workdir, identity_)
-        facts |= facts_of(config, training, len(training) + len(held_out))
+        if jax.process_count() > 1:  # alone, nothing is hashed for nobody
+            facts |= facts_of(config, training, len(training) + len(held_out))
     check_shared(workdir)
     frozen = place_frozen(objective, config, mesh)
     step = build_step(config, model, packing, mesh, objective)

@@ -64,7 +64,7 @@ def write_file(
     tiles = layout(header.height, header.width, how.side)
     refined = refining(coder.meta, header.quality, how.effort, tiles, how.given)
     of_pixels: list[coding.ExactTile] = []
-    base = Canvas(header.height, header.width)
+    base = None if how.max_error is None else Canvas(header.height, header.width)
     with coder.computing():
         for tile in how.progress(tiles):
             passes = coder.passes.of(tile.height, tile.width, planes.depth)
@@ -81,7 +81,7 @@ def write_file(
                 of_pixels.append(told_exact)
             streams.append(written.stream)
             of_steps.append(written.checks)
-            if how.max_error is not None:
+            if base:
                 base.lay(tile, written.x_hat())
             if look:
                 look(tile, written)
@@ -89,7 +89,7 @@ def write_file(
     sections = {**sections, **_checks_and_tiles(streams, of_steps, how)}
     if how.exactly:
         sections[coding.Extra.EXACT] = coding.pack_exact(of_pixels)
-    if how.max_error is not None:
+    if base and how.max_error is not None:
         residual = pack_residual(planes, base.rgb, how.max_error, how.progress)
         sections[coding.Extra.RESIDUAL] = residual
     header = dataclasses.replace(header, symbols_crc=checks[-1])

@@ -12,7 +12,7 @@ from eval.anchors import ANCHORS
 from eval.timing import timed
 from hcfss_jax.codec import Codec
 from hcfss_jax.metrics import MS_SSIM_SMALLEST_SIDE, ms_ssim, psnr
-from hcfss_jax.pictures.images import Planes, to_pil
+from hcfss_jax.pictures.planes import Planes, to_pil
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,9 +15,10 @@ from tqdm import tqdm
 from eval.measure import Point, measure, measure_anchors
 from hcfss_jax.codec import Codec
 from hcfss_jax.errors import HcfError
-from hcfss_jax.pictures.images import Planes, read_image, to_pil
+from hcfss_jax.pictures.images import read_image
 from hcfss_jax.pictures.mask import mask_of_size
 from hcfss_jax.pictures.picture_files import counted, printable, search
+from hcfss_jax.pictures.planes import Planes, to_pil
 
 Setting = tuple[Codec, float]
 

@@ -14,8 +14,8 @@ from hcfss_jax.coding.varint import ByteReader, varint
 from hcfss_jax.errors import CorruptSection
 from hcfss_jax.pictures.bit_depth import DEEPEST, dtype_of, largest, rescaled
 from hcfss_jax.pictures.colour import LARGEST_PROFILE
-from hcfss_jax.pictures.images import Planes
 from hcfss_jax.pictures.metadata import LARGEST_METADATA, Metadata
+from hcfss_jax.pictures.planes import Planes
 
 _STEPS = 1000  # of a dot an inch, in which the density is written
 

@@ -1,5 +1,6 @@
 """The loop over a band's diagonals, compiled: values to symbols, and a stream to values."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -27,6 +28,12 @@ AHEAD = 2
 """Diagonals that the base is needed beyond a pixel's, and rows; behind it is one more diagonal."""
 
 _FARTHEST = 1 << 18  # steps that a decoder believes
+
+# JAX before 0.6.1 runs these loops wrongly, and in silence, when they come from a cache of compiled programs; XLA's
+# older runtime runs them rightly.
+_compiled_loop = jax.jit
+if jax.__version_info__ < (0, 6, 1):
+    _compiled_loop = partial(jax.jit, compiler_options={"xla_cpu_use_thunk_runtime": False})
 
 
 class Size(NamedTuple):
@@ -73,7 +80,7 @@ def _learned(memory: list[Channel]) -> Learned:
     return tuple(jnp.stack(arrays) for arrays in zip(*each, strict=True))
 
 
-@jax.jit
+@_compiled_loop
 def encode_band(
     truth: jax.Array,
     base: jax.Array | None,
@@ -113,7 +120,7 @@ def encode_band(
     return coded, _learned(memory)
 
 
-@jax.jit
+@_compiled_loop
 def decode_band(
     room: jax.Array,
     base: jax.Array | None,

@@ -1,5 +1,6 @@
 """The coder of residuals: within the bound everywhere, the same everywhere, and not to be broken by bytes."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -60,6 +61,13 @@ def test_bands_follow_one_another_in_one_stream():
     data = encode_residual(truth)
     np.testing.assert_array_equal(decode_residual(data, truth.shape), truth)
     assert residual_reference.encode(truth, None, 0, 8, data[:3]) == data
+
+
+def test_programs_that_come_from_the_compilation_cache_code_the_same():
+    first = encode_residual(photo(15, 16))
+    jax.clear_caches()  # of this process: the one on disk stays
+    assert encode_residual(photo(15, 16)) == first
+    np.testing.assert_array_equal(decode_residual(first, (15, 16, 3)), photo(15, 16))
 
 
 def test_four_channels_and_two_come_back():

@@ -53,6 +53,10 @@ class ForkedProcess(HcfError):
     """The process was forked from one that had a codec; JAX's threads are not in it, and work would never end."""
 
 
+class HostsDisagree(HcfError):
+    """The hosts of a run did not find each other, are not about to do the same, or one of them does not answer."""
+
+
 class Incomplete(UserWarning):
     """The file is cut, and the picture is what is there of it, as was asked for."""
 

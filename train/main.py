@@ -11,9 +11,9 @@ from pathlib import Path
 
 from absl import app, flags
 
-from hcfss_jax.errors import InvalidInput
+from hcfss_jax.errors import HcfError
+from hcfss_jax.runtime.hosts import join
 from hcfss_jax.runtime.jax_settings import prepare_jax
-from train.distributed import join
 from train.errors import TrainingError
 from train.flags import CONFIG, parse_flags
 from train.interrupt import exit_code_of_ctrl_c
@@ -45,7 +45,7 @@ def _run() -> None:
     try:
         join(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)
         stopped_by = train(CONFIG.value, workdir, command, _PROFILE.value)
-    except (InvalidInput, TrainingError, OSError) as error:
+    except (HcfError, TrainingError, OSError) as error:
         sys.exit(f"train.main: {error}")
     if stopped_by:
         print("stopped by a signal and saved: the same command goes on from here")

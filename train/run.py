@@ -8,7 +8,8 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from hcfss_jax.pictures.picture_files import counted
-from train.agreement import agreement, check_shared, facts_of
+from hcfss_jax.runtime.agreement import agreement
+from train.agreement import check_shared, facts_of
 from train.checkpoints import Checkpoints
 from train.checks import check_config, few_images, images_held_out
 from train.crop_check import check_crop

@@ -1,8 +1,8 @@
 """How close two pictures are: PSNR, SSIM, MS-SSIM and, by a package of its own, SSIMULACRA2 on 8-bit pixels.
 
 The first three take uint8 `[..., H, W, 3]` and return one float for each image, shape `[...]`. Three more may stand
-in a compiled function: `ms_ssim_within` and `squared_error_within` (PSNR is made of it) for pictures of several sizes in
-arrays of one, and `ms_ssim_of_floats` for training, with a gradient.
+in a compiled function: `ms_ssim_within` and `squared_error_within`, which makes a PSNR, for pictures of several sizes
+in arrays of one, and `ms_ssim_of_floats` for training, with a gradient.
 """
 
 import functools

@@ -26,7 +26,7 @@ from train.workdir import flat_fields
 _SEEN_WITHIN = 30.0  # seconds in which a file system may take to show a new file elsewhere
 
 OF_A_HOST = frozenset(
-    {"data.path", "data.workers", "data.threads", "data.cache_gib", "data.prefetch"}
+    {"data.path", "data.workers", "data.threads", "data.cache_gib", "data.prefetch", "eval_sets"}
 )
 """Fields in which hosts may differ: where their copy of the data lies, and how it is read."""
 

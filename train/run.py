@@ -14,6 +14,7 @@ from train.checkpoints import Checkpoints
 from train.checks import check_config, few_images, images_held_out
 from train.crop_check import check_crop
 from train.devices import idle_gpu, told_devices
+from train.eval_sets import open_eval_sets
 from train.experiment import (
     build_model,
     build_step,
@@ -58,11 +59,13 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
         check_config(config, model, mesh)
         objective = build_objective(config)
         training, held_out = _sources(config, first_host)
+        sets = open_eval_sets(config)
         packing = packing_of(model, config)
         identity_ = identity(config.model.name, model, packing)
         check_workdir(workdir, identity_)
         if jax.process_count() > 1:  # alone, nothing is hashed for nobody
             facts |= facts_of(config, training, len(training) + len(held_out))
+            facts |= {f"config.eval_sets, {each.name!r}": each.told for each in sets}
     check_shared(workdir)
     frozen = place_frozen(objective, config, mesh)
     step = build_step(config, model, packing, mesh, objective)
@@ -91,7 +94,7 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
                 frozen=frozen,
                 mesh=mesh,
                 stream=stream,
-                held_out=make_held_out(config, model, packing, held_out, mesh)
+                held_out=make_held_out(config, model, packing, held_out, mesh, sets)
                 if config.eval_every
                 else None,
                 checkpoints=checkpoints,

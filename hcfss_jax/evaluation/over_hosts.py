@@ -94,18 +94,15 @@ class _Walk:
 
 
 def _check_dealt(told: Sequence[Mapping[str, Any]], alike: bool) -> None:
-    """Raises HostsDisagree where hosts had the same pictures and should not have, or the other way round."""
-    hosts_of: dict[str, list[int]] = {}
-    for host, of_host in enumerate(told):
-        if of_host["seen"] or alike:
-            hosts_of.setdefault(of_host["digest"], []).append(host)
-    if alike and len(hosts_of) > 1:
+    """Raises HostsDisagree where all hosts had the same pictures and should not have, or the other way round."""
+    handed = [host for host, of_host in enumerate(told) if of_host["seen"]]
+    different = {told[host]["digest"] for host in handed}
+    if alike and (len(different) > 1 or 0 < len(handed) < len(told)):
         raise HostsDisagree(
             "with alike=True all hosts are handed the same batches, and these were not the same"
         )
-    for hosts in hosts_of.values():
-        if not alike and len(hosts) > 1:
-            raise HostsDisagree(
-                f"{named(hosts)} were handed the same pictures, which would count more than once: deal them out, or "
-                "say alike=True"
-            )
+    if not alike and len(handed) > 1 and len(different) == 1:
+        raise HostsDisagree(
+            f"{named(handed)} were handed the same pictures, which would count more than once: deal them out, or say "
+            "alike=True"
+        )

@@ -18,8 +18,8 @@ from tests.evaluation.quick_model import batches, model, pictures, variables
 from train.collectives import collectives
 
 HOW = ("own", "alike", "twice", "unlike")
-"""Pictures of its own, of which the last host has two; all hosts are handed all; they are and do not say so; they say that
-they are and are not."""
+"""Pictures of its own, of which the last host has two; all hosts are handed all; they are, and do not say so; they say
+that they are, and are not."""
 
 
 def main() -> None:

@@ -78,15 +78,14 @@ class Evaluator:
 def make_step(model: Any, mesh: Mesh) -> jax.stages.Wrapped:
     """The compiled (variables, batch with grey) -> bits, error and ms_ssim, each device its part of the batch alone."""
     dealt = PartitionSpec("batch")
-    return jax.jit(
-        jax.shard_map(
-            functools.partial(_measure, model),
-            mesh=mesh,
-            in_specs=(PartitionSpec(), dealt),
-            out_specs=dealt,
-            check_vma=False,
+    on_one, specs = functools.partial(_measure, model), (PartitionSpec(), dealt)
+    if hasattr(jax, "shard_map"):
+        return jax.jit(
+            jax.shard_map(on_one, mesh=mesh, in_specs=specs, out_specs=dealt, check_vma=False)
         )
-    )
+    from jax.experimental.shard_map import shard_map  # its place in older versions of JAX
+
+    return jax.jit(shard_map(on_one, mesh, specs, dealt, check_rep=False))
 
 
 def _measure(model: Any, variables: Any, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:

@@ -1,7 +1,7 @@
 """How many pictures a second are evaluated without files, on the devices at hand.
 
-    python -m eval.bench.pictures --weights hcfssnet-tiny
-    XLA_FLAGS=--xla_force_host_platform_device_count=8 python -m eval.bench.pictures --weights hcfssnet-tiny
+    python -m eval.bench.pictures --weights NAME
+    XLA_FLAGS=--xla_force_host_platform_device_count=8 python -m eval.bench.pictures --weights NAME
 
 On many hosts the same command runs on each, with --coordinator as `eval.main` has it, and the first one tells.
 """
@@ -58,7 +58,7 @@ def _report(weights: str, side: int, batch: int, count: int) -> int:
         print(
             f"{codec.name} on {jax.device_count()} x {jax.devices()[0].device_kind}, {jax.process_count()} hosts: "
             f"{measured} pictures of {side}x{side}, {measured / seconds:.2f} a second; "
-            f"{busy / (batch * count):.2f} s of this host's processors for each; {first:.0f} s to compile"
+            f"{busy / (batch * count):.3f} s of this host's processors for each; {first:.0f} s to compile"
         )
     return 0
 

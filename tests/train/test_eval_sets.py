@@ -15,6 +15,7 @@ from tests.train.test_report import scalars
 from train.errors import BadConfig, NoImages
 from train.export import export
 from train.run import train
+from train.workdir import flat_fields
 
 LEVELS = (0, 7)
 
@@ -28,25 +29,43 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def config(config: ConfigDict, folder: Path, tmp_path: Path) -> ConfigDict:
-    """Two steps of the example's model, and two sets, one of them a tar."""
-    with tarfile.open(tmp_path / "large.tar", "w") as tar:
+@pytest.fixture(scope="module")
+def tar(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Those that are large enough for MS-SSIM."""
+    path = tmp_path_factory.mktemp("tar") / "large.tar"
+    with tarfile.open(path, "w") as archive:
         for number, size in enumerate(SIZES):
             if min(size) > 64:
-                tar.add(folder / f"{number}.png", f"{number}.png")
+                archive.add(folder / f"{number}.png", f"{number}.png")
+    return path
+
+
+@pytest.fixture
+def config(config: ConfigDict, folder: Path, tar: Path) -> ConfigDict:
+    """Two steps of the example's model, and two sets, one of them a tar."""
     config.model = {"name": "block", "factory": FACTORY, "overrides": {}}
-    config.eval_sets = (("kodak", str(folder)), ("large", str(tmp_path / "large.tar")))
+    config.eval_sets = (("kodak", str(folder)), ("large", str(tar)))
     config.eval_levels, config.steps, config.eval_every = LEVELS, 2, 2
     return config
 
 
-def test_sets_are_measured_as_the_evaluation_measures_the_weights(
-    config: ConfigDict, tmp_path: Path
-) -> None:
-    train(config, tmp_path / "run")
-    [figures] = lines(tmp_path / "run", "validation")
-    package = export(tmp_path / "run", "float32", factory=FACTORY)
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the run of the experiment is, once a test has asked for it."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture
+def trained(config: ConfigDict, runs: Path) -> Path:
+    """The run of the experiment, made once."""
+    if not (runs / "run").exists():
+        train(config, runs / "run")
+    return runs / "run"
+
+
+def test_sets_are_measured_as_the_evaluation_measures_the_weights(trained: Path) -> None:
+    [figures] = lines(trained, "validation")
+    package = export(trained, "float32", factory=FACTORY)
     for name, chosen in (("kodak", pictures()), ("large", [p for p in pictures() if len(p) > 64])):
         batches = batches_of(model(), chosen, LEVELS, 4)
         found = evaluate(model(), {"params": package.params}, batches)
@@ -54,20 +73,18 @@ def test_sets_are_measured_as_the_evaluation_measures_the_weights(
         for level in LEVELS:
             means |= {f"{name}/{f}_{level}": mean for f, mean in found.at(level).means().items()}
         told = {key: value for key, value in figures.items() if key.startswith(f"{name}/")}
-        # Two batches of other sizes: sums of floats in another order.
+        # Batches of other sizes: sums of floats in another order.
         assert told == pytest.approx(means, rel=1e-4)
     assert "large/ms_ssim_7" in figures and "kodak/ms_ssim" not in figures  # some are too small
-    written = scalars(tmp_path / "run")
-    assert written["validation/kodak/psnr"] == [pytest.approx(figures["kodak/psnr"])]
+    assert scalars(trained)["validation/kodak/psnr"] == pytest.approx([figures["kodak/psnr"]])
 
 
 def test_what_a_run_is_chosen_by_stays_the_loss_of_the_held_out_photos(
-    config: ConfigDict, tmp_path: Path
+    trained: Path, config: ConfigDict, tmp_path: Path
 ) -> None:
-    train(config, tmp_path / "with")
     config.eval_sets = ()
-    train(config, tmp_path / "without")
-    [figures], [plain] = (lines(tmp_path / name, "validation") for name in ("with", "without"))
+    train(config, tmp_path)
+    [figures], [plain] = (lines(run, "validation") for run in (trained, tmp_path))
     assert {name: figures[name] for name in plain} == plain
     assert all("/" in name for name in figures.keys() - plain.keys())
 
@@ -114,20 +131,13 @@ def test_a_model_that_cannot_be_coded_has_no_sets(config: ConfigDict, tmp_path: 
 
 
 def test_two_hosts_measure_each_picture_of_a_set_once(
-    photo_dir: Path, folder: Path, tmp_path: Path
+    trained: Path, config: ConfigDict, photo_dir: Path, tmp_path: Path
 ) -> None:
-    flags = [
-        "--config.model.name=block",
-        f"--config.model.factory={FACTORY}",
-        f'--config.eval_sets=(("kodak","{folder}"),)',
-        "--config.eval_levels=(0,7)",
-        "--config.data.held_out=2",
-        *(f"--config.{name}={count}" for name, count in (("steps", 1), ("eval_every", 1))),
-    ]
-    told = []
-    for hosts, devices in ((1, 1), (2, 2)):
-        run = tmp_path / str(hosts)
-        finish(start(run, photo_dir, *flags, hosts=hosts, devices=devices), run)
-        told += lines(run, "validation")
-    one, two = ({k: v for k, v in each.items() if "kodak" in k} for each in told)
-    assert two == pytest.approx(one, rel=1e-4) and len(one) == 6
+    fields = ["model.name", "model.factory", "eval_crop", "batch_size", "steps", "eval_every"]
+    fields += ["data.held_out", "eval_levels", "eval_sets"]
+    values = flat_fields(config.to_dict())
+    flags = [f"--config.{name}={values[name]}" for name in fields]
+    finish(start(tmp_path, photo_dir, *flags, hosts=2), tmp_path)
+    [one], [two] = (lines(run, "validation") for run in (trained, tmp_path))
+    one, two = ({k: v for k, v in each.items() if "/" in k} for each in (one, two))
+    assert two == pytest.approx(one, rel=1e-4) and len(one) == 6 + 9

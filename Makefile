@@ -9,6 +9,9 @@
 PYTHON ?= python3 python3.12 python3.11 python3.13
 
 PIP = -m pip install --quiet --disable-pip-version-check --no-input
+# Files of tests at once, 3 GB each: files, so that what a file compiles is compiled once.
+WORKERS ?= 2
+PARALLEL = -n $(WORKERS) --dist loadfile
 # Effort's gradients take minutes to compile, and TensorFlow Compression has no part in them.
 TFC_TESTS = tests/coding $(filter-out %/test_effort.py,$(wildcard tests/codec/test_*.py)) tests/test_metrics.py
 
@@ -39,10 +42,10 @@ demo: .venv/core.stamp
 	.venv/bin/hcfss demo
 
 test: .venv/dev.stamp
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest $(PARALLEL)
 
 test-tfc: .venv-tfc/stamp
-	.venv-tfc/bin/python -m pytest --require-tfc $(TFC_TESTS)
+	.venv-tfc/bin/python -m pytest $(PARALLEL) --require-tfc $(TFC_TESTS)
 
 test-golden: .venv/dev.stamp
 	.venv/bin/python -m pytest -m golden tests

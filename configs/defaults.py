@@ -162,7 +162,11 @@ def experiment(
     config.eval_files = 2  # held-out images that are also coded to real files, and shown
     config.eval_sets = ()  # (name, directory, tar or ArrayRecord) of whole pictures measured then
     config.evaluators = ("files",)  # more that is measured then; each may be package.module:name
-    config.writers = ("jsonl", "tensorboard", "pictures")  # each may be package.module:name
+    config.writers = (
+        "jsonl",
+        "tensorboard",
+        "pictures",
+    )  # or wandb; each may be package.module:name
     config.checkpoint_minutes = 10.0
     config.keep = 2  # newest checkpoints; the best by validation is kept beside them
     return phases[phase](config)

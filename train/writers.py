@@ -14,6 +14,7 @@ from hcfss_jax.runtime.whole_file import write_whole
 from train.board import Board
 from train.named import choose
 from train.real_files import save_picture
+from train.weights_and_biases import WeightsAndBiases
 
 
 class Writer(Protocol):
@@ -104,6 +105,7 @@ WRITERS: dict[str, Callable[[ConfigDict, Path, int], Writer]] = {
     "jsonl": lambda config, workdir, start: JsonLines(workdir, start),
     "tensorboard": lambda config, workdir, start: TensorBoard(workdir, start),
     "pictures": lambda config, workdir, start: Pictures(workdir, start),
+    "wandb": WeightsAndBiases,
 }
 """(config, the run's directory, the step that it starts or goes on from) -> a writer."""
 

@@ -17,9 +17,9 @@ from hcfss_jax.runtime.hosts import join
 from tests.evaluation.quick_model import batches, model, pictures, variables
 from train.collectives import collectives
 
-HOW = ("own", "alike", "twice", "unlike")
+HOW = ("own", "alike", "twice", "unlike", "wrong")
 """Pictures of its own, of which the last host has two; all hosts are handed all; they are, and do not say so; they say
-that they are, and are not."""
+that they are, and are not; the last host's have a level that the model has not."""
 
 
 def main() -> None:
@@ -39,12 +39,15 @@ def figures(how: str) -> list | str:
     """A row for each picture."""
     mesh = Mesh(np.array(jax.devices()).reshape(2, -1), ("data", "fsdp"))
     mine = pictures()
-    if how in ("own", "unlike"):
+    if how in ("own", "unlike", "wrong"):
         mine = mine[:-2] if jax.process_index() == 0 else mine[-2:]
     alike = how in ("alike", "unlike")
+    handed = batches(mine)
+    if how == "wrong" and jax.process_index():
+        handed[-1]["level"] += 9
     laid = dealt_out(variables(), mesh)
     try:
-        return rows_of(evaluate(model(), laid, iter(batches(mine)), mesh, alike))
+        return rows_of(evaluate(model(), laid, iter(handed), mesh, alike))
     except HcfError as error:
         return str(error)
 

@@ -149,6 +149,12 @@ def test_hosts_compile_once_a_size_and_their_devices_send_nothing(on_hosts: list
         assert (each["programs"], each["sent"]) == (2, {})
 
 
+def test_a_host_that_stops_stops_the_others_with_its_reason(on_hosts: list[dict]) -> None:
+    first, last = (each["wrong"] for each in on_hosts)
+    assert last.startswith("levels are 0 to 7") and first.endswith(last)
+    assert first.startswith("host 1 stopped")
+
+
 @pytest.mark.parametrize(
     ("how", "told"), [("twice", "hosts 0, 1 were handed the same"), ("unlike", "were not the same")]
 )

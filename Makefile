@@ -1,8 +1,9 @@
-# Everything from a bare checkout: `make demo`, `make test`, `make lint`, `make test-tfc`, `make test-golden`.
+# Everything from a bare checkout: `make demo`, `make test`, `make lint`, `make test-tfc`, `make test-golden`,
+# `make release`.
 # Each makes the virtual environment that it needs, once, and again when the lists change.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tfc test-golden lint format clean
+.PHONY: help demo test test-tfc test-golden lint format release clean
 .DELETE_ON_ERROR:
 
 # Candidates, tried in order; `make test PYTHON=/path/to/python3.12` to choose.
@@ -37,6 +38,7 @@ help:
 	@echo "make test-golden  whole models against recorded outputs of their authors' code"
 	@echo "make lint      style and types"
 	@echo "make format    rewrite the sources in the project's style"
+	@echo "make release   build wheel and source distribution, and try them in fresh environments"
 
 demo: .venv/core.stamp
 	.venv/bin/hcfss demo
@@ -58,6 +60,9 @@ lint: .venv/dev.stamp
 format: .venv/dev.stamp
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+release:
+	.ci/release
 
 clean:
 	rm -rf .venv .venv-tfc .pytest_cache .mypy_cache .ruff_cache

@@ -49,6 +49,10 @@ class InvalidQuality(HcfError):
     """The quality or rate asked for lies outside what the model offers."""
 
 
+class UnreachablePlace(HcfError, OSError):
+    """A path leads to a bucket that does not answer, or for which nothing is installed, or to what is no place here."""
+
+
 class ForkedProcess(HcfError):
     """The process was forked from one that had a codec; JAX's threads are not in it, and work would never end."""
 

@@ -21,6 +21,7 @@ from jax._src import (
 )  # JAX has no public way to its key-value store, and Orbax takes this one, too
 from ml_collections import ConfigDict
 
+from hcfss_jax.runtime.places import path_of
 from hcfss_jax.runtime.whole_file import write_whole
 from train.errors import HostsDisagree
 from train.provenance import package_versions
@@ -74,7 +75,7 @@ def facts_of(config: ConfigDict, source: Source, images: int) -> dict[str, str]:
     for name in OF_A_HOST:
         facts.pop(f"config.{name}", None)
     for name in _WEIGHTS:
-        if (path := Path(fields[name])).is_file():
+        if (path := path_of(fields[name])).is_file():
             facts[f"the weights of config.{name}"] = hashlib.sha256(path.read_bytes()).hexdigest()
     facts["the images"] = f"{images:,}, with names and sizes of digest {source.digest}"
     facts["the code"] = _digest_of_code()

@@ -1,5 +1,6 @@
 """A run from its experiment: what is checked, what is resumed, and the loop."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from hcfss_jax.pictures.picture_files import counted
+from hcfss_jax.runtime.places import check_bucket
 from train.agreement import agreement, check_shared, facts_of
 from train.checkpoints import Checkpoints
 from train.checks import check_config, few_images, images_held_out
@@ -53,6 +55,7 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
         _tell_devices()
     mesh = make_mesh(config.mesh.data, config.mesh.fsdp)
     with agreement() as facts:
+        check_bucket(workdir)
         model = build_model(config)
         check_config(config, model, mesh)
         objective = build_objective(config)
@@ -83,6 +86,9 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
         with (
             _stream(config, training, examples) as stream,
             Profile(workdir / "profile", start, profile) as traced,
+            contextlib.closing(
+                _report(config, model, packing, mesh, workdir, start) if first_host else Silence()
+            ) as report,
         ):
             loop = Loop(
                 config=config,
@@ -95,9 +101,7 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
                 else None,
                 checkpoints=checkpoints,
                 best=best,
-                report=_report(config, model, packing, mesh, workdir, start)
-                if first_host
-                else Silence(),
+                report=report,
                 interrupt=interrupt,
                 profile=traced,
                 data_digest=training.digest,

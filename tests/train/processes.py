@@ -26,7 +26,7 @@ def start(
     of_last: more flags, of the last host alone.
     """
     workdir.mkdir(parents=True, exist_ok=True)
-    coordinator = f"localhost:{_free_port()}"
+    coordinator = f"localhost:{free_port()}"
     processes = []
     for host in range(hosts):
         command = [sys.executable, "-m", "train.main", f"--workdir={workdir}", *_EXPERIMENT]
@@ -75,7 +75,8 @@ _EXPERIMENT = (
 )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         return probe.getsockname()[1]

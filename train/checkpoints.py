@@ -30,8 +30,15 @@ class Checkpoints:
         # Clients of buckets raise what they like.
         self._errors = (Exception,) if in_bucket_ else _STORAGE_ERRORS
         self._clear_half_written()
-        # In a bucket, where nothing can be renamed, Orbax tells what is whole by a file in it.
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep, cleanup_tmp_directories=in_bucket_)
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=keep,
+            # In a bucket, where nothing can be renamed, Orbax tells what is whole by a file in it.
+            cleanup_tmp_directories=in_bucket_,
+            # Hosts that save one step in two directories at a time must not meet at each other's barriers.
+            multiprocessing_options=ocp.options.MultiprocessingOptions(
+                barrier_sync_key_prefix=self._directory.name
+            ),
+        )
         self._manager = ocp.CheckpointManager(self._directory, options=options)
 
     def __enter__(self) -> "Checkpoints":

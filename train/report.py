@@ -159,7 +159,7 @@ class Silence:
     """In place of a Report on every host but the first: takes all its calls and tells nothing."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *values: None
+        return lambda *values, **named: None
 
 
 def _hours(seconds: float) -> str:

@@ -1,16 +1,18 @@
 """Training where nothing is kept on a disk: data, run and weights lie in a bucket, which an emulator serves."""
 
+import asyncio
 import contextlib
-import io
 import pickle
 import random
 import re
 import subprocess
 import tarfile
 import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
+import gcsfs
 import jax
 import numpy as np
 import pytest
@@ -23,14 +25,17 @@ from hcfss_jax.runtime.places import objects_under, path_of, read
 from hcfss_jax.runtime.whole_file import write_whole
 from hcfss_jax.weights import load_package
 from tests.train.bucket import Emulator, emulator
-from tests.train.processes import finish, lines, start
+from tests.train.processes import finish, free_port, lines, start
 from tests.train.stand_in import FACTORY
-from train import export, pack
+from train import export, main, pack
 from train.board import Board
 from train.errors import NoImages
 from train.growing_file import InBucket
 from train.photos import decode
 from train.sources import open_source
+from train.stream import Stream
+from train.supervise import AT_FAULT
+from train.training_crop import CropRecipe
 
 _STEPS = 16
 _FLAGS = (
@@ -82,30 +87,33 @@ def test_killed_and_resumed_it_ends_the_same_to_the_bit(server: Emulator, tmp_pa
     assert not list(Path.cwd().glob("gs:*"))
 
 
-def test_a_bucket_that_goes_away_ends_a_run_by_name(photo_dir: Path, tmp_path: Path) -> None:
-    with emulator() as running, pytest.MonkeyPatch.context() as patch:
-        for name, value in running.environment.items():
-            patch.setenv(name, value)
-        tar = io.BytesIO()
-        with tarfile.open(fileobj=tar, mode="w") as archive:
-            archive.add(photo_dir, "photos")
-        _upload(running, "photos.tar", tar.getvalue())
-        processes = start(
-            tmp_path,
-            Path("unused"),
-            *_FLAGS,
-            "--config.steps=1000000",
-            "--config.data.path=gs://bucket/photos.tar",
-            "--config.checkpoint_minutes=60",
-            "--config.eval_every=0",
-        )
-        with _ended(processes):
-            _wait_for(5, tmp_path, processes)
-            running.kill()
-            assert processes[0].wait(120) == 75
-    told = (tmp_path / "host0.log").read_text()
-    assert re.search(r"train.main: gs://bucket/photos.tar cannot be reached: .*\n$", told)
-    assert "Traceback" not in told
+def test_a_bucket_that_goes_away_ends_a_run_by_name(
+    server: Emulator, photo_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_whole(path_of("gs://bucket/away/photo.png"), (photo_dir / "photo0.png").read_bytes())
+    source = open_source("gs://bucket/away")
+    nowhere = gcsfs.GCSFileSystem(endpoint_url=f"http://127.0.0.1:{free_port()}", token="anon")
+    monkeypatch.setattr(places, "_storage", lambda: nowhere)
+    pause = asyncio.sleep
+    monkeypatch.setattr("asyncio.sleep", lambda seconds, *value: pause(0, *value))  # between tries
+    with Stream(source, CropRecipe(8, 1), 1, 0) as stream, pytest.raises(UnreachablePlace) as told:
+        next(stream)
+    assert str(told.value).startswith(
+        "gs://bucket/away/photo.png cannot be reached: Cannot connect"
+    )
+
+    def ends(*arguments: object) -> int:
+        raise told.value
+
+    monkeypatch.setattr(main, "train", ends)
+    monkeypatch.setattr(main, "_WORKDIR", types.SimpleNamespace(value="unused"))
+    monkeypatch.setattr(main, "CONFIG", types.SimpleNamespace(value=None))
+    flags = {"_PROFILE": 0, "_COORDINATOR": "", "_PROCESSES": 0, "_PROCESS_ID": -1}
+    for name, value in flags.items():
+        monkeypatch.setattr(main, name, types.SimpleNamespace(value=value))
+    with pytest.raises(SystemExit) as ended:
+        main.main([])
+    assert ended.value.code == main.UNREACHABLE not in AT_FAULT
 
 
 def test_all_kinds_of_data_are_read_as_from_a_disk(
@@ -266,17 +274,6 @@ def _exported(run: str) -> hcfss_jax.weights.WeightPackage:
     out = f"gs://bucket/weights/{run}.safetensors"
     export.main([f"gs://bucket/{run}", out, "--dtype", "float32", "--model-factory", FACTORY])
     return load_package(out)
-
-
-def _upload(running: Emulator, name: str, data: bytes) -> None:
-    """Into the bucket of another emulator than that of this process."""
-    import urllib.request
-
-    url = running.environment["STORAGE_EMULATOR_HOST"]
-    request = urllib.request.Request(
-        f"{url}/upload/storage/v1/b/bucket/o?uploadType=media&name={name}", data
-    )
-    urllib.request.urlopen(request, timeout=20).close()
 
 
 def _events(data: bytes) -> Iterator[event_pb2.Event]:

@@ -22,18 +22,20 @@ class Checkpoints:
     meanwhile, and appear under their name when they are whole.
     """
 
-    def __init__(self, directory: str | os.PathLike[str], keep: int = 2):
+    def __init__(self, directory: str | os.PathLike[str], keep: int = 2, saves: bool = True):
+        """saves: False for who only reads, and leaves alone what a run may be about to write."""
         self._directory = path_of(directory)
         in_bucket_ = in_bucket(self._directory)
         if not in_bucket_:
             self._directory = self._directory.absolute()
         # Clients of buckets raise what they like.
         self._errors = (Exception,) if in_bucket_ else _STORAGE_ERRORS
-        self._clear_half_written()
+        if saves:
+            self._clear_half_written()
         options = ocp.CheckpointManagerOptions(
             max_to_keep=keep,
             # In a bucket, where nothing can be renamed, Orbax tells what is whole by a file in it.
-            cleanup_tmp_directories=in_bucket_,
+            cleanup_tmp_directories=saves and in_bucket_,
             # Hosts that save one step in two directories at a time must not meet at each other's barriers.
             multiprocessing_options=ocp.options.MultiprocessingOptions(
                 barrier_sync_key_prefix=self._directory.name
@@ -126,7 +128,8 @@ class Checkpoints:
 
     def _cannot_save(self, error: Exception) -> CannotSave:
         self._clear_half_written()
-        reason = str(error).splitlines()[0].rsplit(": ", 1)[-1]
+        told = str(error).splitlines() or [type(error).__name__]
+        reason = told[0].rsplit(": ", 1)[-1]
         return CannotSave(
             f"a checkpoint could not be written to {self._directory} ({reason}): "
             + ("does the bucket answer?" if in_bucket(self._directory) else "is the disk full?")

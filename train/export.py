@@ -45,7 +45,7 @@ def export(
             "export it with that code"
         )
     mesh = make_mesh(devices=jax.devices()[:1])  # whatever it was trained on
-    with Checkpoints(workdir / ("best" if best else "checkpoints")) as checkpoints:
+    with Checkpoints(workdir / ("best" if best else "checkpoints"), saves=False) as checkpoints:
         state = checkpoints.read_state()
     # Paths are nobody else's business.
     experiment = {

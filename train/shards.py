@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hcfss_jax.errors import UnreachablePlace
 from hcfss_jax.pictures.picture_files import printable
 from hcfss_jax.runtime.places import in_bucket, in_time, path_of, size_of
 from train.errors import NoImages
@@ -71,6 +72,7 @@ class ArrayRecords:
         self._ends = list(itertools.accumulate(counts))
         sizes = [size_of(shard) for shard in shards]
         self._bucket = str(shards[0].parent) if in_bucket(shards[0]) else ""
+        self._away = ""
         facts = list(zip(self._names, sizes, counts, strict=True))
         self.digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
@@ -81,7 +83,13 @@ class ArrayRecords:
         shard, record = self._place(index)
         if not self._bucket:
             return self._readers[shard][record]
-        return in_time(self._bucket, lambda: self._readers[shard][record])
+        if self._away:  # whoever reads ahead would wait for each record anew
+            raise UnreachablePlace(self._away)
+        try:
+            return in_time(self._bucket, lambda: self._readers[shard][record])
+        except UnreachablePlace as error:
+            self._away = str(error)
+            raise
 
     def name(self, index: int) -> str:
         """FILE[RECORD]."""

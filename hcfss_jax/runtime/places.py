@@ -20,7 +20,7 @@ from hcfss_jax.errors import UnreachablePlace
 
 _SCHEME = re.compile(r"([a-zA-Z][\w+.-]+)://")
 _BUCKETS = "gs://"
-_PATIENCE = 120.0  # seconds; gcsfs itself gives up after half a minute
+_PATIENCE = 120.0  # seconds; gcsfs itself gives up sooner
 T = TypeVar("T")
 
 

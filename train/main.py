@@ -43,13 +43,10 @@ def _run() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of photos need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
     prepare_jax()
-    try:
-        workdir = path_of(_WORKDIR.value or "")  # absl has seen to it that it is given
-    except UnreachablePlace as error:
-        sys.exit(f"train.main: --workdir={error}")
     command = shlex.join(["python", "-m", "train.main", *sys.argv[1:]])
     try:
         join(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)
+        workdir = path_of(_WORKDIR.value or "")  # absl has seen to it that it is given
         stopped_by = train(CONFIG.value, workdir, command, _PROFILE.value)
     except UnreachablePlace as error:
         print(f"train.main: {error}", file=sys.stderr)

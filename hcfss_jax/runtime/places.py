@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from hcfss_jax.errors import UnreachablePlace
+from hcfss_jax.errors import NoPlace, UnreachablePlace
 
 _SCHEME = re.compile(r"([a-zA-Z][\w+.-]+)://")
 _BUCKETS = "gs://"
@@ -27,14 +27,14 @@ T = TypeVar("T")
 def path_of(path: str | os.PathLike[str]) -> Path:
     """The path that text means. Nothing is looked up.
 
-    Raises UnreachablePlace for `gs://` without what reads it, and for another scheme.
+    Raises NoPlace for `gs://` without what reads it, and for another scheme.
     """
     text = os.fspath(path)
     scheme = _SCHEME.match(text)
     if not scheme:
         return Path(path)
     if scheme[0] != _BUCKETS:
-        raise UnreachablePlace(
+        raise NoPlace(
             f"{text}: only gs:// is a place, as Orbax keeps checkpoints in no other kind of bucket: "
             "mount this one and give its path there"
         )
@@ -137,9 +137,9 @@ def in_time(path: str | os.PathLike[str], call: Callable[[], T], seconds: float 
 
 @functools.cache
 def _storage() -> Any:
-    """The client of all buckets. Raises UnreachablePlace where it is not installed."""
+    """The client of all buckets. Raises NoPlace where it is not installed."""
     if not all(map(importlib.util.find_spec, ("gcsfs", "etils"))):
-        raise UnreachablePlace(f"{_BUCKETS} takes what reads buckets: pip install 'hcfss-jax[gcs]'")
+        raise NoPlace(f"{_BUCKETS} takes what reads buckets: pip install 'hcfss-jax[gcs]'")
     os.environ.setdefault("EPATH_USE_TF", "false")  # one client, whatever else is installed
     import fsspec
 

@@ -19,7 +19,7 @@ import pytest
 from tensorboardX.proto import event_pb2
 
 import hcfss_jax
-from hcfss_jax.errors import HcfError, UnreachablePlace
+from hcfss_jax.errors import HcfError, NoPlace, UnreachablePlace
 from hcfss_jax.runtime import places
 from hcfss_jax.runtime.places import objects_under, path_of, read
 from hcfss_jax.runtime.whole_file import write_whole
@@ -152,14 +152,14 @@ def test_what_is_no_place_is_one_line(
         export.main(["gs://none/run", str(tmp_path / "out.safetensors")])
     with pytest.raises(HcfError, match="gs://bucket/none"):
         hcfss_jax.load("gs://bucket/none.safetensors")
-    with pytest.raises(UnreachablePlace, match="s3://run: only gs:// is a place"):
+    with pytest.raises(NoPlace, match="s3://run: only gs:// is a place"):
         path_of("s3://run")
     with pytest.raises(NoImages, match="only gs:// is a place"):
         open_source("http://photos")
     missing = {"gcsfs": None}
     monkeypatch.setattr(places.importlib.util, "find_spec", lambda name: missing.get(name, name))
     places._storage.cache_clear()
-    with pytest.raises(UnreachablePlace, match=r"pip install 'hcfss-jax\[gcs\]'"):
+    with pytest.raises(NoPlace, match=r"pip install 'hcfss-jax\[gcs\]'"):
         path_of("gs://bucket/run")
 
 

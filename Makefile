@@ -1,14 +1,18 @@
-# Everything from a bare checkout: `make demo`, `make test`, `make lint`, `make test-tfc`, `make test-golden`.
+# Everything from a bare checkout: `make demo`, `make test`, `make lint`, `make test-tfc`, `make test-golden`,
+# `make release`.
 # Each makes the virtual environment that it needs, once, and again when the lists change.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tfc test-golden lint format clean
+.PHONY: help demo test test-tfc test-golden lint format release clean
 .DELETE_ON_ERROR:
 
 # Candidates, tried in order; `make test PYTHON=/path/to/python3.12` to choose.
 PYTHON ?= python3 python3.12 python3.11 python3.13
 
 PIP = -m pip install --quiet --disable-pip-version-check --no-input
+# Files of tests at once, 3 GB each: files, so that what a file compiles is compiled once.
+WORKERS ?= 2
+PARALLEL = -n $(WORKERS) --dist loadfile
 # Effort's gradients take minutes to compile, and TensorFlow Compression has no part in them.
 TFC_TESTS = tests/coding $(filter-out %/test_effort.py,$(wildcard tests/codec/test_*.py)) tests/test_metrics.py
 
@@ -34,15 +38,16 @@ help:
 	@echo "make test-golden  whole models against recorded outputs of their authors' code"
 	@echo "make lint      style and types"
 	@echo "make format    rewrite the sources in the project's style"
+	@echo "make release   build wheel and source distribution, and try them in fresh environments"
 
 demo: .venv/core.stamp
 	.venv/bin/hcfss demo
 
 test: .venv/dev.stamp
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest $(PARALLEL)
 
 test-tfc: .venv-tfc/stamp
-	.venv-tfc/bin/python -m pytest --require-tfc $(TFC_TESTS)
+	.venv-tfc/bin/python -m pytest $(PARALLEL) --require-tfc $(TFC_TESTS)
 
 test-golden: .venv/dev.stamp
 	.venv/bin/python -m pytest -m golden tests
@@ -55,6 +60,9 @@ lint: .venv/dev.stamp
 format: .venv/dev.stamp
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+release:
+	.ci/release
 
 clean:
 	rm -rf .venv .venv-tfc .pytest_cache .mypy_cache .ruff_cache

@@ -160,8 +160,13 @@ def experiment(
     config.eval_crop = 256  # pixels, a multiple of 64
     config.eval_levels = (0, *range(3, len(config.lambdas), 4))
     config.eval_files = 2  # held-out images that are also coded to real files, and shown
+    config.eval_sets = ()  # (name, directory, tar or ArrayRecord) of whole pictures measured then
     config.evaluators = ("files",)  # more that is measured then; each may be package.module:name
-    config.writers = ("jsonl", "tensorboard", "pictures")  # each may be package.module:name
+    config.writers = (
+        "jsonl",
+        "tensorboard",
+        "pictures",
+    )  # or wandb; each may be package.module:name
     config.checkpoint_minutes = 10.0
     config.keep = 2  # newest checkpoints; the best by validation is kept beside them
     return phases[phase](config)

@@ -2,24 +2,21 @@
 
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import numpy as np
 from jax.errors import JaxRuntimeError
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from PIL import Image
-from tqdm import tqdm
 
 from eval.measure import estimated
-from eval.sweep import Pictures, Setting, Sweep, read_picture
+from eval.sweep import Pictures, Setting, Sweep, progress, read_picture
 from hcfss_jax.codec import Codec
 from hcfss_jax.codec.compiled_model import arrays_of
-from hcfss_jax.codec.picture_stream import padded
 from hcfss_jax.codec.tiles import LARGEST_TILE
 from hcfss_jax.errors import HcfError
-from hcfss_jax.models.estimate import Estimate, estimate
+from hcfss_jax.evaluation import Evaluator, batch_of
 from hcfss_jax.weights import check_parameters
 
 
@@ -46,7 +43,7 @@ def sweep_estimates(pictures: Pictures, settings: Sequence[Setting], batch: int)
     at_a_time = batch * jax.local_device_count()
     waiting: dict[tuple[Codec, _Size], list[_Item]] = defaultdict(list)
     try:
-        for name, file in tqdm(pictures.files.items(), unit="image", disable=None):
+        for name, file in progress(pictures.files):
             try:
                 picture, note = read_picture(file)
                 _check_size(picture)
@@ -73,43 +70,25 @@ def sweep_estimates(pictures: Pictures, settings: Sequence[Setting], batch: int)
 def _measure(
     done: Sweep, codec: Codec, size: _Size, items: Sequence[_Item], at_a_time: int
 ) -> None:
-    """The points of a batch. Where it is short, its first items fill it again, and count once."""
-    filled = [items[i % len(items)] for i in range(at_a_time)]
-    pixels = (np.asarray(item.picture.convert("RGB")) for item in filled)
-    rgb = np.concatenate([padded(each, size) for each in pixels])
-    areas = np.array([(item.picture.height, item.picture.width) for item in filled], np.int32)
-    levels = np.array([item.quality - 1 for item in filled], np.float32)
+    """The points of a batch."""
+    pixels = [np.asarray(item.picture.convert("RGB")) for item in items]
+    levels = [item.quality - 1 for item in items]
+    batch = batch_of(list(zip(pixels, levels, strict=True)), size)
+    batch["grey"] = np.array([item.picture.mode == "L" for item in items])
     try:
-        found = jax.device_get(_on_all_devices(codec)(rgb, areas, levels))
+        found = _evaluator(codec).start({**batch, "room": at_a_time})()
     except JaxRuntimeError as error:
         why = f"with a smaller --batch it may work; a batch of {at_a_time} ended in {error}"
         done.skipped |= {item.name: why for item in items}
         return
-    for item, x_hat, bits in zip(items, found.x_hat, found.bits, strict=False):
-        x_hat = x_hat[: item.picture.height, : item.picture.width]
-        done.points.append(estimated(codec, *item, x_hat, float(bits)))
+    for number, item in enumerate(items):
+        figures = (found.bits[number], found.mse[number], found.ms_ssim[number])
+        done.points.append(estimated(codec, *item, *map(float, figures)))
 
 
 @functools.cache
-def _on_all_devices(codec: Codec) -> Callable[..., Estimate]:
-    mesh = Mesh(np.array(jax.local_devices()), "batch")
-    dealt = PartitionSpec("batch")
-
-    def on_one(variables: Any, rgb: jax.Array, areas: jax.Array, levels: jax.Array) -> Estimate:
-        return estimate(codec.model, variables, rgb, areas, levels)
-
-    compiled = jax.jit(
-        jax.shard_map(
-            on_one,
-            mesh=mesh,
-            in_specs=(PartitionSpec(), dealt, dealt, dealt),
-            out_specs=dealt,
-            check_vma=False,
-        )
-    )
-    whole, batched = (NamedSharding(mesh, spec) for spec in (PartitionSpec(), dealt))
-    variables = jax.device_put({"params": codec.params}, whole)
-    return lambda *batch: compiled(variables, *jax.device_put(batch, batched))
+def _evaluator(codec: Codec) -> Evaluator:
+    return Evaluator(codec.model, {"params": codec.params})
 
 
 def _keep_whole_pictures(done: Sweep, settings: int) -> None:

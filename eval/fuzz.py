@@ -100,8 +100,11 @@ def good_files(codec: Codec) -> list[Good]:
     files.append(codec.compress(deep[..., 0] << 6, best))
     in_tiles = Codec(codec.package, tile=SMALLEST_TILE)
     files.append(in_tiles.compress(_picture(SMALLEST_TILE + 30, 90), middle))
-    files.append(codec.compress(see_through, middle, exact=True))
-    files.append(codec.compress(see_through, middle, max_error=1))
+    with_gaps = _picture(40, 23).point(lambda value: value // 5 * 5)
+    # Each exact alone, too: what the other is without its residual.
+    for picture, bound in ((see_through, 1), (with_gaps, 0)):
+        files.append(codec.compress(picture, middle, exact=True))
+        files.append(codec.compress(picture, middle, max_error=bound))
     return [Good(data, coding.unpack(data), _decompressed(codec, data)) for data in files]
 
 

@@ -8,7 +8,9 @@ package.module:name`, the function that makes it. With --estimate no file is wri
 measured, in batches and on all devices: rates are what the model says then, and there are no seconds. With --roi MASKS,
 a folder with a mask for each picture, of its name, the PSNR of what is of interest is told, and that of the rest; the
 encoder is given the masks, but with --blind. With --effort N the encoder looks longer, for MS-SSIM with --tune ms-ssim
-(docs/effort.md); its seconds tell how long.
+(docs/effort.md); its seconds tell how long. On many hosts the same command runs on each, with --coordinator as
+train.main has it where they do not find each other by themselves: the pictures are dealt out, and the first host tells
+of all.
 
 Ends with 1 if a picture was skipped or a decoder made any other picture than its encoder promised, and with 130 after
 Ctrl-C; what was measured is kept.
@@ -18,20 +20,25 @@ import argparse
 import io
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import jax
 
 from eval import published
 from eval.anchors import ANCHORS, installed
 from eval.crops import crops
+from eval.dealt import dealt, facts_of
 from eval.estimate import sweep_estimates
 from eval.report import make_report, print_report, write_page, write_report
-from eval.sweep import Setting, find_images, find_masks, sweep
+from eval.sweep import Masks, Pictures, Setting, Sweep, find_images, find_masks, sweep
 from hcfss_jax.codec import Codec, load
 from hcfss_jax.errors import HcfError, InvalidQuality
 from hcfss_jax.models.contracts import factory_by_name
 from hcfss_jax.pictures.picture_files import counted, printable
+from hcfss_jax.runtime.agreement import agreement, together
+from hcfss_jax.runtime.hosts import is_first, join
 from hcfss_jax.runtime.jax_settings import prepare_jax
 from hcfss_jax.weights import DEFAULT_WEIGHTS
 
@@ -45,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     prepare_jax()
     try:
+        join(args.coordinator, args.processes, args.process_id)
         return _run(args)
     except (HcfError, OSError) as error:
         print(printable(f"eval.main: {error}"), file=sys.stderr)
@@ -54,7 +62,31 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    # What cannot work is found out before the hours that it would cost.
+    with agreement() as facts:
+        work = _prepare(args)
+        if jax.process_count() > 1:  # alone, nothing is hashed for nobody
+            facts |= facts_of(work.settings, work.pictures, _options(args))
+    if is_first() and work.pictures.passed_over:
+        print(counted(work.pictures.passed_over))
+    done = dealt(work.pictures, work.measure)
+    with together() as talk:
+        talk.own = _tell(args, work, done) if is_first() else None
+    return talk.of_all[0]  # all end alike, and none before the report is written
+
+
+class _Work(NamedTuple):
+    """What the options ask for. measure: sweeps over some of the pictures."""
+
+    codecs: list[Codec]
+    settings: list[Setting]
+    pictures: Pictures
+    masks: Masks | None
+    how: dict[str, Any]
+    measure: Callable[[Pictures], Sweep]
+
+
+def _prepare(args: argparse.Namespace) -> _Work:
+    """What cannot work is found out here, before the hours that it would cost. Raises HcfError."""
     if args.roi and args.estimate:
         raise HcfError("masks go through files: leave out --estimate or --roi")
     if args.effort and args.estimate:
@@ -63,7 +95,7 @@ def _run(args: argparse.Namespace) -> int:
         raise HcfError("--tune goes with --effort 1 to 9: without it there is nothing to tune")
     if args.blind and not args.roi:
         raise HcfError("--blind goes with --roi: there are no masks to hide")
-    if args.out:
+    if args.out and is_first():
         _check_writable(args.out)
     factory = factory_by_name(args.model_factory) if args.model_factory else None
     codecs = [load(name, model=factory) for name in args.weights]
@@ -74,26 +106,32 @@ def _run(args: argparse.Namespace) -> int:
     for codec in codecs if how else ():
         codec.check_effort(args.effort, args.tune)
     pictures = find_images(args.data, args.recursive).first(args.limit)
-    if pictures.passed_over:
-        print(counted(pictures.passed_over))
     masks = find_masks(args.roi, pictures, not args.blind) if args.roi else None
-    if args.estimate:
-        done, anchors = sweep_estimates(pictures, settings, args.batch), []
-    else:
-        done, anchors = sweep(pictures, settings, args.anchors, masks, how), args.anchors
+
+    def measure(some: Pictures) -> Sweep:
+        if args.estimate:
+            return sweep_estimates(some, settings, args.batch)
+        return sweep(some, settings, args.anchors, masks, how)
+
+    return _Work(codecs, settings, pictures, masks, how, measure)
+
+
+def _tell(args: argparse.Namespace, work: _Work, done: Sweep) -> int:
+    """Print and write the one report; the exit code."""
     if not done.pictures:
         why = "; ".join(f"{name}: {reason}" for name, reason in done.skipped.items())
         raise HcfError(f"no picture was measured ({why or 'interrupted'})")
     set_name = published.recognise(done.digest) if args.published == "auto" else args.published
     data = published.load(set_name)["set"] if set_name else printable(args.data.resolve().name)
-    report = make_report(codecs, done, data, anchors, set_name)
+    anchors = [] if args.estimate else args.anchors
+    report = make_report(work.codecs, done, data, anchors, set_name)
     print_report(report)
     if args.out:
-        shown = {name: file for name, file in pictures.files.items() if name in done.pictures}
+        files = {n: file for n, file in work.pictures.files.items() if n in done.pictures}
         try:
             write_report(args.out, report, done.points)
-            if not (args.estimate or done.interrupted or masks):  # crops are coded without masks
-                write_page(args.out, report, crops(shown, done.points, settings, how))
+            if not (args.estimate or done.interrupted or work.masks):  # crops have no masks
+                write_page(args.out, report, crops(files, done.points, work.settings, work.how))
         except OSError as error:
             raise HcfError(
                 f"the report could not be written whole into {args.out} ({error.strerror or error}): "
@@ -101,6 +139,12 @@ def _run(args: argparse.Namespace) -> int:
             ) from error
         print(f"report: {args.out / 'index.html'}")
     return _exit_code(report)
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """Those that hosts have to share; where the pictures and the weights lie is each one's own."""
+    own = ("coordinator", "processes", "process_id", "data", "roi", "out", "weights", "qualities")
+    return {name: value for name, value in vars(args).items() if name not in own}
 
 
 def _check_take_masks(codecs: Sequence[Codec]) -> None:
@@ -200,6 +244,18 @@ def _parser() -> argparse.ArgumentParser:
         "--batch", type=_count, default=8, help="pictures a device takes at a time, with --estimate"
     )
     parser.add_argument("--limit", type=_count, help="only the first so many pictures")
+    parser.add_argument(
+        "--coordinator",
+        default="",
+        metavar="HOST:PORT",
+        help="of process 0, where hosts do not find each other by themselves (TPU, SLURM)",
+    )
+    parser.add_argument(
+        "--processes", type=_count, default=0, help="with --coordinator: how many there are"
+    )
+    parser.add_argument(
+        "--process_id", type=int, default=-1, help="with --coordinator: which one this is, from 0"
+    )
     return parser
 
 

@@ -12,7 +12,6 @@ from eval.anchors import ANCHORS
 from eval.timing import timed
 from hcfss_jax.codec import Codec
 from hcfss_jax.metrics import MS_SSIM_SMALLEST_SIDE, ms_ssim, psnr
-from hcfss_jax.pictures.planes import Planes, to_pil
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,10 +80,15 @@ def measure(
 
 
 def estimated(
-    codec: Codec, image: str, picture: Image.Image, quality: float, x_hat: np.ndarray, bits: float
+    codec: Codec,
+    image: str,
+    picture: Image.Image,
+    quality: float,
+    bits: float,
+    mse: float,
+    similarity: float,
 ) -> Point:
-    """The point of a picture of mode RGB or L that a codec's model makes to uint8 `[H, W, 3]`, without a file."""
-    shown = to_pil(Planes(x_hat, grey=picture.mode == "L"))
+    """The point of a picture that a codec's model has seen without a file. similarity: MS-SSIM, or NaN."""
     bpp = bits / (picture.width * picture.height)
     return Point(
         codec=codec.name,
@@ -96,7 +100,7 @@ def estimated(
         estimated_bpp=bpp,
         encode_seconds=None,
         decode_seconds=None,
-        **_distortion(picture, np.asarray(shown.convert("RGB"))),
+        **_figures(picture, mse, None if math.isnan(similarity) else similarity),
     )
 
 
@@ -151,12 +155,19 @@ def _distortion(
         similarity = float(ms_ssim(original, decoded))
     ratio = float(psnr(original, decoded))
     return {
-        "width": width,
-        "height": height,
-        "mse": 255**2 / 10 ** (ratio / 10),
+        **_figures(picture, 255**2 / 10 ** (ratio / 10), similarity),
         "psnr": ratio if math.isfinite(ratio) else None,
-        "ms_ssim": similarity,
-        "ms_ssim_db": decibel(similarity),
         "region_psnr": None if mask is None else region_psnr(original, decoded, mask),
         "background_psnr": None if mask is None else region_psnr(original, decoded, 1 - mask),
+    }
+
+
+def _figures(picture: Image.Image, mse: float, similarity: float | None) -> dict[str, Any]:
+    return {
+        "width": picture.width,
+        "height": picture.height,
+        "mse": mse,
+        "psnr": 10 * math.log10(255**2 / mse) if mse > 0 else None,
+        "ms_ssim": similarity,
+        "ms_ssim_db": decibel(similarity),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from hcfss_jax.pictures.images import read_image
 from hcfss_jax.pictures.mask import mask_of_size
 from hcfss_jax.pictures.picture_files import counted, printable, search
 from hcfss_jax.pictures.planes import Planes, to_pil
+from hcfss_jax.runtime.hosts import is_first, share
 
 Setting = tuple[Codec, float]
 
@@ -62,6 +63,10 @@ class Pictures(NamedTuple):
     def first(self, count: int | None) -> Pictures:
         """So many of the files."""
         return self._replace(files=dict(list(self.files.items())[:count]))
+
+    def of_this_host(self) -> Pictures:
+        """Its share, where there are several."""
+        return self._replace(files=dict(share(list(self.files.items()))))
 
 
 def find_images(folder: Path, recursive: bool = True, option: str = "--data") -> Pictures:
@@ -119,7 +124,7 @@ def sweep(
     """
     done = Sweep(skipped=dict(pictures.failed), how=how)
     try:
-        for name, file in tqdm(pictures.files.items(), unit="image", disable=None):
+        for name, file in progress(pictures.files):
             try:
                 _measure(done, name, file, settings, anchors, masks)
             except (HcfError, OSError, MemoryError, JaxRuntimeError) as error:
@@ -127,6 +132,11 @@ def sweep(
     except KeyboardInterrupt:
         done.interrupted = True
     return done
+
+
+def progress(files: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+    """Each name and file, with a bar on the first host; it counts that host's share."""
+    yield from tqdm(files.items(), unit="image", disable=None if is_first() else True)
 
 
 def read_picture(file: Path) -> tuple[Image.Image, str]:

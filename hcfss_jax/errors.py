@@ -54,11 +54,15 @@ class NoPlace(HcfError, OSError):
 
 
 class UnreachablePlace(HcfError, OSError):
-    """A bucket does not answer; it may the next time."""
+    """A bucket or a hub does not answer, or not without what has to be installed first."""
 
 
 class ForkedProcess(HcfError):
     """The process was forked from one that had a codec; JAX's threads are not in it, and work would never end."""
+
+
+class HostsDisagree(HcfError):
+    """The hosts of a run did not find each other, are not about to do the same, or one of them does not answer."""
 
 
 class Incomplete(UserWarning):

@@ -1,8 +1,8 @@
 """How close two pictures are: PSNR, SSIM, MS-SSIM and, by a package of its own, SSIMULACRA2 on 8-bit pixels.
 
-The first three take uint8 `[..., H, W, 3]` and return one float for each image, shape `[...]`. MS-SSIM has two more
-forms, which may stand in a compiled function: `ms_ssim_within` for pictures of several sizes in arrays of one, and
-`ms_ssim_of_floats` for training, with a gradient.
+The first three take uint8 `[..., H, W, 3]` and return one float for each image, shape `[...]`. Three more may stand
+in a compiled function: `ms_ssim_within` and `squared_error_within`, which makes a PSNR, for pictures of several sizes
+in arrays of one, and `ms_ssim_of_floats` for training, with a gradient.
 """
 
 import functools
@@ -99,6 +99,31 @@ def ms_ssim_within(a: Array, b: Array, areas: Array) -> Array:
       float32 `[...]`; it means nothing for a picture with a side under 161 pixels.
     """
     return _ms_ssim(_float_planes(a), _float_planes(b), 0.0, areas[..., None, :])
+
+
+@jax.jit
+def squared_error_within(a: Array, b: Array, areas: Array) -> Array:
+    """The sum over pixels and channels of (a - b)^2 in the first rows and columns of each image, to the last unit.
+
+    Args:
+      a, b: uint8 `[..., H, W, 3]`, sides up to 16,384.
+      areas: int `[..., 2]`, height and width of each picture.
+
+    Returns:
+      uint32 `[..., 2]`: of each sum the part in units of 65,536, and the rest. `whole_sums` puts them together.
+    """
+    planes = (jnp.moveaxis(image, -1, -3).astype(jnp.int32) for image in (a, b))
+    squares = jnp.square(functools.reduce(jnp.subtract, planes)).astype(jnp.uint32)
+    kept = jnp.where(_within(squares.shape, areas[..., None, :]), squares, jnp.uint32(0))
+    # A row of 16,384 pixels is below 2**32 here, a whole picture is not.
+    rows = jnp.sum(kept, axis=(-3, -1), dtype=jnp.uint32)
+    parts = (rows >> jnp.uint32(16), rows & jnp.uint32(0xFFFF))
+    return jnp.stack([jnp.sum(part, axis=-1, dtype=jnp.uint32) for part in parts], axis=-1)
+
+
+def whole_sums(parts: np.ndarray) -> np.ndarray:
+    """What `squared_error_within` returns, as float64 `[...]`."""
+    return parts[..., 0] * 65536.0 + parts[..., 1]
 
 
 @jax.jit

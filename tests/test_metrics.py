@@ -15,7 +15,9 @@ from hcfss_jax.metrics import (
     ms_ssim_of_floats,
     ms_ssim_within,
     psnr,
+    squared_error_within,
     ssim,
+    whole_sums,
 )
 from hcfss_jax.pictures.images import read_image
 
@@ -205,3 +207,13 @@ def test_metrics_refuse_what_is_not_a_pair_of_8_bit_images(metric, photo):
         metric(photo, photo[1:])
     with pytest.raises(ValueError, match="uint8"):
         metric(photo[..., 0], photo[..., 0])
+
+
+def test_squared_errors_of_the_largest_arrays_are_summed_to_the_last_unit():
+    a = np.full((2, 40, 16_384, 3), 255, np.uint8)
+    b = np.zeros_like(a)
+    b[:, 3, 5, 1] = 254
+    areas = np.array([[40, 16_384], [4, 6]], np.int32)
+    found = whole_sums(np.asarray(squared_error_within(a, b, areas)))
+    expected = [3 * 255**2 * height * width - 255**2 + 1 for height, width in areas.tolist()]
+    assert found.tolist() == expected

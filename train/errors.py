@@ -23,7 +23,3 @@ class CannotSave(TrainingError):
 
 class Diverged(TrainingError):
     """Too many steps in a row had a non-finite gradient."""
-
-
-class HostsDisagree(TrainingError):
-    """The hosts of a run are not about to do the same, or one of them does not answer."""

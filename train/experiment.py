@@ -57,8 +57,9 @@ def _check_model(model: Any, config: ConfigDict) -> None:
         raise BadConfig(
             f"config.model.factory={config.model.factory!r} makes a {type(model).__name__}, not a Flax module"
         )
-    for contract, why in ((Trainable, "to be trained"), (Codable, "for config.eval_files")):
-        if (contract is Trainable or config.eval_files) and (lacks := missing(model, contract)):
+    coded = [f"config.{name}" for name in ("eval_files", "eval_sets") if config.get(name)]
+    for contract, why in ((Trainable, "to be trained"), (Codable, f"for {' and '.join(coded)}")):
+        if (contract is Trainable or coded) and (lacks := missing(model, contract)):
             raise BadConfig(
                 f"model {config.model.name!r} ({type(model).__name__}) lacks {', '.join(lacks)} {why}: "
                 "see hcfss_jax/models/contracts.py"

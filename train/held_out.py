@@ -1,6 +1,6 @@
 """The held-out images of a run, photos and drawn: estimated rate and distortion of all, and what evaluators find."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 
 from train.drawn import KINDS, draw
 from train.errors import NoImages
+from train.eval_sets import EvalSet, make_eval_sets
 from train.evaluators import build_evaluators
 from train.experiment import parameters
 from train.objective import rate_distortion_of
@@ -24,25 +25,33 @@ HeldOut = Callable[[Vectors], tuple[Figures, np.ndarray | None]]
 
 
 def make_held_out(
-    config: ConfigDict, model: Any, packing: Packing, source: Source, mesh: Mesh
+    config: ConfigDict,
+    model: Any,
+    packing: Packing,
+    source: Source,
+    mesh: Mesh,
+    sets: Sequence[EvalSet] = (),
 ) -> HeldOut:
     """The function of parameters -> (figures, picture), which all hosts call together.
 
     Rate and distortion are those of `config.lambdas` and `config.metric`, whatever is minimised beside. The first host
-    also calls each of `config.evaluators`, and returns the first picture of theirs. Raises BadConfig for an evaluator
-    that there is not, NoImages where no image can be read.
+    also calls each of `config.evaluators`, and returns the first picture of theirs. sets: measured besides. Raises
+    BadConfig for an evaluator that there is not, NoImages where no image can be read.
     """
     evaluators = build_evaluators(config, model)
     crops = _centre_crops(source, config.eval_crop)
     drawn = draw_held_out(crops)
     loss = rate_distortion_of(config)
     validate = make_validation(model, packing, loss, crops, drawn, config.eval_levels, mesh)
+    of_sets = make_eval_sets(config, sets, mesh) if sets else None
 
     def held_out(ema: Vectors) -> tuple[Figures, np.ndarray | None]:
         figures, picture = validate(ema), None
-        if not evaluators:
+        if not (evaluators or of_sets):
             return figures, None
         params = parameters(ema, packing, mesh)
+        if of_sets:
+            figures |= of_sets(params)
         for evaluate in evaluators if jax.process_index() == 0 else ():
             if found := evaluate(params, crops):
                 figures |= found.figures

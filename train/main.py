@@ -10,10 +10,10 @@ import sys
 
 from absl import app, flags
 
-from hcfss_jax.errors import InvalidInput, UnreachablePlace
+from hcfss_jax.errors import HcfError, UnreachablePlace
+from hcfss_jax.runtime.hosts import join
 from hcfss_jax.runtime.jax_settings import prepare_jax
 from hcfss_jax.runtime.places import path_of
-from train.distributed import join
 from train.errors import TrainingError
 from train.flags import CONFIG, parse_flags
 from train.interrupt import exit_code_of_ctrl_c
@@ -51,7 +51,7 @@ def _run() -> None:
     except UnreachablePlace as error:
         print(f"train.main: {error}", file=sys.stderr)
         sys.exit(UNREACHABLE)
-    except (InvalidInput, TrainingError, OSError) as error:
+    except (HcfError, TrainingError, OSError) as error:
         sys.exit(f"train.main: {error}")
     if stopped_by:
         print("stopped by a signal and saved: the same command goes on from here")

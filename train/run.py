@@ -9,12 +9,14 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from hcfss_jax.pictures.picture_files import counted
+from hcfss_jax.runtime.agreement import agreement
 from hcfss_jax.runtime.places import check_bucket
-from train.agreement import agreement, check_shared, facts_of
+from train.agreement import check_shared, facts_of
 from train.checkpoints import Checkpoints
 from train.checks import check_config, few_images, images_held_out
 from train.crop_check import check_crop
 from train.devices import idle_gpu, told_devices
+from train.eval_sets import open_eval_sets
 from train.experiment import (
     build_model,
     build_step,
@@ -60,11 +62,13 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
         check_config(config, model, mesh)
         objective = build_objective(config)
         training, held_out = _sources(config, first_host)
+        sets = open_eval_sets(config)
         packing = packing_of(model, config)
         identity_ = identity(config.model.name, model, packing)
         check_workdir(workdir, identity_)
         if jax.process_count() > 1:  # alone, nothing is hashed for nobody
             facts |= facts_of(config, training, len(training) + len(held_out))
+            facts |= {f"config.eval_sets, {each.name!r}": each.told for each in sets}
     check_shared(workdir)
     frozen = place_frozen(objective, config, mesh)
     step = build_step(config, model, packing, mesh, objective)
@@ -96,7 +100,7 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
                 frozen=frozen,
                 mesh=mesh,
                 stream=stream,
-                held_out=make_held_out(config, model, packing, held_out, mesh)
+                held_out=make_held_out(config, model, packing, held_out, mesh, sets)
                 if config.eval_every
                 else None,
                 checkpoints=checkpoints,

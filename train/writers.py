@@ -13,6 +13,7 @@ from train.board import Board
 from train.growing_file import growing_file
 from train.named import choose
 from train.real_files import save_picture
+from train.weights_and_biases import WeightsAndBiases
 
 
 class Writer(Protocol):
@@ -123,6 +124,7 @@ WRITERS: dict[str, Callable[[ConfigDict, Path, int], Writer]] = {
     "jsonl": lambda config, workdir, start: JsonLines(workdir, start),
     "tensorboard": lambda config, workdir, start: TensorBoard(workdir, start),
     "pictures": lambda config, workdir, start: Pictures(workdir, start),
+    "wandb": WeightsAndBiases,
 }
 """(config, the run's directory, the step that it starts or goes on from) -> a writer."""
 

@@ -277,6 +277,19 @@ def parser() -> argparse.ArgumentParser:
     _add_output(give, "state dict to write, .safetensors or .pth")
     _set_command(give, "port", "export_torch")
 
+    push = commands.add_parser("push", help="put weights on the Hugging Face Hub")
+    push.add_argument("weights", metavar="NAME|FILE", help="a model or a file of weights")
+    push.add_argument("address", metavar="hf://OWNER/NAME", help="made where there is none")
+    push.add_argument("--card", metavar="FILE", help="Markdown; default: the shortest that is true")
+    push.add_argument("--private", action="store_true", help="a new repository is for you alone")
+    _set_command(push, "hub", "push")
+
+    pull = commands.add_parser("pull", help="fetch weights from there, for use without a network")
+    pull.add_argument("address", metavar="hf://OWNER/NAME[@REVISION]", help="of the weights")
+    pull.add_argument("-o", "--out", metavar="FILE", help="to write it to, beside the cache")
+    pull.add_argument("-f", "--force", action="store_true", help="replace an existing output")
+    _set_command(pull, "hub", "pull")
+
     demo = commands.add_parser("demo", help="compress and decompress a sample photo")
     demo.add_argument("--out", default="hcfss-demo", metavar="DIR", help="default: hcfss-demo")
     demo.add_argument("--model", metavar="NAME|FILE", help="a model or a file of weights")

@@ -73,16 +73,14 @@ def read_file(
     _check_header(coder, header)
     steps = steps_to_read(how.steps, coder.model.plan)
     wanted = part_of(how.region, header.height, header.width)
-    residual = None
-    if not (how.base or missing) and steps == len(coder.model.plan):
-        residual = sections.get(coding.Extra.RESIDUAL)
-    if residual is None:
+    whole = not (how.base or missing) and steps == len(coder.model.plan)
+    if not whole or coding.Extra.RESIDUAL not in sections:
         return _read_part(coder, header, stream, sections, how, steps, wanted, missing)
     exactly = dataclasses.replace(how, depth=8, exact=True)
     everything = Tile(0, 0, header.height, header.width)
     below = _read_part(coder, header, stream, sections, exactly, steps, everything, missing)
     depth, grey = carried.depth_of(sections), header.colour == "grey"
-    rgb = apply_residual(residual, below.rgb, grey, depth, how.progress)
+    rgb = apply_residual(sections, below.rgb, grey, depth, how.progress)
     return Seen(rescaled(wanted.of(rgb), depth, how.depth).copy(), wanted)
 
 

@@ -90,8 +90,7 @@ def write_file(
     if how.exactly:
         sections[coding.Extra.EXACT] = coding.pack_exact(of_pixels)
     if base and how.max_error is not None:
-        residual = pack_residual(planes, base.rgb, how.max_error, how.progress)
-        sections[coding.Extra.RESIDUAL] = residual
+        sections |= pack_residual(planes, base.rgb, how.max_error, how.progress)
     header = dataclasses.replace(header, symbols_crc=checks[-1])
     return coding.pack(header, b"".join(streams), sections)
 

@@ -2,15 +2,19 @@
 
 The section holds the bound, a checksum of the result, and the coder's bytes for each part of the picture. The base is
 the picture that the rest of the file decodes to, with exact pixels (`exact_pixels.py`): the same on every machine.
+Where many values never occur, a lossless one may count those that do, which another section holds.
 """
 
 import itertools
 import struct
 import zlib
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from hcfss_jax.codec.occurring_values import OccurringValues
 from hcfss_jax.codec.tiles import Progress, Tile
+from hcfss_jax.coding.container import Extra
 from hcfss_jax.coding.residual import decode_residual, encode_residual
 from hcfss_jax.coding.varint import ByteReader, varint
 from hcfss_jax.errors import CorruptSection, DecodeMismatch, InvalidInput
@@ -37,38 +41,54 @@ def check_max_error(max_error: int | None, depth: int = 8) -> None:
 
 def pack_residual(
     planes: Planes, decoded: np.ndarray, max_error: int, progress: Progress = iter
-) -> bytes:
-    """The section's bytes.
+) -> dict[int, bytes]:
+    """The sections, of which there are two where it is shorter to count the values that occur.
 
     planes: the truth, at its depth. decoded: the base, uint8 `[H, W, 3]`.
     progress: what the list of parts is walked through.
     """
     depth = planes.depth
     truth, base = _shown(planes.rgb, planes.grey), _below(decoded, planes.grey, depth)
-    crc, lengths, streams = 0, b"", []
-    for part in progress(_parts(*truth.shape[:2])):
-        stream = encode_residual(part.of(truth), part.of(base), max_error, depth)
-        result = part.of(truth)
-        if max_error:
-            result = decode_residual(stream, result.shape, part.of(base), max_error, depth)
-        crc = _crc_after(crc, result)
-        lengths += varint(len(stream))
-        streams.append(stream)
-    return varint(max_error) + _CRC.pack(crc) + lengths + b"".join(streams)
+    parts = _parts(*truth.shape[:2])
+    if max_error:
+        return {Extra.RESIDUAL: _within_bound(truth, base, max_error, depth, progress(parts))}
+    check = _CRC.pack(_crc_of(part.of(truth) for part in parts))
+    plain: dict[int, bytes] = {
+        Extra.RESIDUAL: varint(0) + check + _lossless(truth, base, depth, progress(parts))
+    }
+    occurring = OccurringValues.of(truth)
+    if not occurring.have_gaps:
+        return plain
+    counted = occurring.places(truth), occurring.places(base), occurring.depth
+    other: dict[int, bytes] = {
+        Extra.RESIDUAL: varint(0) + check + _lossless(*counted, progress(parts)),
+        Extra.VALUES: occurring.pack(depth),
+    }
+    return min(plain, other, key=lambda sections: sum(map(len, sections.values())))
 
 
 def apply_residual(
-    section: bytes, decoded: np.ndarray, grey: bool, depth: int = 8, progress: Progress = iter
+    sections: Mapping[int, bytes],
+    decoded: np.ndarray,
+    grey: bool,
+    depth: int = 8,
+    progress: Progress = iter,
 ) -> np.ndarray:
     """The picture that was compressed, to within the bound: `[H, W, 3]` of so many bits, uint8 or uint16.
 
-    decoded: the base, uint8 `[H, W, 3]`.
+    sections: what `pack_residual` returned, others beside. decoded: the base, uint8 `[H, W, 3]`.
 
-    Raises CorruptSection or TruncatedFile where the section is none, DecodeMismatch where the result is another than
+    Raises CorruptSection or TruncatedFile where the sections are none, DecodeMismatch where the result is another than
     the writer's.
     """
+    section = sections[Extra.RESIDUAL]
     base, reader = _below(decoded, grey, depth), ByteReader(section)
     max_error = _bound(reader, depth)
+    occurring = None
+    if Extra.VALUES in sections:
+        if max_error:
+            raise CorruptSection("values that occur belong to a lossless residual")
+        occurring = OccurringValues.unpack(sections[Extra.VALUES], base.shape[-1], depth)
     wanted = _CRC.unpack(reader.take(_CRC.size, "checksum of the residual"))[0]
     parts = _parts(*base.shape[:2])
     lengths = [reader.varint("length of a residual") for _ in parts]
@@ -76,7 +96,11 @@ def apply_residual(
     for part, length in zip(progress(parts), lengths, strict=True):
         stream = reader.take(length, "residual")
         below = part.of(base)
-        result = decode_residual(stream, below.shape, below, max_error, depth)
+        if occurring is None:
+            result = decode_residual(stream, below.shape, below, max_error, depth)
+        else:
+            places = occurring.places(below)
+            result = occurring.at(decode_residual(stream, below.shape, places, 0, occurring.depth))
         part.of(picture)[...] = result
         crc = _crc_after(crc, result)
     if reader.position != len(section):
@@ -87,6 +111,27 @@ def apply_residual(
             "base=True, or --base, shows them without"
         )
     return np.broadcast_to(picture, decoded.shape)
+
+
+def _lossless(truth: np.ndarray, base: np.ndarray, depth: int, parts: Iterable[Tile]) -> bytes:
+    streams = [encode_residual(part.of(truth), part.of(base), 0, depth) for part in parts]
+    return _joined(streams)
+
+
+def _within_bound(
+    truth: np.ndarray, base: np.ndarray, max_error: int, depth: int, parts: Iterable[Tile]
+) -> bytes:
+    """The section: only what is decoded again tells what the checksum is of."""
+    streams, results = [], []
+    for part in parts:
+        below = part.of(base)
+        streams.append(encode_residual(part.of(truth), below, max_error, depth))
+        results.append(decode_residual(streams[-1], below.shape, below, max_error, depth))
+    return varint(max_error) + _CRC.pack(_crc_of(results)) + _joined(streams)
+
+
+def _joined(streams: list[bytes]) -> bytes:
+    return b"".join(varint(len(stream)) for stream in streams) + b"".join(streams)
 
 
 def _bound(reader: ByteReader, depth: int) -> int:
@@ -104,6 +149,13 @@ def _shown(rgb: np.ndarray, grey: bool) -> np.ndarray:
 def _below(decoded: np.ndarray, grey: bool, depth: int) -> np.ndarray:
     """The base as the coder takes it: with the values of the truth's depth."""
     return rescaled(_shown(decoded, grey), 8, depth)
+
+
+def _crc_of(results: Iterable[np.ndarray]) -> int:
+    crc = 0
+    for result in results:
+        crc = _crc_after(crc, result)
+    return crc
 
 
 def _crc_after(crc: int, result: np.ndarray) -> int:

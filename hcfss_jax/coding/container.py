@@ -42,6 +42,7 @@ class Extra(IntEnum):
     TILES = 4
     RESIDUAL = 5
     DEPTH = 6
+    VALUES = 7
     ICC = 128
     EXIF = 129
     XMP = 130

@@ -66,7 +66,7 @@ def on_cpu(array: np.ndarray | np.uint32) -> jax.Array:
 @cache
 def _cpu() -> jax.Device:
     try:
-        return jax.devices("cpu")[0]
+        return jax.local_devices(backend="cpu")[0]  # on many hosts the first one is another's
     except RuntimeError as error:
         raise RuntimeError(
             "the range coder runs on JAX's CPU device, which is switched off; "

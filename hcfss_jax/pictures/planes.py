@@ -1,6 +1,7 @@
 """A picture taken apart into its planes, and what they are as an array and as a PIL image."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -67,13 +68,12 @@ def fits_pillow(planes: Planes) -> bool:
     return planes.depth <= 8 or (planes.grey and planes.alpha is None)
 
 
-def luma(rgb: np.ndarray) -> np.ndarray:
-    """Of pixels `[H, W, 3]` of any depth, as Pillow rounds it for 8 bits; of equal channels, one of them."""
-    total = np.full(rgb.shape[:2], 1 << 15, np.uint32)  # sums stay below 2**32
-    for channel, weight in enumerate((19595, 38470, 7471)):
-        # Widened first: NumPy 1 would take the least type that holds the weight.
-        total += rgb[..., channel].astype(np.uint32) * np.uint32(weight)
-    return (total >> 16).astype(rgb.dtype)
+def luma(rgb: Any) -> Any:
+    """Of pixels `[..., 3]` of any depth, of NumPy or JAX, as Pillow rounds it for 8 bits; of equal channels, one."""
+    # Widened first: NumPy 1 would take the least type that holds the weight. Sums stay below 2**32.
+    red, green, blue = (rgb[..., channel].astype(np.uint32) for channel in range(3))
+    total = red * np.uint32(19595) + green * np.uint32(38470) + blue * np.uint32(7471)
+    return ((total + np.uint32(1 << 15)) >> np.uint32(16)).astype(rgb.dtype)
 
 
 def described(planes: Planes) -> str:

@@ -22,6 +22,7 @@ from hcfss_jax.coding import Tables
 from hcfss_jax.errors import UnknownModel, WrongWeights
 from hcfss_jax.runtime.places import path_of, read
 from hcfss_jax.runtime.whole_file import write_whole
+from hcfss_jax.weights.hub import fetched, is_on_hub
 from hcfss_jax.weights.parameters import Params, flatten, nest, parameter_shapes
 
 DEFAULT_WEIGHTS = "hcfssnet-tiny"
@@ -116,12 +117,12 @@ def save_package(
 
 
 def load_package(name_or_path: str | os.PathLike[str]) -> WeightPackage:
-    """The package shipped under a name, or the one in a file.
+    """The package shipped under a name, the one in a file, or on a hub: `hf://OWNER/NAME`.
 
-    Raises UnknownModel where there is neither, WrongWeights where the file is no package, is
-    damaged, or is of a newer format.
+    Raises UnknownModel where there is none, UnreachablePlace where a hub does not answer, WrongWeights where the file
+    is no package, is damaged, or is of a newer format.
     """
-    path = _find(name_or_path)
+    path = find_package(name_or_path)
     data = read(os.fspath(path))
     try:
         header = json.loads(_metadata(data)[_METADATA_KEY])
@@ -185,11 +186,17 @@ def shipped_with(model: str, fingerprint: bytes) -> str | None:
     return None
 
 
-def _find(name_or_path: str | os.PathLike[str]) -> Path:
+def find_package(name_or_path: str | os.PathLike[str]) -> Path:
+    """The file of a package: that of a name which comes with the library, a path, or of an address on a hub.
+
+    Raises UnknownModel where there is none, UnreachablePlace where a hub does not answer.
+    """
     if isinstance(name_or_path, str) and name_or_path in shipped_names():
         return SHIPPED / f"{name_or_path}.safetensors"
     if not isinstance(name_or_path, str | os.PathLike):
         raise UnknownModel(f"{name_or_path!r} is neither a name nor a path of weights")
+    if is_on_hub(name_or_path):
+        return fetched(str(name_or_path))
     path = path_of(name_or_path)
     if path.is_file():
         return path

@@ -1,6 +1,7 @@
 """Files with a residual: the image to the bit, or to within a bound; and the picture below."""
 
 import functools
+import zlib
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ from PIL import Image
 
 from hcfss_jax import coding
 from hcfss_jax.codec import Codec
+from hcfss_jax.codec.occurring_values import OccurringValues
 from hcfss_jax.codec.residual_section import apply_residual, pack_residual
-from hcfss_jax.coding.container import SKIPPABLE
+from hcfss_jax.coding.container import SKIPPABLE, Extra
 from hcfss_jax.errors import CorruptSection, DecodeMismatch, InvalidInput, TruncatedFile
 from hcfss_jax.pictures.planes import Planes
 from tests.small_model import photo, small_package
@@ -76,18 +78,63 @@ def test_readers_that_do_not_know_the_section_refuse_the_file():
 
 def test_damage_and_another_base_are_named():
     truth, base = photo(31, 70), photo(31, 70, 1)
-    section = pack_residual(Planes(truth), base, max_error=0)
-    np.testing.assert_array_equal(apply_residual(section, base, grey=False), truth)
+    sections = pack_residual(Planes(truth), base, max_error=0)
+    assert sections.keys() == {Extra.RESIDUAL}
+    section = sections[Extra.RESIDUAL]
+
+    def apply(section: bytes, below: np.ndarray = base) -> np.ndarray:
+        return apply_residual({Extra.RESIDUAL: section}, below, grey=False)
+
+    np.testing.assert_array_equal(apply(section), truth)
     with pytest.raises(DecodeMismatch, match="--base"):
-        apply_residual(section[:1] + bytes(4) + section[5:], base, grey=False)
+        apply(section[:1] + bytes(4) + section[5:])
     with pytest.raises((CorruptSection, DecodeMismatch)):
-        apply_residual(section, truth, grey=False)
+        apply(section, truth)
     with pytest.raises(TruncatedFile):
-        apply_residual(section[:-1], base, grey=False)
+        apply(section[:-1])
     with pytest.raises(CorruptSection, match="follow"):
-        apply_residual(section + b"\0", base, grey=False)
+        apply(section + b"\0")
     with pytest.raises(CorruptSection, match="claims errors"):
-        apply_residual(b"\xff\x01" + section[1:], base, grey=False)
+        apply(b"\xff\x01" + section[1:])
+
+
+def test_a_picture_of_eight_bits_in_sixteen_takes_hardly_more():
+    eight, base = photo(31, 70), photo(31, 70, 1)
+    plain = pack_residual(Planes(eight), base, max_error=0)
+    sixteen = Planes(257 * eight.astype(np.uint16), depth=16)
+    sections = pack_residual(sixteen, base, max_error=0)
+    assert sum(map(len, sections.values())) < sum(map(len, plain.values())) + 200
+    assert Extra.VALUES < SKIPPABLE
+    np.testing.assert_array_equal(apply_residual(sections, base, False, depth=16), sixteen.rgb)
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_values_that_never_occur_take_no_bits(grey):
+    rng = np.random.default_rng(0)
+    stretched = np.repeat(rng.choice(256, 9, replace=False).astype(np.uint8), 28)[:, None]
+    truth = stretched[photo(31, 70)[..., 0] % 252].repeat(3, -1)  # nine levels
+    base = photo(31, 70, 1)
+    sections = pack_residual(Planes(truth, grey=grey), base, max_error=0)
+    assert Extra.VALUES in sections
+    np.testing.assert_array_equal(apply_residual(sections, base, grey), truth)
+
+
+def test_values_that_occur_are_named_where_they_are_damaged():
+    values = OccurringValues.of(np.array([[[3], [200]]], np.uint8))
+    section = values.pack(8)
+    np.testing.assert_array_equal(OccurringValues.unpack(section, 1, 8).channels[0], [3, 200])
+    np.testing.assert_array_equal(
+        values.places(np.array([[[0], [101], [102], [255]]], np.uint8))[0, :, 0], [0, 0, 1, 1]
+    )
+    with pytest.raises(CorruptSection, match="beyond the values"):
+        values.at(np.full((1, 1, 1), 2, np.uint8))
+    bomb = zlib.compress(bytes(1 << 20))
+    for damaged in (b"", b"no zlib", bomb, section[:-1], section + b"\0", zlib.compress(bytes(32))):
+        with pytest.raises(CorruptSection, match="values that occur"):
+            OccurringValues.unpack(damaged, 1, 8)
+    with pytest.raises(CorruptSection, match="belong to a lossless"):
+        sections = {Extra.RESIDUAL: b"\1" + bytes(5), Extra.VALUES: section}
+        apply_residual(sections, photo(1, 1), grey=True)
 
 
 def test_sixteen_bits_come_back_to_the_bit_and_a_bound_of_theirs_holds():

@@ -32,7 +32,7 @@ def main() -> None:
         path = FOLDER / f"{name}.hcf"
         if not path.exists():
             wishes = {"step_checks": name == "step-checks", "exact": name == "exact"}
-            max_error = {"lossless": 0, "errors-of-2": 2}.get(name)
+            max_error = {"lossless": 0, "values-that-occur": 0, "errors-of-2": 2}.get(name)
             path.write_bytes(codec.compress(image, quality, max_error=max_error, **wishes))
             picture, _ = encode_planes(codec.decode(path.read_bytes()), "PNG")
             path.with_suffix(".png").write_bytes(picture)
@@ -63,6 +63,7 @@ def cases() -> dict[str, tuple[Image.Image | Planes, float]]:
         "step-checks": (Image.fromarray(photo(140, 100)), 2.5),  # in two tiles
         "exact": (Image.fromarray(photo(150, 140)), 4.5),  # in four tiles
         "lossless": (clear, 1.0),
+        "values-that-occur": (Image.fromarray(photo(60, 50) // 5 * 5), 1.0),
         "errors-of-2": (Image.fromarray(photo(51, 141)), 2.0),  # in two tiles
         "tiles": (Image.fromarray(photo(150, 250)), 3.0),
     }

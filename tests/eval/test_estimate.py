@@ -7,13 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from jax.errors import JaxRuntimeError
 from PIL import Image
 
 from eval.main import main
-from hcfss_jax.models.estimate import Estimate
+from hcfss_jax.evaluation import Evaluator
 from hcfss_jax.weights import save_package
 from tests.small_model import NAME, photo, small_package
 
@@ -106,15 +105,14 @@ def test_a_picture_that_cannot_be_read_leaves_the_others(weights, photos, tmp_pa
 def test_a_batch_that_does_not_fit_the_device_leaves_the_others(
     weights, photos, tmp_path, monkeypatch
 ):
-    def on_all_devices(codec):
-        def run(rgb, areas, levels):
-            if rgb.shape[2] > 256:
-                raise JaxRuntimeError("RESOURCE_EXHAUSTED")
-            return Estimate(rgb, np.full(len(rgb), 1000.0))
+    start = Evaluator.start
 
-        return run
+    def with_little_memory(self, batch):
+        if batch["rgb"].shape[2] > 256:
+            raise JaxRuntimeError("RESOURCE_EXHAUSTED")
+        return start(self, batch)
 
-    monkeypatch.setattr("eval.estimate._on_all_devices", on_all_devices)
+    monkeypatch.setattr(Evaluator, "start", with_little_memory)
     assert main([*options(weights, photos, tmp_path), "--estimate", "--batch", "3"]) == 1
     data = json.loads((tmp_path / "report.json").read_text())["data"]
     assert data["images"] == len(SIZES) and "smaller --batch" in data["skipped"]["d.png"]

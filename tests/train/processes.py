@@ -1,4 +1,4 @@
-"""Runs of the stand-in in processes of their own: on fake devices, on several hosts, to be killed."""
+"""Programs in processes of their own, mostly runs of the stand-in: on fake devices, on several hosts, to be killed."""
 
 import json
 import os
@@ -25,22 +25,33 @@ def start(
 
     of_last: more flags, of the last host alone.
     """
-    workdir.mkdir(parents=True, exist_ok=True)
-    coordinator = f"localhost:{free_port()}"
+    run = [sys.executable, "-m", "train.main", f"--workdir={workdir}", *_EXPERIMENT]
+    run += [f"--config.data.path={photos}", *flags]
+    commands = introduced(run, hosts)
+    commands[-1] += of_last
+    return launch(commands, workdir, devices)
+
+
+def introduced(command: Sequence[str], hosts: int) -> list[list[str]]:
+    """The command of each host, which tells it of the others."""
+    if hosts == 1:
+        return [[*command]]
+    known = [f"--coordinator=localhost:{free_port()}", f"--processes={hosts}"]
+    return [[*command, *known, f"--process_id={host}"] for host in range(hosts)]
+
+
+def launch(
+    commands: Sequence[Sequence[str]], logs: Path, devices: int = 1
+) -> list[subprocess.Popen]:
+    """A process for each command, with so many fake devices; what it says goes to hostN.log."""
+    logs.mkdir(parents=True, exist_ok=True)
+    environment = os.environ | {
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        "PYTHONWARNINGS": "ignore",
+    }
     processes = []
-    for host in range(hosts):
-        command = [sys.executable, "-m", "train.main", f"--workdir={workdir}", *_EXPERIMENT]
-        command += [f"--config.data.path={photos}", *flags]
-        if hosts > 1:
-            command += [f"--coordinator={coordinator}", f"--processes={hosts}"]
-            command += [f"--process_id={host}"]
-        if host == hosts - 1:
-            command += of_last
-        environment = os.environ | {
-            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
-            "PYTHONWARNINGS": "ignore",
-        }
-        with (workdir / f"host{host}.log").open("ab") as log:
+    for host, command in enumerate(commands):
+        with (logs / f"host{host}.log").open("ab") as log:
             processes.append(
                 subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
             )
@@ -49,9 +60,18 @@ def start(
 
 def finish(processes: list[subprocess.Popen], workdir: Path) -> None:
     """Wait for a run; its last words come with the failure where it fails."""
-    codes = [process.wait(timeout=120) for process in processes]
+    codes = ended(processes)
     words = "\n".join(log.read_text()[-2000:] for log in workdir.glob("host*.log"))
     assert not any(codes), f"exit codes {codes}\n{words}"
+
+
+def ended(processes: list[subprocess.Popen], within: float = 120) -> list[int]:
+    """The exit code of each; whatever still runs after so many seconds is killed."""
+    try:
+        return [process.wait(timeout=within) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
 
 
 def lines(workdir: Path, kind: str = "train") -> list[dict]:

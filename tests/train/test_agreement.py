@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from hcfss_jax.runtime.agreement import agreement, differences
 from tests.train.processes import start
-from train.agreement import agreement, check_shared, differences, facts_of
+from train.agreement import check_shared, facts_of
 from train.errors import NoImages
 from train.sources import open_source
 

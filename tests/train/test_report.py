@@ -28,6 +28,15 @@ def _records(workdir: Path) -> list[event_pb2.Event]:
     return events
 
 
+def scalars(workdir: Path) -> dict[str, list[float]]:
+    """All that TensorBoard is told, by name."""
+    found: dict[str, list[float]] = {}
+    for event in _records(workdir):
+        for value in event.summary.value:
+            found.setdefault(value.tag, []).append(value.simple_value)
+    return found
+
+
 def test_figures_that_cannot_be_written_are_a_warning_and_a_gap(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

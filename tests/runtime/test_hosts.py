@@ -2,8 +2,8 @@
 
 import pytest
 
-from train.distributed import join
-from train.errors import BadConfig
+from hcfss_jax.errors import HostsDisagree
+from hcfss_jax.runtime.hosts import join
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from train.errors import BadConfig
     ],
 )
 def test_half_an_address_is_named(arguments: tuple, says: str) -> None:
-    with pytest.raises(BadConfig, match=says):
+    with pytest.raises(HostsDisagree, match=says):
         join(*arguments)
 
 
@@ -24,7 +24,7 @@ def test_a_lone_machine_stays_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("there is nobody to join")
 
     monkeypatch.setattr("jax.distributed.initialize", refuse)
-    monkeypatch.setattr("train.distributed._on_tpu_vm", lambda: False)
+    monkeypatch.setattr("hcfss_jax.runtime.hosts._on_tpu_vm", lambda: False)
     monkeypatch.setenv("SLURM_NTASKS", "1")
     join()
 

@@ -49,8 +49,12 @@ class InvalidQuality(HcfError):
     """The quality or rate asked for lies outside what the model offers."""
 
 
+class NoPlace(HcfError, OSError):
+    """A path is of a kind that is not read or written here, or for which something has to be installed."""
+
+
 class UnreachablePlace(HcfError, OSError):
-    """A path leads to a bucket that does not answer, or for which nothing is installed, or to what is no place here."""
+    """A bucket or a hub does not answer, or not without what has to be installed first."""
 
 
 class ForkedProcess(HcfError):

@@ -18,6 +18,7 @@ from ml_collections import ConfigDict
 from hcfss_jax.errors import HostsDisagree
 from hcfss_jax.runtime.agreement import topic
 from hcfss_jax.runtime.hosts import WAIT, answers, named
+from hcfss_jax.runtime.places import in_bucket, path_of
 from hcfss_jax.runtime.whole_file import write_whole
 from train.provenance import package_versions
 from train.sources import Source
@@ -43,7 +44,8 @@ def facts_of(config: ConfigDict, source: Source, images: int) -> dict[str, str]:
     for name in OF_A_HOST:
         facts.pop(f"config.{name}", None)
     for name in _WEIGHTS:
-        if (path := Path(fields[name])).is_file():
+        path = path_of(fields[name]) if in_bucket(fields[name]) else Path(fields[name])
+        if path.is_file():
             facts[f"the weights of config.{name}"] = hashlib.sha256(path.read_bytes()).hexdigest()
     facts["the images"] = f"{images:,}, with names and sizes of digest {source.digest}"
     facts["the code"] = _digest_of_code()

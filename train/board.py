@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto import event_pb2
+from tensorboardX.record_writer import register_writer_factory
 from tensorboardX.summary import image, scalar
+
+from hcfss_jax.runtime.places import in_bucket, path_of
+from train.growing_file import InBucket
+
+_LARGE = 4 * 2**20  # bytes of a file that is written anew each time, before another is begun
 
 
 class Board:
@@ -24,6 +30,9 @@ class Board:
     def __init__(self, folder: Path, start: int):
         self._folder, self._files = folder, 0
         self._writer: Any = None
+        self._bucket = _Bucket()
+        if in_bucket(folder):
+            register_writer_factory("gs", self._bucket)
         self._first = event_pb2.Event(
             step=start,
             session_log=event_pb2.SessionLog(status=event_pb2.SessionLog.START),
@@ -38,8 +47,13 @@ class Board:
         shown = image(name, picture, dataformats="HWC")
         self._write([event_pb2.Event(step=step, summary=shown)])
 
+    def flush(self) -> None:
+        """Until all that was recorded is written. Raises OSError."""
+        if self._bucket.file:
+            self._bucket.file.flush()
+
     def close(self) -> None:
-        """All is written already."""
+        """What was recorded is written, as far as that works."""
         if self._writer:
             with contextlib.suppress(OSError):
                 self._writer.close()
@@ -47,6 +61,8 @@ class Board:
 
     def _write(self, events: list[Any]) -> None:
         try:
+            if self._bucket.file and self._bucket.file.size > _LARGE:
+                self.close()  # as far as it goes; what it holds may be missing where the bucket does not answer
             if not self._writer:
                 self._open()
             for event in events:
@@ -54,7 +70,8 @@ class Board:
                 self._writer.write_event(event)
             self._writer.flush()
         except OSError:
-            self.close()
+            if not self._bucket.file:  # which keeps what it could not write
+                self.close()
             raise
 
     def _open(self) -> None:
@@ -62,5 +79,29 @@ class Board:
         # The name holds the second; a number tells those of one second apart.
         self._writer = EventsWriter(str(self._folder / "events"), f".{self._files}")
         self._files += 1
+        if in_bucket(self._folder) and self._files > 1:
+            return  # goes on from the file before
         self._first.wall_time = time.time()
         self._writer.write_event(self._first)
+
+
+class _Bucket:
+    """Where tensorboardX opens its files of a bucket, and what it does with them."""
+
+    file: InBucket | None = None
+
+    def open(self, path: str) -> "_Bucket":
+        self.file = InBucket(path_of(path))
+        return self
+
+    def write(self, data: bytes) -> None:
+        assert self.file
+        self.file.write(data)
+
+    def flush(self) -> None:
+        assert self.file
+        self.file.flush_if_due()
+
+    def close(self) -> None:
+        assert self.file
+        self.file.flush()

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
+from hcfss_jax.runtime.places import in_bucket, path_of
 from train.errors import CannotSave, WrongCheckpoint
 
 _STORAGE_ERRORS = (OSError, ValueError, RuntimeError)  # tensorstore's own have no type of theirs
@@ -22,10 +22,25 @@ class Checkpoints:
     meanwhile, and appear under their name when they are whole.
     """
 
-    def __init__(self, directory: str | os.PathLike[str], keep: int = 2):
-        self._directory = Path(directory).absolute()
-        self._clear_half_written()
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep)
+    def __init__(self, directory: str | os.PathLike[str], keep: int = 2, saves: bool = True):
+        """saves: False for who only reads, and leaves alone what a run may be about to write."""
+        self._directory = path_of(directory)
+        in_bucket_ = in_bucket(self._directory)
+        if not in_bucket_:
+            self._directory = self._directory.absolute()
+        # Clients of buckets raise what they like.
+        self._errors = (Exception,) if in_bucket_ else _STORAGE_ERRORS
+        if saves:
+            self._clear_half_written()
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=keep,
+            # In a bucket, where nothing can be renamed, Orbax tells what is whole by a file in it.
+            cleanup_tmp_directories=saves and in_bucket_,
+            # Hosts that save one step in two directories at a time must not meet at each other's barriers.
+            multiprocessing_options=ocp.options.MultiprocessingOptions(
+                barrier_sync_key_prefix=self._directory.name
+            ),
+        )
         self._manager = ocp.CheckpointManager(self._directory, options=options)
 
     def __enter__(self) -> "Checkpoints":
@@ -34,7 +49,7 @@ class Checkpoints:
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         try:
             self._manager.close()
-        except _STORAGE_ERRORS as failed:
+        except self._errors as failed:
             if not kind:  # else that is what ended it, and to be told
                 raise self._cannot_save(failed) from failed
 
@@ -56,7 +71,7 @@ class Checkpoints:
         parts = ocp.args.Composite(state=ocp.args.StandardSave(state), data=ocp.args.JsonSave(data))
         try:
             self._manager.save(step, args=parts)
-        except _STORAGE_ERRORS as error:
+        except self._errors as error:
             raise self._cannot_save(error) from error
 
     def wait(self) -> None:
@@ -64,7 +79,7 @@ class Checkpoints:
         try:
             self._manager.wait_until_finished()
             self._manager.check_for_errors()
-        except _STORAGE_ERRORS as error:
+        except self._errors as error:
             raise self._cannot_save(error) from error
 
     def read_data(self) -> dict[str, Any] | None:
@@ -113,13 +128,15 @@ class Checkpoints:
 
     def _cannot_save(self, error: Exception) -> CannotSave:
         self._clear_half_written()
-        reason = str(error).splitlines()[0].rsplit(": ", 1)[-1]
+        told = str(error).splitlines() or [type(error).__name__]
+        reason = told[0].rsplit(": ", 1)[-1]
         return CannotSave(
-            f"a checkpoint could not be written to {self._directory} ({reason}): is the disk full?"
+            f"a checkpoint could not be written to {self._directory} ({reason}): "
+            + ("does the bucket answer?" if in_bucket(self._directory) else "is the disk full?")
         )
 
     def _clear_half_written(self) -> None:
         """What a kill or a full disk left behind only takes room."""
-        if jax.process_index() == 0:
+        if jax.process_index() == 0 and not in_bucket(self._directory):
             for left in self._directory.glob("*.orbax-checkpoint-tmp"):
                 shutil.rmtree(left, ignore_errors=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 import jax
 from ml_collections import ConfigDict
 
+from hcfss_jax.runtime.places import check_bucket, path_of, size_of
 from hcfss_jax.weights import WeightPackage, make_package, save_package
 from train.checkpoints import Checkpoints
 from train.errors import TrainingError, WrongCheckpoint
@@ -44,7 +45,7 @@ def export(
             "export it with that code"
         )
     mesh = make_mesh(devices=jax.devices()[:1])  # whatever it was trained on
-    with Checkpoints(workdir / ("best" if best else "checkpoints")) as checkpoints:
+    with Checkpoints(workdir / ("best" if best else "checkpoints"), saves=False) as checkpoints:
         state = checkpoints.read_state()
     # Paths are nobody else's business.
     experiment = {
@@ -62,8 +63,8 @@ def export(
 def main(argv: Sequence[str] | None = None) -> None:
     """Export, and say what was written; exits with 1 and the reason where it cannot."""
     parser = argparse.ArgumentParser(prog="train.export", description=(__doc__ or "").split(":")[0])
-    parser.add_argument("workdir", type=Path, help="directory of the run")
-    parser.add_argument("out", type=Path, help="file to write, NAME.safetensors")
+    parser.add_argument("workdir", help="directory of the run")
+    parser.add_argument("out", help="file to write, NAME.safetensors")
     parser.add_argument("--dtype", default="bfloat16", choices=("bfloat16", "float32"))
     parser.add_argument("--best", action="store_true", help="of the best validation, not the last")
     parser.add_argument(
@@ -77,16 +78,19 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     try:
+        workdir, out = path_of(args.workdir), path_of(args.out)
+        check_bucket(workdir)
+        check_bucket(out)
         if not args.force:
-            _ask_before_replacing(args.out)
-        package = export(args.workdir, args.dtype, args.best, args.model_factory)
-        save_package(args.out, package, args.dtype)
+            _ask_before_replacing(out)
+        package = export(workdir, args.dtype, args.best, args.model_factory)
+        save_package(out, package, args.dtype)
     except (TrainingError, OSError) as error:
         sys.exit(f"train.export: {error}")
     print(
         f"{args.out}: {package.name}, {package.parameter_count:,} parameters, "
         f"{package.meta['steps']} steps, fingerprint {package.fingerprint.hex()}, "
-        f"{args.out.stat().st_size:,} bytes"
+        f"{size_of(out):,} bytes"
     )
 
 

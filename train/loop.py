@@ -86,7 +86,6 @@ class Loop:
                 self._save(step, state)
         self.profile.stop()
         self._save(step, state, last=True)
-        self.report.close()
         skipped = int(jax.device_get(before["skipped_in_a_row"])) if before else 0
         if 2 * skipped > step - start:
             raise Diverged(
@@ -143,6 +142,7 @@ class Loop:
         last: bool = False,
     ) -> None:
         """Save; a run goes on where that fails, as the next time it may not, but for the last."""
+        self.report.saving()
         data = {"examples": self.stream.position, "digest": self.data_digest, **more}
         self._wait(checkpoints)
         try:

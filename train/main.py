@@ -7,13 +7,13 @@ overridden as `--config.batch_size=4`. On many hosts the same command runs on ea
 import io
 import shlex
 import sys
-from pathlib import Path
 
 from absl import app, flags
 
-from hcfss_jax.errors import HcfError
+from hcfss_jax.errors import HcfError, UnreachablePlace
 from hcfss_jax.runtime.hosts import join
 from hcfss_jax.runtime.jax_settings import prepare_jax
+from hcfss_jax.runtime.places import path_of
 from train.errors import TrainingError
 from train.flags import CONFIG, parse_flags
 from train.interrupt import exit_code_of_ctrl_c
@@ -25,9 +25,15 @@ _COORDINATOR = flags.DEFINE_string("coordinator", "", "HOST:PORT of process 0, f
 _PROCESSES = flags.DEFINE_integer("processes", 0, "With --coordinator: how many there are.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", -1, "With --coordinator: which one this is.")
 
+UNREACHABLE = 75
+"""How the program ends where a bucket does not answer any more: not its own fault, and worth another try."""
+
 
 def main(argv: list[str]) -> None:
-    """Run the experiment; exits with 1 and the reason where it cannot, with 130 after Ctrl-C, 143 after SIGTERM."""
+    """Run the experiment; exits with 1 and the reason where it cannot, with 130 after Ctrl-C, 143 after SIGTERM.
+
+    With 75 where a bucket does not answer any more.
+    """
     del argv
     with exit_code_of_ctrl_c():
         _run()
@@ -37,14 +43,14 @@ def _run() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of photos need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
     prepare_jax()
-    where = _WORKDIR.value or ""  # absl has seen to it that it is given
-    if "://" in where:
-        sys.exit(f"train.main: --workdir={where}: mount the bucket and give its path there")
-    workdir = Path(where)
     command = shlex.join(["python", "-m", "train.main", *sys.argv[1:]])
     try:
         join(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)
+        workdir = path_of(_WORKDIR.value or "")  # absl has seen to it that it is given
         stopped_by = train(CONFIG.value, workdir, command, _PROFILE.value)
+    except UnreachablePlace as error:
+        print(f"train.main: {error}", file=sys.stderr)
+        sys.exit(UNREACHABLE)
     except (HcfError, TrainingError, OSError) as error:
         sys.exit(f"train.main: {error}")
     if stopped_by:

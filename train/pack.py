@@ -5,9 +5,11 @@ what cannot be decoded is named and left out. Training then reads OUT as its dat
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -15,6 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from hcfss_jax.pictures.picture_files import counted, printable
+from hcfss_jax.runtime.places import check_bucket, in_bucket, path_of, upload
 from hcfss_jax.runtime.whole_file import partial_beside
 from train.errors import NoImages, TrainingError
 from train.interrupt import exit_code_of_ctrl_c
@@ -31,11 +34,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    name = str(args.out).removesuffix(SUFFIX)
-    old = shards_named(name)
-    if old and not args.force:
-        sys.exit(f"train.pack: {old[0]} exists: give --force to replace it, or another OUT")
+    name = args.out.removesuffix(SUFFIX)
     try:
+        check_bucket(path_of(name))
+        old = shards_named(name)
+        if old and not args.force:
+            sys.exit(f"train.pack: {old[0]} exists: give --force to replace it, or another OUT")
         source = open_source(args.src)
         readable = find_readable(source)
         write_shards(readable, name, args.shards, replaced=old)
@@ -87,7 +91,7 @@ def write_shards(source: Source, name: str, count: int, replaced: Sequence[Path]
         for path in replaced:
             path.unlink()
         for whole, path in zip(partial, paths, strict=True):
-            os.replace(whole, path)
+            whole.replace(path)
     finally:
         for path in partial:
             path.unlink(missing_ok=True)
@@ -97,21 +101,27 @@ def _write_shard(path: Path, source: Source, indices: range, progress: tqdm) -> 
     from array_record.python.array_record_module import ArrayRecordWriter
 
     # Images are compressed already, and a group of one can be read alone.
-    writer = ArrayRecordWriter(str(path), "group_size:1,uncompressed")
-    try:
-        for index in indices:
-            writer.write(source[index])
-            progress.update()
-    finally:
-        writer.close()
+    with contextlib.ExitStack() as stack:
+        file = path
+        if in_bucket(path):  # where ArrayRecord can only read
+            file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "shard"
+        writer = ArrayRecordWriter(str(file), "group_size:1,uncompressed")
+        try:
+            for index in indices:
+                writer.write(source[index])
+                progress.update()
+        finally:
+            writer.close()
+        if in_bucket(path):
+            upload(file, path)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="train.pack", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("src", type=Path, metavar="SRC", help="a directory or a tar of images")
-    parser.add_argument("out", type=Path, metavar="OUT", help="the shards' common name")
+    parser.add_argument("src", metavar="SRC", help="a directory or a tar of images")
+    parser.add_argument("out", metavar="OUT", help="the shards' common name")
     parser.add_argument("--shards", type=int, default=1, help="files to write (%(default)s)")
     parser.add_argument("--force", action="store_true", help="replace shards of that name")
     return parser.parse_args(argv)

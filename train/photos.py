@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 
+from hcfss_jax.errors import UnreachablePlace
 from hcfss_jax.pictures.images import read_image
 from train.errors import NoImages
 from train.sources import Source, caption_of
@@ -75,9 +76,14 @@ class Photos:
 
 
 def decode(source: Source, index: int) -> np.ndarray | None:
-    """The image as uint8 RGB `[H, W, 3]`, upright; None where it cannot be read."""
+    """The image as uint8 RGB `[H, W, 3]`, upright; None where it cannot be read.
+
+    Raises UnreachablePlace where what is at fault is not the image.
+    """
     try:
         return read_image(source[index]).at_depth(8).rgb
+    except UnreachablePlace:
+        raise
     except Exception:  # damage leads a decoder to errors of any kind, IndexError and struct.error
         return None
 

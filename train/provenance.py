@@ -10,6 +10,9 @@ from typing import Any
 
 import jax
 
+from hcfss_jax.runtime.whole_file import write_whole
+from train.growing_file import growing_file
+
 _ROOT = Path(__file__).parents[1]
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "pillow")
 
@@ -32,10 +35,11 @@ def record_start(workdir: Path, step: int, command: str) -> str | None:
     }
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        with (workdir / "starts.jsonl").open("a") as file:
-            file.write(json.dumps(start) + "\n")
+        starts = growing_file(workdir / "starts.jsonl")
+        starts.append((json.dumps(start) + "\n").encode())
+        starts.flush()
         if difference:
-            (workdir / f"uncommitted-{step}.patch").write_text(difference, "utf-8")
+            write_whole(workdir / f"uncommitted-{step}.patch", difference.encode())
     except OSError as error:
         return (
             f"warning: where this run comes from cannot be written into {workdir} "

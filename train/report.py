@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from train.writers import JsonLines, Pictures, TensorBoard, Writer
+from hcfss_jax.runtime.places import in_bucket
+from train.writers import JsonLines, Pictures, TensorBoard, Writer, flush
 
 
 class Report:
@@ -115,6 +116,12 @@ class Report:
             self._bar.write(text, file=sys.stdout)
             sys.stdout.flush()
 
+    def saving(self) -> None:
+        """A checkpoint is about to be saved: a run that goes on from it finds all that came before."""
+        for writer in self._writers:
+            with self._surviving(writer.name):
+                flush(writer)
+
     def close(self) -> None:
         """Leave the bar as it stands, and end the writers."""
         self._bar.close()
@@ -130,6 +137,7 @@ class Report:
     @contextlib.contextmanager
     def _surviving(self, what: str) -> Iterator[None]:
         """What goes into a file or folder of this name; told when it fails, and when it works again."""
+        full = "" if in_bucket(self._workdir) else "is the disk full? "
         try:
             yield
         except OSError as error:
@@ -137,12 +145,14 @@ class Report:
                 self._unwritten.add(what)
                 self.note(
                     f"warning: {self._workdir / what} cannot be written ({error.strerror or error}): "
-                    "is the disk full? The run goes on, and tries again."
+                    f"{full}The run goes on, and tries again."
                 )
         else:
             if what in self._unwritten:
                 self._unwritten.remove(what)
-                self.note(f"{self._workdir / what} is written again, with a gap")
+                self.note(
+                    f"{self._workdir / what} is written again{', with a gap' if full else ''}"
+                )
 
 
 class Silence:

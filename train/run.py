@@ -1,5 +1,6 @@
 """A run from its experiment: what is checked, what is resumed, and the loop."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from ml_collections import ConfigDict
 
 from hcfss_jax.pictures.picture_files import counted
 from hcfss_jax.runtime.agreement import agreement
+from hcfss_jax.runtime.places import check_bucket
 from train.agreement import check_shared, facts_of
 from train.checkpoints import Checkpoints
 from train.checks import check_config, few_images, images_held_out
@@ -55,6 +57,7 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
         _tell_devices()
     mesh = make_mesh(config.mesh.data, config.mesh.fsdp)
     with agreement() as facts:
+        check_bucket(workdir)
         model = build_model(config)
         check_config(config, model, mesh)
         objective = build_objective(config)
@@ -87,6 +90,9 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
         with (
             _stream(config, training, examples) as stream,
             Profile(workdir / "profile", start, profile) as traced,
+            contextlib.closing(
+                _report(config, model, packing, mesh, workdir, start) if first_host else Silence()
+            ) as report,
         ):
             loop = Loop(
                 config=config,
@@ -99,9 +105,7 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
                 else None,
                 checkpoints=checkpoints,
                 best=best,
-                report=_report(config, model, packing, mesh, workdir, start)
-                if first_host
-                else Silence(),
+                report=report,
                 interrupt=interrupt,
                 profile=traced,
                 data_digest=training.digest,

@@ -13,7 +13,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hcfss_jax.errors import UnreachablePlace
 from hcfss_jax.pictures.picture_files import printable
+from hcfss_jax.runtime.places import in_bucket, in_time, path_of, size_of
 from train.errors import NoImages
 
 SUFFIX = ".array_record"
@@ -22,12 +24,16 @@ _NUMBERED = re.compile(r"(.*)-\d{5}-of-(\d{5})" + re.escape(SUFFIX))
 
 def shard_path(name: str | os.PathLike[str], index: int, count: int) -> Path:
     """Where shard `index` of `count` of the set called `name` lies."""
-    return Path(f"{os.fspath(name)}-{index:05d}-of-{count:05d}{SUFFIX}")
+    return path_of(f"{os.fspath(name)}-{index:05d}-of-{count:05d}{SUFFIX}")
 
 
 def shards_named(name: str | os.PathLike[str]) -> list[Path]:
     """Whatever lies there of sets called `name`, sorted; whole or not."""
-    pattern = f"{glob.escape(os.fspath(name))}-?????-of-?????{SUFFIX}"
+    name = os.fspath(name)
+    if in_bucket(name):
+        folder = path_of(name).parent
+        return sorted(folder.glob(f"{glob.escape(name.rpartition('/')[2])}-?????-of-?????{SUFFIX}"))
+    pattern = f"{glob.escape(name)}-?????-of-?????{SUFFIX}"
     return [Path(found) for found in sorted(glob.glob(pattern))]
 
 
@@ -64,7 +70,9 @@ class ArrayRecords:
         self._readers = [_reader(shard) for shard in shards]
         counts = [len(reader) for reader in self._readers]
         self._ends = list(itertools.accumulate(counts))
-        sizes = [shard.stat().st_size for shard in shards]
+        sizes = [size_of(shard) for shard in shards]
+        self._bucket = str(shards[0].parent) if in_bucket(shards[0]) else ""
+        self._away = ""
         facts = list(zip(self._names, sizes, counts, strict=True))
         self.digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
@@ -73,7 +81,15 @@ class ArrayRecords:
 
     def __getitem__(self, index: int) -> bytes:
         shard, record = self._place(index)
-        return self._readers[shard][record]
+        if not self._bucket:
+            return self._readers[shard][record]
+        if self._away:  # whoever reads ahead would wait for each record anew
+            raise UnreachablePlace(self._away)
+        try:
+            return in_time(self._bucket, lambda: self._readers[shard][record])
+        except UnreachablePlace as error:
+            self._away = str(error)
+            raise
 
     def name(self, index: int) -> str:
         """FILE[RECORD]."""
@@ -89,8 +105,11 @@ def _reader(shard: Path) -> Sequence[bytes]:
     """Safe over threads, and it can be pickled."""
     from grain.sources import ArrayRecordDataSource
 
+    def opened() -> Sequence[bytes]:
+        return ArrayRecordDataSource([str(shard)])
+
     try:
-        reader = ArrayRecordDataSource([str(shard)])
+        reader = in_time(shard, opened) if in_bucket(shard) else opened()
     except RuntimeError as error:
         raise NoImages(f"{shard} is damaged or no ArrayRecord: {error}") from error
     if not len(reader):

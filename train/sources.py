@@ -5,6 +5,7 @@ threads would share, and can be pickled into worker processes. What is an image 
 `hcfss_jax.picture_files`, as for the command line.
 """
 
+import functools
 import hashlib
 import os
 import posixpath
@@ -17,7 +18,16 @@ from typing import BinaryIO, Protocol
 import numpy as np
 from ml_collections import ConfigDict
 
-from hcfss_jax.pictures.picture_files import HEAD, counted, passed_over_as, printable, search
+from hcfss_jax.errors import UnreachablePlace
+from hcfss_jax.pictures.picture_files import (
+    HEAD,
+    Found,
+    counted,
+    passed_over_as,
+    printable,
+    search,
+)
+from hcfss_jax.runtime.places import check_bucket, in_bucket, objects_under, path_of, read
 from train.errors import NoImages
 from train.named import choose
 from train.shards import ArrayRecords, find_shards
@@ -57,7 +67,8 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     Raises NoImages.
     """
     try:
-        source = _open(Path(path))
+        check_bucket(path)
+        source = _open(path_of(path))
     except OSError as error:
         raise NoImages(f"{path} cannot be read: {error}") from error
     if not len(source):
@@ -83,7 +94,7 @@ class Directory:
 
     def __init__(self, root: Path):
         self._root = os.path.join(root, "")
-        found = search(root)
+        found = _search_bucket(self._root) if in_bucket(root) else search(root)
         self._names = list(found.sizes)
         self.passed_over: Mapping[str, int] = found.passed_over
         if found.failed:
@@ -94,8 +105,7 @@ class Directory:
         return len(self._names)
 
     def __getitem__(self, index: int) -> bytes:
-        with open(self._root + self._names[index], "rb") as file:
-            return file.read()
+        return read(self._root + self._names[index])
 
     def name(self, index: int) -> str:
         """The path from the directory on."""
@@ -103,11 +113,29 @@ class Directory:
 
     def caption(self, index: int) -> str:
         """What the file NAME.txt beside the image says of it; empty where there is none."""
-        path = Path(self._root + self._names[index]).with_suffix(".txt")
+        text = os.path.splitext(self._root + self._names[index])[0] + ".txt"
         try:
-            return path.read_text(encoding="utf-8", errors="replace")
+            told = read(text).decode("utf-8", errors="replace")
+        except UnreachablePlace:
+            raise
         except OSError:
             return ""
+        return told.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _search_bucket(root: str) -> Found:
+    """As `search`, of the objects of a bucket whose names begin with `root`."""
+    sizes: dict[str, int] = {}
+    passed_over: Counter[str] = Counter()
+    for name, size in objects_under(root).items():
+        head = functools.partial(read, root + name, 0, min(HEAD, size))
+        hidden = any(part.startswith(".") for part in name.split("/"))
+        kind = "hidden" if hidden else passed_over_as(posixpath.basename(name), head)
+        if kind is None:
+            sizes[name] = size
+        else:
+            passed_over[kind] += 1
+    return Found(sizes, passed_over, {})
 
 
 class Tar:
@@ -119,7 +147,7 @@ class Tar:
         ranges: dict[str, tuple[int, int]] = {}
         passed_over: Counter[str] = Counter()
         with path.open("rb") as file:
-            for name, member in _files(path):
+            for name, member in _files(path, file):
                 kind = _passed_over_as(name, member, file)
                 if kind is None and member is not None:
                     ranges[name] = member.offset_data, member.size
@@ -135,9 +163,7 @@ class Tar:
 
     def __getitem__(self, index: int) -> bytes:
         offset, size = map(int, self._ranges[index])
-        with self._path.open("rb") as file:
-            file.seek(offset)
-            return file.read(size)
+        return read(str(self._path), offset, size)
 
     def name(self, index: int) -> str:
         """The member's path."""
@@ -193,16 +219,16 @@ def spread(count: int, chosen: int) -> np.ndarray:
     return (2 * np.arange(chosen) + 1) * count // (2 * max(chosen, 1))
 
 
-def _files(path: Path) -> list[tuple[str, tarfile.TarInfo | None]]:
+def _files(path: Path, file: BinaryIO) -> list[tuple[str, tarfile.TarInfo | None]]:
     """(name, where its bytes lie) of all in an uncompressed tar but folders; None for a link that leads nowhere.
 
     A name that is there twice counts once, by its last: so an archive is updated. Raises NoImages.
     """
     try:
-        with tarfile.open(path, "r:") as archive:
+        with tarfile.open(fileobj=file, mode="r:") as archive:
             members = {member.name: member for member in archive if not member.isdir()}
     except tarfile.ReadError as error:
-        raise NoImages(_why_no_tar(path)) from error
+        raise NoImages(_why_no_tar(path, file)) from error
     known = {posixpath.normpath(name): member for name, member in members.items()}
     return [(name, _followed(member, known)) for name, member in members.items()]
 
@@ -240,11 +266,13 @@ def _passed_over_as(name: str, member: tarfile.TarInfo | None, file: BinaryIO) -
     return passed_over_as(posixpath.basename(name), head)
 
 
-def _why_no_tar(path: Path) -> str:
-    if not tarfile.is_tarfile(path):
+def _why_no_tar(path: Path, file: BinaryIO) -> str:
+    file.seek(0)
+    if not tarfile.is_tarfile(file):
         return f"{path} is neither a directory, nor a tar, nor a shard named *.array_record"
+    file.seek(0)
     try:
-        tarfile.open(path, "r:").close()
+        tarfile.open(fileobj=file, mode="r:").close()
     except tarfile.ReadError:
         return (
             f"{path} is compressed: images gain nothing from it, so unpack it and "

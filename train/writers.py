@@ -1,8 +1,6 @@
 """Who writes down what a run measures: metrics.jsonl, TensorBoard's files, pictures, and writers of the user's own."""
 
-import contextlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +10,7 @@ from ml_collections import ConfigDict
 
 from hcfss_jax.runtime.whole_file import write_whole
 from train.board import Board
+from train.growing_file import growing_file
 from train.named import choose
 from train.real_files import save_picture
 from train.weights_and_biases import WeightsAndBiases
@@ -38,6 +37,15 @@ class Writer(Protocol):
         ...
 
 
+def flush(writer: Writer) -> None:
+    """A checkpoint is about to be saved, and a run may go on from it: what came is to be kept by then.
+
+    Calls the method of that name, where a writer has one.
+    """
+    if call := getattr(writer, "flush", None):
+        call()
+
+
 class JsonLines:
     """metrics.jsonl: a line for each call. Lines from after `start`, left by a run that was killed, are dropped."""
 
@@ -49,16 +57,23 @@ class JsonLines:
             whole = [line for line in self._path.read_text().splitlines() if line.endswith("}")]
             kept = [line for line in whole if json.loads(line)["step"] <= start]
             write_whole(self._path, "".join(line + "\n" for line in kept).encode())
+        self._file = growing_file(self._path)
 
     def figures(self, kind: str, step: int, figures: Mapping[str, float]) -> None:
         """See `Writer`."""
-        _append(self._path, json.dumps({"kind": kind, "step": step, **figures}) + "\n")
+        line = json.dumps({"kind": kind, "step": step, **figures}) + "\n"
+        self._file.append(line.encode())
 
     def picture(self, name: str, step: int, picture: np.ndarray) -> None:
         """Not here."""
 
+    def flush(self) -> None:
+        """See `flush`."""
+        self._file.flush()
+
     def close(self) -> None:
-        """All is written already."""
+        """See `Writer`."""
+        self._file.flush()
 
 
 class TensorBoard:
@@ -77,8 +92,12 @@ class TensorBoard:
         """See `Writer`."""
         self._board.picture(name, step, picture)
 
+    def flush(self) -> None:
+        """See `flush`."""
+        self._board.flush()
+
     def close(self) -> None:
-        """All is written already."""
+        """See `Writer`."""
         self._board.close()
 
 
@@ -113,15 +132,3 @@ WRITERS: dict[str, Callable[[ConfigDict, Path, int], Writer]] = {
 def build_writers(config: ConfigDict, workdir: Path, start: int) -> list[Writer]:
     """Those that `config.writers` names, ours or "package.module:name". Raises BadConfig."""
     return [choose("writers", name, WRITERS)(config, workdir, start) for name in config.writers]
-
-
-def _append(path: Path, line: str) -> None:
-    """Add the line to the file, whole or not at all. Raises OSError."""
-    before = path.stat().st_size if path.exists() else 0
-    try:
-        with path.open("a") as file:
-            file.write(line)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.truncate(path, before)
-        raise

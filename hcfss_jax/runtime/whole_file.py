@@ -6,6 +6,8 @@ import os
 import stat
 from pathlib import Path
 
+from hcfss_jax.runtime.places import in_bucket, reached
+
 _numbers = itertools.count()
 
 
@@ -15,7 +17,12 @@ def write_whole(path: Path, data: bytes) -> None:
     Written beside it under another name and moved there when complete: whoever looks at `path`
     sees what was there before, or all of the new. Nothing stays behind after an error or Ctrl-C.
     A symbolic link stays one: what it leads to is written. Devices and pipes are written into.
+    In a bucket every object appears so.
     """
+    if in_bucket(path):
+        with reached(path):
+            path.write_bytes(data)
+        return
     if is_stream(path):
         with path.open("wb") as file:
             file.write(data)

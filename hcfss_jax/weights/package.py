@@ -20,6 +20,7 @@ import safetensors.numpy
 
 from hcfss_jax.coding import Tables
 from hcfss_jax.errors import UnknownModel, WrongWeights
+from hcfss_jax.runtime.places import path_of, read
 from hcfss_jax.runtime.whole_file import write_whole
 from hcfss_jax.weights.hub import fetched, is_on_hub
 from hcfss_jax.weights.parameters import Params, flatten, nest, parameter_shapes
@@ -112,7 +113,7 @@ def save_package(
         "meta": package.meta,
     }
     metadata = {_METADATA_KEY: _canonical_json(header).decode()}
-    write_whole(Path(path), safetensors.numpy.save(tensors, metadata))
+    write_whole(path_of(path), safetensors.numpy.save(tensors, metadata))
 
 
 def load_package(name_or_path: str | os.PathLike[str]) -> WeightPackage:
@@ -122,7 +123,7 @@ def load_package(name_or_path: str | os.PathLike[str]) -> WeightPackage:
     is no package, is damaged, or is of a newer format.
     """
     path = find_package(name_or_path)
-    data = path.read_bytes()
+    data = read(os.fspath(path))
     try:
         header = json.loads(_metadata(data)[_METADATA_KEY])
         entries = safetensors.deserialize(data)
@@ -196,7 +197,7 @@ def find_package(name_or_path: str | os.PathLike[str]) -> Path:
         raise UnknownModel(f"{name_or_path!r} is neither a name nor a path of weights")
     if is_on_hub(name_or_path):
         return fetched(str(name_or_path))
-    path = Path(name_or_path)
+    path = path_of(name_or_path)
     if path.is_file():
         return path
     from hcfss_jax.models import model_names  # JAX with it, for the message alone

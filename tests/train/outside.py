@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from train.evaluators import Evaluator, Found
 from train.example import Example
 from train.objective import Objective, rate_distortion
 from train.training_crop import CropRecipe, Recipe
@@ -50,3 +51,8 @@ def masked(config: ConfigDict) -> Masked:
 def no_objective(config: ConfigDict) -> int:
     """What is none."""
     return 3
+
+
+def showing(config: ConfigDict, model: Any) -> Evaluator:
+    """An evaluator that shows the first photo."""
+    return lambda params, photos: Found({}, photos[0])

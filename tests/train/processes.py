@@ -36,7 +36,7 @@ def introduced(command: Sequence[str], hosts: int) -> list[list[str]]:
     """The command of each host, which tells it of the others."""
     if hosts == 1:
         return [[*command]]
-    known = [f"--coordinator=localhost:{_free_port()}", f"--processes={hosts}"]
+    known = [f"--coordinator=localhost:{free_port()}", f"--processes={hosts}"]
     return [[*command, *known, f"--process_id={host}"] for host in range(hosts)]
 
 
@@ -95,7 +95,8 @@ _EXPERIMENT = (
 )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         return probe.getsockname()[1]

@@ -49,3 +49,12 @@ def test_a_half_written_checkpoint_does_not_count_and_is_cleared(tmp_path: Path)
     with Checkpoints(tmp_path) as checkpoints:
         assert checkpoints.latest_step() is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_only_reads_leaves_what_is_being_written(tmp_path: Path) -> None:
+    half = tmp_path / "4.orbax-checkpoint-tmp"
+    half.mkdir()
+    with Checkpoints(tmp_path, saves=False):
+        assert half.exists()
+    with Checkpoints(tmp_path):
+        assert not half.exists()

@@ -16,6 +16,7 @@ _ROOT = Path(__file__).parents[2]
         ("--config.data.path=nowhere", "there is nothing at 'nowhere'"),
         ("--config.distil.features=nan", "config.distil.features=nan is not a number"),
         ("--config=configs/hcfssnet.py:nope", "hcfssnet has no variant 'nope': use one of tiny,"),
+        ("--workdir=s3://run", "s3://run: only gs:// is a place, as Orbax keeps checkpoints in no"),
         ("--nosuch", "Unknown command line flag 'nosuch'"),
     ],
 )

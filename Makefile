@@ -3,7 +3,7 @@
 # Each makes the virtual environment that it needs, once, and again when the lists change.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tfc test-golden lint format release clean
+.PHONY: help demo test test-tfc test-golden lint format docs release clean
 .DELETE_ON_ERROR:
 
 # Candidates, tried in order; `make test PYTHON=/path/to/python3.12` to choose.
@@ -38,6 +38,7 @@ help:
 	@echo "make test-golden  whole models against recorded outputs of their authors' code"
 	@echo "make lint      style and types"
 	@echo "make format    rewrite the sources in the project's style"
+	@echo "make docs      the documentation as a site, into site/"
 	@echo "make release   build wheel and source distribution, and try them in fresh environments"
 
 demo: .venv/core.stamp
@@ -60,6 +61,9 @@ lint: .venv/dev.stamp
 format: .venv/dev.stamp
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+docs: .venv/dev.stamp
+	.venv/bin/mkdocs build --strict
 
 release:
 	.ci/release

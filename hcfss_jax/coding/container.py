@@ -13,12 +13,16 @@ from hcfss_jax.coding.varint import ByteReader, varint
 from hcfss_jax.errors import CorruptSection, NotAnHcfFile
 
 MAGIC = b"HCF"
+"""The first bytes of a file."""
+
 FORMAT_VERSION = 2
 
 QUALITY_STEPS = 64
 """A header holds the quality in units of 1 / QUALITY_STEPS."""
 
 LARGEST_SIDE = 1 << 24
+"""Pixels of a picture, across or down."""
+
 LONGEST_NAME = 64
 FINGERPRINT_BYTES = 4
 

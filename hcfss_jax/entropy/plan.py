@@ -60,6 +60,7 @@ class Step(NamedTuple):
 
 
 Plan = tuple[Step, ...]
+"""What is coded, in this order."""
 
 
 Passes = tuple[Lattice, ...]

@@ -107,10 +107,12 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
 
     options = image.encoderinfo
     codec = use(options.get("weights", DEFAULT_WEIGHTS))
-    known = ("quality", "strip", "roi", "given", "exact")
+    known = ("quality", "strip", "roi", "given", "exact", "step_checks")
     chosen = {name: options[name] for name in known if name in options}
     more = {name: options[name] for name in ("effort", "tune", "max_error") if name in options}
     if options.get("lossless"):  # as of Pillow's WebP
+        if more.get("max_error"):
+            raise ValueError("lossless and max_error contradict each other: give one of them")
         more["max_error"] = 0
     targets = {name: options[name] for name in _TARGETS if name in options}
     if len(targets) + ("quality" in options) > 1:

@@ -11,6 +11,7 @@ from hcfss_jax.cli.messages import complain, explain
 from hcfss_jax.codec.carried import depth_of
 from hcfss_jax.codec.tiles import SMALLEST_TILE, spans, tile_count
 from hcfss_jax.coding import Extra, Header, TileTable, unpack
+from hcfss_jax.coding.varint import ByteReader
 from hcfss_jax.errors import CorruptSection
 from hcfss_jax.pictures.picture_files import printable
 from hcfss_jax.runtime.jax_settings import prepare_jax
@@ -50,10 +51,18 @@ def _facts(path: str, data: bytes) -> dict[str, Any]:
         "model": header.model,
         "weights": header.fingerprint.hex(),
         "quality": header.quality,
+        "max_error": _max_error(extras),
         "symbols": len(stream),
         "tiles": _tiles(header, extras),
         "extras": {Extra(kind).name: len(payload) for kind, payload in extras.items()},
     }
+
+
+def _max_error(extras: dict[int, bytes]) -> int | None:
+    """The bound of a file's residual; 0 is lossless."""
+    if Extra.RESIDUAL not in extras:
+        return None
+    return ByteReader(extras[Extra.RESIDUAL]).varint("largest error")
 
 
 def _tiles(header: Header, extras: dict[int, bytes]) -> dict[str, Any] | None:
@@ -81,18 +90,31 @@ def _told(facts: dict[str, Any], by_name: bool) -> str:
         "rate": f"{facts['bpp']:.3f} bpp",
         "model": facts["model"],
         "weights": facts["weights"],
-        "quality": f"{facts['quality']:g}",
+        "quality": _told_quality(facts["quality"], facts["max_error"]),
         "symbols": f"{facts['symbols']:,} bytes",
-        "tiles": _told_tiles(facts["tiles"]),
+        "tiles": _told_tiles(facts["tiles"], facts["max_error"]),
         "beside them": ", ".join(beside) or "nothing",
     }
     lines = [f"{name:<12} {value}" for name, value in rows.items()]
     return "\n".join([facts["path"]] * by_name + lines)
 
 
-def _told_tiles(tiles: dict[str, Any] | None) -> str:
+def _told_quality(quality: float, max_error: int | None) -> str:
+    if max_error is None:
+        return f"{quality:g}"
+    bound = f"no value is off by more than {max_error}" if max_error else "lossless"
+    return f"{bound}; of the picture below, {quality:g}"
+
+
+def _told_tiles(tiles: dict[str, Any] | None, max_error: int | None) -> str:
     if tiles is None:
         return "none: a region takes all of the picture"
+    if max_error is not None:
+        return f"{_told_spans_of(tiles)}; with its residual, a region takes all of the picture"
+    return _told_spans_of(tiles)
+
+
+def _told_spans_of(tiles: dict[str, Any]) -> str:
     across, down = tiles["columns"], tiles["rows"]
     return (
         f"{len(across)}x{len(down)} of up to {tiles['side']} pixels a side; "

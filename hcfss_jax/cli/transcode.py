@@ -75,7 +75,8 @@ def compress(args: argparse.Namespace) -> int:
         codec.check_effort(args.effort, args.tune)
 
     def work(job: jobs.Job) -> tuple[bytes, str]:
-        planes = read_image(_source(job), strip=args.strip)
+        source = _source(job)
+        planes = read_image(source, strip=args.strip)
         for note in planes.notes:
             wishes.note(f"{job.origin}: {note}")
         image, found = dataclasses.replace(planes, notes=()), quality
@@ -96,6 +97,11 @@ def compress(args: argparse.Namespace) -> int:
         shown = planes.at_depth(8).rgb
         if max_error is None and (lost := _lost_contrast(codec, shown, data, wishes)):
             wishes.note(f"{job.origin}: {lost} at quality {found:.3g}; PNG keeps it")
+        if max_error == 0 and (before := _size(source)) < len(data):
+            wishes.note(
+                f"{job.origin}: has {before:,} bytes as it is, fewer than without loss here: graphics, noise and what "
+                "was a lossy file already are no photos"
+            )
         return data, f"{len(data):,} bytes, {bpp:.3f} bpp, {_bound(max_error)}quality {found:.3g}"
 
     return batch.run(todo, work, wishes)
@@ -190,6 +196,10 @@ def _plan(args: argparse.Namespace, direction: jobs.Direction) -> jobs.Plan:
     if into_terminal and sys.stdout.isatty() and not args.force:
         raise jobs.BadPaths("a terminal cannot show the output: name a file, or pipe it on")
     return plan
+
+
+def _size(source: Path | bytes) -> int:
+    return len(source) if isinstance(source, bytes) else source.stat().st_size
 
 
 def _source(job: jobs.Job) -> Path | bytes:

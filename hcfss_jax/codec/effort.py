@@ -81,6 +81,10 @@ class Effort:
             )
         if self.tune is not None and self.tune not in get_args(Tune):
             raise InvalidInput(f"tune {self.tune!r}: there is {' and '.join(get_args(Tune))}")
+        if self.tune is not None and not self.level:
+            raise InvalidInput(
+                f"tune {self.tune!r} says what effort is for: it takes effort=1 to 9"
+            )
 
 
 NO_EFFORT = Effort()

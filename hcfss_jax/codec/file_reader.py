@@ -66,22 +66,30 @@ def read_file(
     """The decoded colours of what `coding.unpack` found in a file. missing: bytes, of a file that is cut.
 
     Of a tile that is cut, the steps that are there count; one of which nothing is there is grey. A residual is applied
-    to whole pictures alone, and stands on exact pixels of 8 bits.
+    where all of the picture below it is there, and stands on exact pixels of 8 bits.
     Raises UnknownModel, WrongWeights, InvalidInput for a region or steps that are none, ImageTooLarge, CorruptSection,
     DecodeMismatch where the symbols are not those that were written, and TruncatedFile where nothing can be shown.
     """
     _check_header(coder, header)
     steps = steps_to_read(how.steps, coder.model.plan)
     wanted = part_of(how.region, header.height, header.width)
-    whole = not (how.base or missing) and steps == len(coder.model.plan)
+    all_is_here = (
+        missing <= coding.CHECK_BYTES
+    )  # but for the sum at the end, which is not looked at
+    whole = not how.base and all_is_here and steps == len(coder.model.plan)
     if not whole or coding.Extra.RESIDUAL not in sections:
-        return _read_part(coder, header, stream, sections, how, steps, wanted, missing)
+        seen = _read_part(coder, header, stream, sections, how, steps, wanted, missing)
+        if seen.lost and coding.Extra.RESIDUAL in sections and not how.base:
+            return dataclasses.replace(
+                seen, lost=f"{seen.lost}; the picture is the one below its residual"
+            )
+        return seen
     exactly = dataclasses.replace(how, depth=8, exact=True)
     everything = Tile(0, 0, header.height, header.width)
     below = _read_part(coder, header, stream, sections, exactly, steps, everything, missing)
     depth, grey = carried.depth_of(sections), header.colour == "grey"
     rgb = apply_residual(sections, below.rgb, grey, depth, how.progress)
-    return Seen(rescaled(wanted.of(rgb), depth, how.depth).copy(), wanted)
+    return Seen(rescaled(wanted.of(rgb), depth, how.depth).copy(), wanted, below.lost)
 
 
 def _read_part(

@@ -49,22 +49,22 @@ def pack_residual(
     """
     depth = planes.depth
     truth, base = _shown(planes.rgb, planes.grey), _below(decoded, planes.grey, depth)
-    parts = _parts(*truth.shape[:2])
-    if max_error:
-        return {Extra.RESIDUAL: _within_bound(truth, base, max_error, depth, progress(parts))}
+    parts, found = _parts(*truth.shape[:2]), dict[int, bytes]()
     check = _CRC.pack(_crc_of(part.of(truth) for part in parts))
-    plain: dict[int, bytes] = {
-        Extra.RESIDUAL: varint(0) + check + _lossless(truth, base, depth, progress(parts))
-    }
+    if max_error:
+        found[Extra.RESIDUAL] = _within_bound(truth, base, max_error, depth, progress(parts))
+    else:
+        found[Extra.RESIDUAL] = varint(0) + check + _lossless(truth, base, depth, progress(parts))
     occurring = OccurringValues.of(truth)
     if not occurring.have_gaps:
-        return plain
+        return found
+    # Without errors no bound is broken, and where few values occur that may be shorter, too.
     counted = occurring.places(truth), occurring.places(base), occurring.depth
-    other: dict[int, bytes] = {
+    exact: dict[int, bytes] = {
         Extra.RESIDUAL: varint(0) + check + _lossless(*counted, progress(parts)),
         Extra.VALUES: occurring.pack(depth),
     }
-    return min(plain, other, key=lambda sections: sum(map(len, sections.values())))
+    return min(found, exact, key=lambda sections: sum(map(len, sections.values())))
 
 
 def apply_residual(

@@ -217,7 +217,8 @@ def _read_extras(reader: ByteReader) -> list[tuple[int, bytes]]:
         raise CorruptSection(f"the file claims {count} sections, and there are {_TYPES} types")
     for i in range(count):
         kind = reader.byte(f"type of extra {i}")
-        extras.append((kind, reader.take(reader.varint(f"length of extra {i}"), f"extra {i}")))
+        name = _section_name(kind)
+        extras.append((kind, reader.take(reader.varint(f"length of its {name}"), name)))
     return extras
 
 
@@ -232,6 +233,11 @@ def _check_sum(reader: ByteReader) -> None:
         raise CorruptSection(
             f"the file is damaged: its checksum is {covered:08x}, not {stored:08x}"
         )
+
+
+def _section_name(kind: int) -> str:
+    known = kind in {*Extra}
+    return f"section {kind}" + (f" ({Extra(kind).name.lower().replace('_', ' ')})" if known else "")
 
 
 def _known(extras: list[tuple[int, bytes]]) -> dict[int, bytes]:

@@ -76,7 +76,10 @@ def upload(address: str, files: Mapping[str, bytes], message: str, private: bool
 
 def _client() -> Any:
     try:
-        return importlib.import_module("huggingface_hub")
+        hub = importlib.import_module("huggingface_hub")
+        # Each of its tries to reach the hub is a warning; what comes of them is told in one line.
+        importlib.import_module("huggingface_hub.utils.logging").set_verbosity_error()
+        return hub
     except ImportError as error:
         raise UnreachablePlace(
             f"{SCHEME} takes Hugging Face's client: pip install 'hcfss-jax[hub]' ({error})"

@@ -1,5 +1,8 @@
 """`hcfss info` and `hcfss models` tell what is known without running a model."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from hcfss_jax.cli import main
@@ -30,6 +33,18 @@ def test_info_prints_the_header_and_the_rate(file, capsys):
     ):
         assert fact in told
     assert f"{8 * size / 5000:.3f} bpp" in told
+
+
+@pytest.mark.parametrize(
+    "name, told, bound",
+    [("lossless", "lossless", 0), ("errors-of-2", "no value is off by more than 2", 2)],
+)
+def test_info_tells_what_a_residual_promises(name, told, bound, capsys):
+    path = str(Path(__file__).parents[1] / "coding" / "golden" / "v2" / f"{name}.hcf")
+    assert main(["info", path]) == 0
+    assert f"{told}; of the picture below" in capsys.readouterr().out
+    assert main(["info", "--json", path]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["max_error"] == bound
 
 
 def test_info_names_what_is_wrong_with_a_file(file, capsys):

@@ -49,6 +49,13 @@ def test_a_bound_on_errors_is_asked_for_and_the_base_below_it_shown(codec, here)
         main(["compress", "a.png", "d.hcf", "--lossless", "--target-bpp", "9"])
 
 
+def test_a_file_that_grows_without_loss_is_told(codec, here, capsys):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    Image.fromarray(noise).save("noise.jpg", quality=5)
+    assert main(["compress", "noise.jpg", "--lossless"]) == 0
+    assert "bytes as it is, fewer than without loss" in capsys.readouterr().err
+
+
 def test_exact_pixels_are_asked_for_and_done_without(codec, here):
     photo("a.png")
     assert main(["compress", "a.png", "--exact"]) == 0

@@ -124,6 +124,8 @@ def test_what_cannot_be_tuned_is_named_before_any_work():
     picture = photo(70, 90)
     with pytest.raises(InvalidInput, match="vmaf"):
         codec().compress(picture, QUALITY, effort=1, tune="vmaf")
+    with pytest.raises(InvalidInput, match="effort=1 to 9"):
+        codec().compress(picture, QUALITY, tune="psnr")
     with pytest.raises(InvalidInput, match="161"):
         codec().compress(picture, QUALITY, effort=1, tune="ms-ssim")
     with pytest.raises(InvalidInput, match="lambda"):

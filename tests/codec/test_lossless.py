@@ -12,7 +12,13 @@ from hcfss_jax.codec import Codec
 from hcfss_jax.codec.occurring_values import OccurringValues
 from hcfss_jax.codec.residual_section import apply_residual, pack_residual
 from hcfss_jax.coding.container import SKIPPABLE, Extra
-from hcfss_jax.errors import CorruptSection, DecodeMismatch, InvalidInput, TruncatedFile
+from hcfss_jax.errors import (
+    CorruptSection,
+    DecodeMismatch,
+    Incomplete,
+    InvalidInput,
+    TruncatedFile,
+)
 from hcfss_jax.pictures.planes import Planes
 from tests.small_model import photo, small_package
 
@@ -117,6 +123,26 @@ def test_values_that_never_occur_take_no_bits(grey):
     sections = pack_residual(Planes(truth, grey=grey), base, max_error=0)
     assert Extra.VALUES in sections
     np.testing.assert_array_equal(apply_residual(sections, base, grey), truth)
+
+
+def test_a_bound_never_takes_more_than_none():
+    eight, base = photo(31, 70), photo(31, 70, 1)
+    sixteen = Planes(257 * eight.astype(np.uint16), depth=16)
+    lossless = pack_residual(sixteen, base, max_error=0)
+    assert pack_residual(sixteen, base, max_error=1) == lossless
+    far = pack_residual(sixteen, base, max_error=2000)
+    assert sum(map(len, far.values())) < sum(map(len, lossless.values()))
+
+
+def test_of_a_cut_file_the_residual_counts_where_all_below_it_is_there():
+    image = picture("RGB")
+    data = codec().compress(image, max_error=0)
+    with pytest.warns(Incomplete, match="none of them of what is shown"):
+        assert off_by(codec().decompress(data[:-3], partial=True), image) == 0
+    with pytest.warns(Incomplete, match="the picture is the one below its residual"):
+        codec().decompress(data[:-9], partial=True)
+    with pytest.raises(TruncatedFile, match=r"section 5 \(residual\)"):
+        codec().decompress(data[:900], partial=True)
 
 
 def test_values_that_occur_are_named_where_they_are_damaged():

@@ -138,8 +138,8 @@ def test_forged_depths_are_corrupt_and_older_readers_refuse_the_section():
         with pytest.raises(CorruptSection, match="depth"):
             codec().decode(data)
     assert coding.Extra.DEPTH < 128
-    with pytest.raises(NotAnHcfFile, match="type 7"):
-        codec().decode(coding.pack(header, stream, {7: b"\x0a"}))
+    with pytest.raises(NotAnHcfFile, match="type 127"):
+        codec().decode(coding.pack(header, stream, {127: b"\x0a"}))
 
 
 def alpha_of(array: np.ndarray) -> bytes:

@@ -1,5 +1,5 @@
 # Everything from a bare checkout: `make demo`, `make test`, `make lint`, `make test-tfc`, `make test-golden`,
-# `make release`.
+# `make docs`, `make release`.
 # Each makes the virtual environment that it needs, once, and again when the lists change.
 
 .DEFAULT_GOAL := help
@@ -69,7 +69,7 @@ release:
 	.ci/release
 
 clean:
-	rm -rf .venv .venv-tfc .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-tfc .pytest_cache .mypy_cache .ruff_cache site
 
 .venv/python.stamp:
 	$(call make_venv,.venv,13)

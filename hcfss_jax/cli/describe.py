@@ -109,16 +109,12 @@ def _told_quality(quality: float, max_error: int | None) -> str:
 def _told_tiles(tiles: dict[str, Any] | None, max_error: int | None) -> str:
     if tiles is None:
         return "none: a region takes all of the picture"
-    if max_error is not None:
-        return f"{_told_spans_of(tiles)}; with its residual, a region takes all of the picture"
-    return _told_spans_of(tiles)
-
-
-def _told_spans_of(tiles: dict[str, Any]) -> str:
     across, down = tiles["columns"], tiles["rows"]
     return (
         f"{len(across)}x{len(down)} of up to {tiles['side']} pixels a side; "
         f"across {_told_spans(across)}; down {_told_spans(down)}"
+        + "; with its residual, a region takes all of the picture"
+        * (max_error is not None)
     )
 
 

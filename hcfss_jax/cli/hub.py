@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from hcfss_jax.cli.messages import complain
+from hcfss_jax.cli.messages import is_kept
 from hcfss_jax.runtime.whole_file import write_whole
 from hcfss_jax.weights import load_package
 from hcfss_jax.weights.hub import fetched
@@ -19,8 +19,7 @@ def push(args: argparse.Namespace) -> int:
 
 def pull(args: argparse.Namespace) -> int:
     """Fetch weights, into the cache or to a file as well. The exit code."""
-    if args.out and Path(args.out).exists() and not args.force:
-        complain(f"{args.out} exists already: use --force to replace it")
+    if args.out and is_kept(args.out, args.force):
         return 1
     found = fetched(args.address)
     package = load_package(found)  # that it is one, before anything is written

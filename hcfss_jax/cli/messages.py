@@ -31,3 +31,11 @@ def explain(error: Exception, about: str | Path | None = None) -> str:
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         return "out of memory: try a smaller image or a smaller model"
     return f"{type(error).__name__}: {error} (HCFSS_TRACEBACK=1 shows where)"
+
+
+def is_kept(out: str, force: bool) -> bool:
+    """Whether an output is there already, and is to stay; says so."""
+    if Path(out).exists() and not force:
+        complain(f"{out} exists already: use --force to replace it")
+        return True
+    return False

@@ -4,13 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from hcfss_jax.cli.messages import complain
+from hcfss_jax.cli.messages import complain, is_kept
 from hcfss_jax.runtime.jax_settings import prepare_jax
 
 
 def import_torch(args: argparse.Namespace) -> int:
     """Make a weight package of a checkpoint. The exit code."""
-    if _kept(args):
+    if is_kept(args.out, args.force):
         return 1
     prepare_jax()
     from hcfss_jax.errors import WrongWeights
@@ -37,7 +37,7 @@ def import_torch(args: argparse.Namespace) -> int:
 
 def export_torch(args: argparse.Namespace) -> int:
     """Write the state dict of a weight package. The exit code."""
-    if _kept(args):
+    if is_kept(args.out, args.force):
         return 1
     prepare_jax()
     from hcfss_jax.pytorch import to_state_dict, write_state_dict
@@ -48,11 +48,3 @@ def export_torch(args: argparse.Namespace) -> int:
     write_state_dict(args.out, state)
     print(f"{args.out}: {len(state)} tensors of {package.name}; call update() after loading them")
     return 0
-
-
-def _kept(args: argparse.Namespace) -> bool:
-    """Whether the output is there already, and is to stay; says so."""
-    if Path(args.out).exists() and not args.force:
-        complain(f"{args.out} exists already: use --force to replace it")
-        return True
-    return False

@@ -28,8 +28,9 @@ def push(
 
     Raises UnknownModel, WrongWeights, and UnreachablePlace.
     """
-    loaded, target = load_package(package), Address.of(address)
-    files = {target.file: find_package(package).read_bytes()}
+    target, path = Address.of(address), find_package(package)
+    loaded = load_package(path)
+    files = {target.file: path.read_bytes()}
     if target.file == PACKAGE_FILE:
         files["README.md"] = card_of(loaded, target.repo, card).encode()
         files["config.json"] = _config_of(loaded)

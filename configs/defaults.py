@@ -146,6 +146,7 @@ def experiment(
     config.loops = suits.loops  # compile equal blocks once: starts sooner; half as fast on CPUs
 
     config.optimiser = suits.optimiser  # "adam", "soap" or "muon", or package.module:name
+    config.soap_every = 10  # steps between two updates of its bases; GPUs, slow at those, want 50
     config.learning_rate = suits.peak
     config.warmup_steps = min(1_000, steps // 45)
     config.schedule = "wsd"  # constant, then linear to 1 % over the last part; or "cosine"

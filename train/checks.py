@@ -71,6 +71,7 @@ def check_config(config: ConfigDict, model: Any, mesh: Mesh) -> None:
             config.quantisation in ("noise", "rounded"),
             "must be 'noise' or 'rounded'",
         ),
+        "soap_every": (config.soap_every > 0, "must be positive"),
         "schedule": (config.schedule in ("cosine", "wsd"), "must be 'cosine' or 'wsd'"),
         "log_every": (config.log_every > 0, "must be positive"),
         "eval_every": (config.eval_every >= 0, "must not be negative: 0 is never"),

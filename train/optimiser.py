@@ -51,7 +51,7 @@ def _adam(config: ConfigDict, packing: Packing) -> optax.GradientTransformation:
 
 
 def _soap(config: ConfigDict, packing: Packing) -> optax.GradientTransformation:
-    return scale_by_soap(packing)
+    return scale_by_soap(packing, every=config.soap_every)
 
 
 def _muon(config: ConfigDict, packing: Packing) -> optax.GradientTransformation:

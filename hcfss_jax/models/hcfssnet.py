@@ -80,9 +80,9 @@ VARIANTS = {
     "tiny": HCFSSNetConfig(
         bands=_BANDS,
         slices=band_channels(_BANDS),
-        stage_widths=(128, 192),
-        encoder_blocks=(4, 2),
-        decoder_blocks=(6, 2),
+        stage_widths=(64, 128, 192),
+        encoder_blocks=(6, 4, 2),
+        decoder_blocks=(8, 6, 2),
         hyper_width=96,
         hyper_blocks=1,
         hyper_channels=48,

@@ -30,7 +30,10 @@ def explain(error: Exception, about: str | Path | None = None) -> str:
         return f"{error.strerror.lower()}{where}"
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         return "out of memory: try a smaller image or a smaller model"
-    return f"{type(error).__name__}: {error} (HCFSS_TRACEBACK=1 shows where)"
+    advice = "HCFSS_TRACEBACK=1 shows where"
+    if "CUDA error" in str(error):  # of what XLA compiled, and not of the picture
+        advice = f"JAX_PLATFORMS=cpu does without the GPU; docs/pods.md has flags that may help; {advice}"
+    return f"{type(error).__name__}: {error} ({advice})"
 
 
 def is_kept(out: str, force: bool) -> bool:

@@ -135,7 +135,8 @@ class Codec:
 
         Args:
           image: a path, bytes, an open file, a PIL image, or an array of NumPy, JAX or the like: uint8 or uint16
-            `[H, W, 3]`, `[H, W, 4]` with alpha, `[H, W]` or `[H, W, 1]` grey; or what `decode` returns.
+            `[H, W, 3]`, `[H, W, 4]` with alpha, `[H, W]` or `[H, W, 1]` grey, `[H, W, 2]` with alpha; or what
+            `decode` returns.
           quality: 1 to `levels`, fractions allowed; higher is better and larger. None for `default_quality`.
           progress: what the list of tiles is walked through; `tqdm` shows a bar.
           strip: leave out EXIF, XMP and the density in dots an inch. The colour profile stays: pixels need it.
@@ -274,6 +275,7 @@ class Codec:
 
         Warns:
           Incomplete: of a file that is cut, what is not there.
+          LeftOut: exact pixels, which have 8 bits, where another depth is asked for.
 
         Raises:
           OSError: a file that cannot be read.
@@ -306,6 +308,13 @@ class Codec:
         seen = read_file(self._coder, header, stream, sections, how, missing)
         if seen.lost:
             warnings.warn(seen.lost, Incomplete, stacklevel=2)
+        lossless = coding.Extra.RESIDUAL in sections and not base  # has its own depth
+        if exact and shown != 8 and coding.Extra.EXACT in sections and not lossless:
+            warnings.warn(
+                f"the file tells exact pixels of 8 bits: of {shown} bits the last may differ from machine to machine",
+                LeftOut,
+                stacklevel=2,
+            )
         whole = header.height, header.width
         return carried.to_planes(seen.rgb, header.colour, sections, shown, seen.part, whole)
 

@@ -12,8 +12,9 @@ The state `[S, G, P, N, C]` never exists whole: the scan walks in chunks of step
 of chunks alone, and recomputes the inside on the way back. A chunk goes a step at a time or is a tree (`chunk_scan`);
 or all is one kernel for GPUs (`pallas_scan`).
 
-"auto" is one of the former, on GPUs too. The kernel passes the tests of the others interpreted, and for straight
-lines on an H100; nobody has timed it. And XLA, which divides the others among devices, would gather a batch to run the kernel whole on each.
+"auto" is one of the former, on GPUs too. The kernel passes the tests of the others interpreted, and for straight lines
+on an H100; nobody has timed it. And XLA, which divides the others among devices, would gather a batch to run the kernel
+whole on each.
 """
 
 import functools

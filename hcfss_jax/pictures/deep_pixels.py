@@ -90,7 +90,9 @@ def imagecodecs_for(what: str) -> ModuleType:
 
 def refusal(what: str) -> UnsupportedImage:
     """What is said of deep pictures of a kind that is not read."""
-    return UnsupportedImage(f"more than 8 bits a channel ({what}): convert it to 8 bits first")
+    return UnsupportedImage(
+        f"more than 8 bits a channel ({what}): convert it to 8 bits, or to whole numbers of 16 in a PNG or TIFF, first"
+    )
 
 
 def _grey_of_pillow(image: Image.Image) -> DeepPixels:

@@ -37,7 +37,7 @@ ImageSource = ByteSource | Image.Image | np.ndarray | Planes | Any
 
 
 def read_image(source: ImageSource, strip: bool = False, depth: int | None = None) -> Planes:
-    """The planes of a file, of its bytes, of a PIL image or of an array, `[H, W]` or `[H, W, C]` of 1, 3 or 4 channels.
+    """The planes of a file, of its bytes, of a PIL image or of an array, `[H, W]` or `[H, W, C]` of 1 to 4 channels.
 
     The orientation of EXIF is applied, palettes become colours, CMYK becomes sRGB (by its own
     profile, where it has one), and of an animation the first frame counts. Colours that are said in another way than
@@ -169,6 +169,7 @@ def _from_array(source: Any, depth: int) -> Planes:
         array = array[..., 0]
     if array.dtype not in (np.uint8, np.uint16) or (array.ndim, *array.shape[2:]) not in (
         (2,),
+        (3, 2),
         (3, 3),
         (3, 4),
     ):
@@ -180,7 +181,7 @@ def _from_array(source: Any, depth: int) -> Planes:
         _check_depth(array, depth)
         array = array if array.ndim == 3 else array[..., None]
         rgb, alpha = DeepPixels(array, depth).upright(None)
-        return Planes(rgb, alpha, array.shape[-1] == 1, depth=depth)
+        return Planes(rgb, alpha, array.shape[-1] < 3, depth=depth)
     with _decoding():
         return _take_apart(Image.fromarray(array), b"", strip=False)
 
@@ -201,7 +202,7 @@ def _advice(array: np.ndarray) -> str:
         return "give the images of a batch one by one"
     if array.ndim == 3 and array.shape[0] in (1, 3, 4):
         return "channels come last: transpose(1, 2, 0)"
-    return "[H, W], [H, W, 1] and [H, W, 4] are images too, others are not"
+    return "[H, W] and [H, W, C] of 1, 2 or 4 channels are images too, others are not"
 
 
 def _shown(source: Any) -> str:

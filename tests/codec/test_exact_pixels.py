@@ -13,7 +13,7 @@ from hcfss_jax.codec.compiled_model import PicturePasses
 from hcfss_jax.codec.exact_pixels import SAFETY, find_exact, make_exact
 from hcfss_jax.coding.container import SKIPPABLE
 from hcfss_jax.entropy.margins import UNMEASURED_PIXELS, pixel_noise
-from hcfss_jax.errors import CorruptSection, DecodeMismatch, TruncatedFile, WrongWeights
+from hcfss_jax.errors import CorruptSection, DecodeMismatch, LeftOut, TruncatedFile, WrongWeights
 from tests.small_model import photo, small_package
 
 NOISE = 2e-5  # levels, as of hcfssnet-tiny at quality 4
@@ -117,6 +117,12 @@ def test_a_machine_too_far_off_shows_the_picture_when_asked_without_the_claim(mo
     with pytest.raises(DecodeMismatch):
         codec().decompress(data)
     np.testing.assert_array_equal(codec().decompress(data, exact=False), plain)
+
+
+def test_another_depth_than_that_of_the_exact_pixels_is_told():
+    data = codec().compress(photo(63, 65), 4.0, exact=True)
+    with pytest.warns(LeftOut, match="exact pixels of 8 bits: of 10 bits"):
+        codec().decode(data, depth=10)
 
 
 def test_the_section_is_all_that_differs_and_a_reader_that_does_not_know_it_passes_over_it():

@@ -10,6 +10,7 @@ from PIL import Image, ImageCms
 
 from hcfss_jax.errors import HcfError, ImageTooLarge, UnsupportedImage
 from hcfss_jax.pictures.images import Planes, read_image, to_pil
+from hcfss_jax.pictures.planes import to_array
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +64,17 @@ def test_other_ways_to_hand_over_bytes_and_pixels_are_the_same_image(rgb):
         assert (planes.alpha, planes.grey, planes.icc, planes.notes) == (None, False, None, ())
 
 
-def test_arrays_have_one_three_or_four_channels(rgb, alpha):
+def test_arrays_have_one_to_four_channels(rgb, alpha):
     for grey in (alpha, alpha[..., None], jnp.asarray(alpha)):
         planes = read_image(grey)
         assert planes.grey and np.array_equal(planes.rgb, np.stack([alpha] * 3, -1))
     planes = read_image(np.dstack([rgb, alpha]))
     assert np.array_equal(planes.rgb, rgb) and np.array_equal(planes.alpha, alpha)
+    for depth, white in ((8, np.uint8(1)), (16, np.uint16(257))):
+        of_two = np.dstack([rgb[..., 0], alpha]) * white
+        planes = read_image(of_two)
+        assert planes.grey and planes.depth == depth
+        assert np.array_equal(to_array(planes), of_two)
 
 
 @pytest.mark.parametrize("source", [None, 7, 1.5, [[0, 0], [0, 0]], io.StringIO("text"), object])
@@ -151,7 +157,10 @@ def test_more_than_eight_bits_of_other_kinds_are_refused_not_cut_down():
         b"P6 1 1 65535\n" + bytes(6),
     ]
     for data in deep:
-        with pytest.raises(UnsupportedImage, match=r"more than 8 bits .* convert it to 8 bits"):
+        with pytest.raises(
+            UnsupportedImage,
+            match=r"more than 8 bits .* convert it to 8 bits, or to whole numbers of 16 ",
+        ):
             read_image(data)
 
 
@@ -242,7 +251,7 @@ def test_a_file_that_would_fill_the_memory_is_refused(monkeypatch, rgb):
     [
         (np.zeros((2, 2, 3)), r"got float64 \[2, 2, 3\]: scale to 0..255, round and cast"),
         (np.zeros((2, 2), bool), r"got bool \[2, 2\]"),
-        (np.zeros((9, 9, 5), np.uint8), r"got uint8 \[9, 9, 5\]: \[H, W\], .* are images too"),
+        (np.zeros((9, 9, 5), np.uint8), r"got uint8 \[9, 9, 5\]: \[H, W\] and .* are images too"),
         (np.zeros((3, 9, 9), np.uint8), r"got uint8 \[3, 9, 9\]: channels come last"),
         (np.zeros((2, 9, 9, 3), np.uint8), r"got uint8 \[2, 9, 9, 3\]: give .* one by one"),
         (np.zeros(9, np.uint8), r"got uint8 \[9\]"),

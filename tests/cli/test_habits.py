@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from hcfss_jax.cli import main
+from hcfss_jax.cli.messages import explain
 from tests.cli.fake_codec import photo, tree
 
 
@@ -210,3 +211,8 @@ def wait_until_it_reads(pid: int) -> None:
     deadline = time.monotonic() + 120
     while "pipe" not in state.read_text() and time.monotonic() < deadline:
         time.sleep(0.05)
+
+
+def test_a_gpu_that_fails_is_no_end_of_the_road():
+    told = explain(RuntimeError("INTERNAL: CUDA error: an illegal instruction was encountered"))
+    assert "illegal instruction" in told and "JAX_PLATFORMS=cpu" in told and "\n" not in told

@@ -67,6 +67,10 @@ def check_config(config: ConfigDict, model: Any, mesh: Mesh) -> None:
             all(0 <= level < levels for level in config.eval_levels),
             f"must lie in 0..{levels - 1}",
         ),
+        "products": (
+            config.products in ("highest", "high", "default"),
+            "must be 'highest', 'high' or 'default'",
+        ),
         "quantisation": (
             config.quantisation in ("noise", "rounded"),
             "must be 'noise' or 'rounded'",

@@ -70,12 +70,18 @@ def _check_model(model: Any, config: ConfigDict) -> None:
         except InvalidInput as error:
             raise BadConfig(f"model {config.model.name!r}: {error}") from error
     takes = inspect.signature(type(model).__call__).parameters
-    asked = {"given": bool(config.data.given), "quantisation": config.quantisation != "noise"}
-    for name, is_asked in asked.items():
-        if is_asked and name not in takes:
+    asked = [*["given"] * bool(config.data.given), *asked_of_pass(config)]
+    for name in asked:
+        if name not in takes:
             raise BadConfig(
                 f"model {config.model.name!r}: its pass of training takes no {name!r}, which this experiment needs"
             )
+
+
+def asked_of_pass(config: ConfigDict) -> dict[str, str]:
+    """What the experiment asks of the model's pass of training beyond what every such pass does."""
+    usual = {"quantisation": "noise", "products": "highest"}
+    return {name: config[name] for name, value in usual.items() if config[name] != value}
 
 
 def packing_of(
@@ -113,7 +119,7 @@ def build_step(
     objective = objective or build_objective(config)
     frozen = frozen_packing(objective, config)
     gradient = make_gradient(
-        model, packing, objective, mesh, config.accumulate, config.quantisation, frozen
+        model, packing, objective, mesh, config.accumulate, asked_of_pass(config), frozen
     )
     optimiser = make_optimiser(config, packing)
     return make_step(gradient, packing, optimiser, config.ema_decay, mesh, frozen)

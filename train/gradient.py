@@ -1,6 +1,6 @@
 """The gradient of the objective over a global batch: each device its own images, then one sum over all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -25,7 +25,7 @@ def make_gradient(
     objective: Objective,
     mesh: Mesh,
     accumulate: int = 1,
-    quantisation: str = "noise",
+    asked: Mapping[str, str] = {},
     frozen: Packing | None = None,
 ) -> GradientFn:
     """The function (parameters, batch, step, frozen) -> (gradient, metrics), each the mean over the batch.
@@ -35,11 +35,10 @@ def make_gradient(
     `objective.frozen`, laid out as the packing of that name says. The gradient is of what is trained, see
     `Packing.learned`.
     accumulate: in how many parts, one after the other, a device takes its images; B / devices is a multiple of it.
-    quantisation: "noise", or another that the model's pass of training takes.
+    asked: further arguments of the model's pass of training.
 
     A step costs one gathering of the parameters and one scattered sum of the gradient, whatever the model.
     """
-    asked: dict[str, Any] = {} if quantisation == "noise" else {"quantisation": quantisation}
     aside = frozen or Packing.of({})
 
     def loss_of(

@@ -17,7 +17,6 @@ from hcfss_jax.entropy.steps import (
     Decoded,
     Latents,
     Prediction,
-    in_full_precision,
     noise_and_round,
 )
 from hcfss_jax.layers.one_loop import rows_of
@@ -27,7 +26,12 @@ Path = tuple[str, ...]
 
 
 def run_equal_steps(
-    model: Any, params: Params, level: jax.Array, keys: jax.Array | None, latents: Latents
+    model: Any,
+    params: Params,
+    level: jax.Array,
+    keys: jax.Array | None,
+    latents: Latents,
+    products: str = "highest",
 ) -> tuple[Decoded, list[jax.Array]]:
     """What `run_steps` makes with `noise_and_straight_through`, but for the order of sums.
 
@@ -39,6 +43,7 @@ def run_equal_steps(
       level: `[B]`.
       keys: `[B]`, one for the noise of each image; None for none.
       latents: what the steps code.
+      products: see `run_steps`.
     """
     plan = model.plan
     bound = model.bind({"params": params})
@@ -53,7 +58,7 @@ def run_equal_steps(
     bits: list[jax.Array] = []
 
     def call(weights: Params, method: str, *arguments: Any) -> Any:
-        with in_full_precision():
+        with jax.default_matmul_precision(products):
             return model.apply({"params": weights}, *arguments, method=method)
 
     def code(

@@ -52,13 +52,16 @@ class Steps(Protocol):
     ) -> Any: ...
 
 
-def run_steps(steps: Steps, level: Any, quantise: Quantise) -> tuple[Decoded, list[Any]]:
+def run_steps(
+    steps: Steps, level: Any, quantise: Quantise, products: str = "highest"
+) -> tuple[Decoded, list[Any]]:
     """Runs all steps in order.
 
     Args:
       steps: `predict` tells what a step knows; `refine`, what it leaves of its quantised part.
       level: `[B]`.
       quantise: (step, prediction) to (quantised part, record).
+      products: precision of those that say none of their own. Only training may take another.
 
     Returns:
       What each step left, and the quantiser's record of each.
@@ -66,10 +69,10 @@ def run_steps(steps: Steps, level: Any, quantise: Quantise) -> tuple[Decoded, li
     decoded: Decoded = ()
     records = []
     for step in range(len(steps.plan)):
-        with in_full_precision():
+        with jax.default_matmul_precision(products):
             prediction = steps.predict(step, level, decoded)
         quantised, record = quantise(step, prediction)
-        with in_full_precision():
+        with jax.default_matmul_precision(products):
             left = steps.refine(step, level, decoded, prediction.features, quantised)
         decoded = (*decoded, left)
         records.append(record)

@@ -36,7 +36,8 @@ class Trainable(Protocol):
         which nothing else may depend.
 
         A model that takes more says so by its parameters: `given`, a mapping of what only the encoder sees beside the
-        image (`train.example`), and `quantisation`, "noise" or "rounded".
+        image (`train.example`), `quantisation`, "noise" or "rounded", and `products`, their precision in the coding
+        steps: "highest", "high" or "default".
         """
         ...
 

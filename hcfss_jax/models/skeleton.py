@@ -152,6 +152,7 @@ class CompressionModel(nn.Module):
         keys: jax.Array,
         given: Mapping[str, jax.Array] = {},
         quantisation: str = "noise",
+        products: str = "highest",
     ) -> Output:
         """The pass of training.
 
@@ -159,22 +160,25 @@ class CompressionModel(nn.Module):
         of its key alone, and so depend neither on the rest of the batch nor on how the batch is dealt out to devices.
         given: see `analyse`.
         quantisation: what bits are counted of, latents with "noise", or "rounded" as in files.
+        products: precision of those of the coding steps, "highest" (float32), "high" or "default", as JAX names them.
+        Files are always coded by the first.
         """
         loops = equal_modules_in_loops() if self.loops else contextlib.nullcontext()
         with loops, images_dropped_by(keys):
             latents = self.analyse(x, level, given)
             noise = keys if quantisation == "noise" else None
-            decoded, bits = self._run_training_steps(level, noise, latents)
+            decoded, bits = self._run_training_steps(level, noise, latents, products)
             output = self._output(decoded, bits, level)
             return output._replace(features=self.told(decoded, level))
 
     def _run_training_steps(
-        self, level: jax.Array, keys: jax.Array | None, latents: Latents
+        self, level: jax.Array, keys: jax.Array | None, latents: Latents, products: str
     ) -> tuple[Decoded, list[jax.Array]]:
         if not self.loops or self.is_initializing():
-            return run_steps(self, level, noise_and_straight_through(keys, self.plan, latents))
+            quantise = noise_and_straight_through(keys, self.plan, latents)
+            return run_steps(self, level, quantise, products)
         model, variables = self.unbind()
-        return run_equal_steps(model, dict(variables["params"]), level, keys, latents)
+        return run_equal_steps(model, dict(variables["params"]), level, keys, latents, products)
 
     def evaluate(
         self, x: jax.Array, level: jax.Array, given: Mapping[str, jax.Array] = {}

@@ -1,6 +1,7 @@
 """Compile the training step for a TPU slice that is not there, and say whether it fits.
 
     python -m train.compile_only --config configs/NAME.py:base --topology v5e:16x16 --per_chip 4,8,16
+    python -m train.compile_only --config configs/NAME.py:base --topology v5e:4x4 --slices 2
 
 Needs libtpu (`pip install hcfss-jax[pod]`), which compiles on any Linux machine, and no TPU. For each
 number of images a chip it prints the memory of a chip, its arithmetic, and everything that is sent between chips.
@@ -29,6 +30,7 @@ from train.state import state_like
 from train.utilisation import flops_per_image, peak_flops
 
 _TOPOLOGY = flags.DEFINE_string("topology", "v5e:16x16", "KIND:SHAPE of the slice, as v5p:4x4x4.")
+_SLICES = flags.DEFINE_integer("slices", 1, "So many of them, joined by a slow network.", 1)
 _PER_CHIP = flags.DEFINE_list("per_chip", [], "Images a chip; several to try each.")
 
 _MEMORY_GB = {"v4": 32, "v5e": 16, "v5p": 95, "v6e": 32}  # of a chip; the maker's data sheets
@@ -76,8 +78,8 @@ def compile_step(config: ConfigDict, mesh: Mesh) -> Compiled:
     )
 
 
-def topology_devices(topology: str) -> Any:
-    """The devices of a TPU slice that is only named.
+def topology_devices(topology: str, slices: int = 1) -> Any:
+    """The devices of a TPU slice that is only named, or of several.
 
     Raises BadConfig where libtpu is missing or knows no such slice.
     """
@@ -87,7 +89,9 @@ def topology_devices(topology: str) -> Any:
     os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
     os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
     try:
-        return topologies.get_topology_desc(platform="tpu", topology_name=topology).devices
+        return topologies.get_topology_desc(
+            platform="tpu", topology_name=topology, num_slices=slices
+        ).devices
     except Exception as error:  # libtpu's own have no common type
         raise BadConfig(
             f"--topology={topology}: {str(error).splitlines()[0]} (libtpu comes with the extra 'pod')"
@@ -101,7 +105,7 @@ def main(argv: list[str]) -> None:
         config, kind = CONFIG.value, _TOPOLOGY.value.partition(":")[0]
         config.data.path = "none"  # is read
         try:
-            devices = topology_devices(_TOPOLOGY.value)
+            devices = topology_devices(_TOPOLOGY.value, _SLICES.value)
             mesh = make_mesh(config.mesh.data, config.mesh.fsdp, devices)
             _describe(config, mesh)
             for per_chip in _PER_CHIP.value or [str(-(-config.batch_size // mesh.size))]:

@@ -2,6 +2,8 @@
 
 Two axes. `data` deals the batch out and holds a copy of the parameters in each of its rows; `fsdp` deals the batch out
 too, and the parameters, their averages and the optimiser's state with it. Both together see the whole batch.
+
+Between the slices of a pod the network is slow: `fsdp` stays within one, and `data` goes from slice to slice.
 """
 
 from collections.abc import Sequence
@@ -21,7 +23,8 @@ BATCH_AXES = ("data", FSDP)
 def make_mesh(data: int = -1, fsdp: int = 1, devices: Sequence[Any] | None = None) -> Mesh:
     """A mesh of data x fsdp over `devices` (all of all hosts by default).
 
-    data: -1 for as many as there are. Raises BadConfig where the devices cannot be laid out so.
+    data: -1 for as many as there are. Its rows lie within a slice, one slice after the other. Raises BadConfig where
+    the devices cannot be laid out so.
     """
     devices = jax.devices() if devices is None else devices
     if fsdp < 1 or len(devices) % fsdp:
@@ -32,7 +35,18 @@ def make_mesh(data: int = -1, fsdp: int = 1, devices: Sequence[Any] | None = Non
             f"config.mesh.data={data} times fsdp={fsdp} must be the {len(devices)} devices: "
             "-1 takes all"
         )
-    grid = mesh_utils.create_device_mesh((rows, fsdp), devices, allow_split_physical_axes=True)
+    slices = len({getattr(device, "slice_index", 0) for device in devices})
+    if rows % slices:
+        raise BadConfig(
+            f"config.mesh.fsdp={fsdp} must divide the {len(devices) // slices} devices of each of the {slices} slices: "
+            "what it gathers does not go from one to another"
+        )
+    if slices == 1:
+        grid = mesh_utils.create_device_mesh((rows, fsdp), devices, allow_split_physical_axes=True)
+    else:
+        grid = mesh_utils.create_hybrid_device_mesh(
+            (rows // slices, fsdp), (slices, 1), devices, allow_split_physical_axes=True
+        )
     return Mesh(grid, BATCH_AXES)
 
 

@@ -1,5 +1,7 @@
 """The optimisers: SOAP against a plain twin in float64, and each on a problem whose axes are not the parameters'."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -93,6 +95,18 @@ def test_what_fills_a_vector_up_stays_zero():
     soap = scale_by_soap(packing)
     step, _ = soap.update(packing.pack(draw(1)), soap.init(packing.pack(draw(0))))
     assert not np.any(np.asarray(step["fsdp"])[packing.parameter_count :])
+
+
+def test_the_bases_are_updated_as_often_as_the_experiment_says():
+    config = get_config("tiny")
+    config.soap_every = 3
+    packing = Packing.of({"w": draw(0)["a"]})
+    soap = DIRECTIONS["soap"](config, packing)
+    states = [soap.init(packing.pack({"w": draw(0)["a"]}))]
+    for seed in range(4):
+        states.append(soap.update(packing.pack({"w": draw(seed)["a"]}), states[-1])[1])
+    stays = [bool(np.array_equal(a.basis, b.basis)) for a, b in itertools.pairwise(states)]
+    assert stays == [True, True, False, True]
 
 
 def final_loss(name: str) -> float:

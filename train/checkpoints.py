@@ -1,7 +1,9 @@
 """Checkpoints: the training state and the position in the data, saved together by orbax."""
 
+import contextlib
 import os
 import shutil
+from math import ceil
 from typing import Any
 
 import jax
@@ -9,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
+from hcfss_jax.errors import HostAway
 from hcfss_jax.runtime.places import in_bucket, path_of
 from train.errors import CannotSave, WrongCheckpoint
+from train.patience import Patience
 
 _STORAGE_ERRORS = (OSError, ValueError, RuntimeError)  # tensorstore's own have no type of theirs
 
@@ -22,33 +26,55 @@ class Checkpoints:
     meanwhile, and appear under their name when they are whole.
     """
 
-    def __init__(self, directory: str | os.PathLike[str], keep: int = 2, saves: bool = True):
-        """saves: False for who only reads, and leaves alone what a run may be about to write."""
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        keep: int = 2,
+        saves: bool = True,
+        patience: Patience | None = None,
+    ):
+        """saves: False for who only reads, and leaves alone what a run may be about to write.
+
+        patience: what ends the run where the disk, or another host, lets it wait for too long.
+        """
+        self._patience = patience or Patience(minutes=0)
+        self._doing = "looking for checkpoints"
         self._directory = path_of(directory)
         in_bucket_ = in_bucket(self._directory)
         if not in_bucket_:
             self._directory = self._directory.absolute()
         # Clients of buckets raise what they like.
         self._errors = (Exception,) if in_bucket_ else _STORAGE_ERRORS
+        with self._waiting():
+            self._manager = self._open(keep, saves)
+
+    def _open(self, keep: int, saves: bool) -> ocp.CheckpointManager:
         if saves:
             self._clear_half_written()
+        self._meet = ocp.multihost.get_barrier_sync_fn()
+        in_background = ocp.options.AsyncOptions(barrier_sync_fn=self._meet_others)
+        if minutes := self._patience.minutes:
+            # Later than our own limit, which tells more; and so that no host gives up a checkpoint alone.
+            in_background.timeout_secs = ceil(2 * 60 * minutes)
         options = ocp.CheckpointManagerOptions(
             max_to_keep=keep,
             # In a bucket, where nothing can be renamed, Orbax tells what is whole by a file in it.
-            cleanup_tmp_directories=saves and in_bucket_,
+            cleanup_tmp_directories=saves and in_bucket(self._directory),
+            async_options=in_background,
             # Hosts that save one step in two directories at a time must not meet at each other's barriers.
             multiprocessing_options=ocp.options.MultiprocessingOptions(
                 barrier_sync_key_prefix=self._directory.name
             ),
         )
-        self._manager = ocp.CheckpointManager(self._directory, options=options)
+        return ocp.CheckpointManager(self._directory, options=options)
 
     def __enter__(self) -> "Checkpoints":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         try:
-            self._manager.close()
+            with self._waiting():
+                self._manager.close()
         except self._errors as failed:
             if not kind:  # else that is what ended it, and to be told
                 raise self._cannot_save(failed) from failed
@@ -60,7 +86,7 @@ class Checkpoints:
     def save(self, step: int, state: Any, data: dict[str, Any]) -> None:
         """Begin to save the state and what goes with it, plain values, as of after `step` steps.
 
-        Raises CannotSave where the save before this one failed, or this one at once.
+        Raises CannotSave where the save before this one failed, or this one at once, HostAway for a host that is gone.
         """
         self.wait()
         if step == self.latest_step():
@@ -69,16 +95,19 @@ class Checkpoints:
             # There a saved array may share its memory with the state, which the next step reuses.
             state = jax.tree.map(jnp.copy, state)
         parts = ocp.args.Composite(state=ocp.args.StandardSave(state), data=ocp.args.JsonSave(data))
+        self._doing = f"writing the checkpoint of step {step}"
         try:
-            self._manager.save(step, args=parts)
+            with self._waiting():
+                self._manager.save(step, args=parts)
         except self._errors as error:
             raise self._cannot_save(error) from error
 
     def wait(self) -> None:
-        """Until all that was saved is on the disk. Raises CannotSave where it is not."""
+        """Until all that was saved is on the disk. Raises CannotSave where it is not, HostAway where a host is gone."""
         try:
-            self._manager.wait_until_finished()
-            self._manager.check_for_errors()
+            with self._waiting():
+                self._manager.wait_until_finished()
+                self._manager.check_for_errors()
         except self._errors as error:
             raise self._cannot_save(error) from error
 
@@ -88,7 +117,9 @@ class Checkpoints:
         if step is None:
             return None
         parts = ocp.args.Composite(data=ocp.args.JsonRestore())
-        return self._manager.restore(step, args=parts)["data"]
+        self._doing = f"reading the checkpoint of step {step}"
+        with self._waiting():
+            return self._manager.restore(step, args=parts)["data"]
 
     def read_state(self) -> Any:
         """The newest state in nested dicts of NumPy arrays, by what the checkpoint itself says of their shapes.
@@ -116,8 +147,10 @@ class Checkpoints:
         parts = ocp.args.Composite(
             state=ocp.args.StandardRestore(like), data=ocp.args.JsonRestore()
         )
+        self._doing = f"reading the checkpoint of step {step}"
         try:
-            saved = self._manager.restore(step, args=parts)
+            with self._waiting():
+                saved = self._manager.restore(step, args=parts)
         except (ValueError, KeyError) as error:
             raise WrongCheckpoint(
                 f"the checkpoint of step {step} in {self._directory} is of another model or an "
@@ -126,8 +159,21 @@ class Checkpoints:
         # What was read may lie in memory that is not JAX's own, which a step must not reuse.
         return jax.tree.map(jnp.copy, saved["state"]), saved["data"]
 
-    def _cannot_save(self, error: Exception) -> CannotSave:
+    def _waiting(self) -> contextlib.AbstractContextManager[None]:
+        return self._patience.during(lambda: f"{self._doing} in {self._directory}")
+
+    def _meet_others(self, *, key: str, timeout_ms: int) -> None:
+        """Orbax's way of waiting for all hosts, in a thread of its own; who waits for whom is noted."""
+        if "write_complete" in key:
+            self._doing = self._doing.replace("writing", "waiting for other hosts to write")
+        self._meet(key=key, timeout_ms=timeout_ms)
+
+    def _cannot_save(self, error: Exception) -> CannotSave | HostAway:
         self._clear_half_written()
+        if jax.process_count() > 1 and any(
+            isinstance(each, jax.errors.JaxRuntimeError) for each in (error, error.__cause__)
+        ):
+            return HostAway(f"another host was away while this one was {self._doing}: {error}")
         told = str(error).splitlines() or [type(error).__name__]
         reason = told[0].rsplit(": ", 1)[-1]
         return CannotSave(

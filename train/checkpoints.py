@@ -170,11 +170,11 @@ class Checkpoints:
 
     def _cannot_save(self, error: Exception) -> CannotSave | HostAway:
         self._clear_half_written()
+        told = str(error).splitlines() or [type(error).__name__]
         if jax.process_count() > 1 and any(
             isinstance(each, jax.errors.JaxRuntimeError) for each in (error, error.__cause__)
         ):
-            return HostAway(f"another host was away while this one was {self._doing}: {error}")
-        told = str(error).splitlines() or [type(error).__name__]
+            return HostAway(f"another host was away while this one was {self._doing}: {told[0]}")
         reason = told[0].rsplit(": ", 1)[-1]
         return CannotSave(
             f"a checkpoint could not be written to {self._directory} ({reason}): "

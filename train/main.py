@@ -8,6 +8,7 @@ import io
 import os
 import shlex
 import sys
+import traceback
 from typing import NoReturn
 
 import jax
@@ -54,6 +55,7 @@ def _run() -> None:
         # That a device's memory is too small is this run's own fault, and would come again.
         if not jax.distributed.is_initialized() or "RESOURCE_EXHAUSTED" in str(error):
             raise
+        traceback.print_exc()  # that it is another host is a guess
         _leave(f"the hosts cannot go on together, is one of them gone? {_first_line(error)}")
     except (HcfError, TrainingError, OSError) as error:
         sys.exit(f"train.main: {error}")

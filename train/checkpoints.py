@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import threading
 from math import ceil
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from hcfss_jax.errors import HostAway
+from hcfss_jax.runtime.hosts import answers, forget, named, tell
 from hcfss_jax.runtime.places import in_bucket, path_of
 from train.errors import CannotSave, WrongCheckpoint
 from train.patience import Patience
@@ -39,6 +41,7 @@ class Checkpoints:
         """
         self._patience = patience or Patience(minutes=0)
         self._doing = "looking for checkpoints"
+        self._told: list[str] = []
         self._directory = path_of(directory)
         in_bucket_ = in_bucket(self._directory)
         if not in_bucket_:
@@ -95,7 +98,10 @@ class Checkpoints:
             # There a saved array may share its memory with the state, which the next step reuses.
             state = jax.tree.map(jnp.copy, state)
         parts = ocp.args.Composite(state=ocp.args.StandardSave(state), data=ocp.args.JsonSave(data))
+        while self._told:  # of the save before, which all hosts have ended
+            forget(self._told.pop())
         self._doing = f"writing the checkpoint of step {step}"
+        self._saver = threading.current_thread()
         try:
             with self._waiting():
                 self._manager.save(step, args=parts)
@@ -163,9 +169,23 @@ class Checkpoints:
         return self._patience.during(lambda: f"{self._doing} in {self._directory}")
 
     def _meet_others(self, *, key: str, timeout_ms: int) -> None:
-        """Orbax's way of waiting for all hosts, in a thread of its own; who waits for whom is noted."""
+        """Orbax's way to wait for all hosts, in threads of its own; who waits for whom is noted.
+
+        A host that could not write its part does not come where the others wait with theirs, but goes on to the end of
+        the save. So it tells them. Raises OSError where another host told that, HostAway for one that tells nothing.
+        """
+        topic = f"{self._directory.name}: {self._doing}"
         if "write_complete" in key:
+            self._told.append(topic)
             self._doing = self._doing.replace("writing", "waiting for other hosts to write")
+            of_hosts = answers(topic, "whole", timeout_ms / 1000)
+            if failed := [host for host, part in enumerate(of_hosts) if part != "whole"]:
+                raise OSError(f"{named(failed)} could not write")
+            return
+        if self._doing.startswith("writing") and threading.current_thread() is not self._saver:
+            self._doing = self._doing.replace("writing", "having failed to write")
+            self._told.append(topic)
+            tell(topic, "not whole")
         self._meet(key=key, timeout_ms=timeout_ms)
 
     def _cannot_save(self, error: Exception) -> CannotSave | HostAway:

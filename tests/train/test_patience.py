@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.train.processes import ended, lines, start
+from tests.train.processes import ended, finish, lines, start
 from train.errors import TRY_AGAIN
 from train.patience import Patience
 
@@ -64,13 +64,13 @@ def test_it_ends_where_what_it_would_tell_hangs_too(
     assert ends == [TRY_AGAIN]
 
 
-# A host whose disk does not answer when a checkpoint is to be written.
-_STUCK = """
+# A host whose disk does not answer when a checkpoint is to be written, or is full.
+_BROKEN = """
 import runpy, time
 import orbax.checkpoint as ocp
 from train.checkpoints import Checkpoints
 
-arrive = Checkpoints._meet_others
+arrive, failed = Checkpoints._meet_others, []
 
 def at_once(*values, **named):
     time.sleep(600)
@@ -78,6 +78,12 @@ def at_once(*values, **named):
 def in_background(self, *, key, timeout_ms):
     if "write_complete" in key:
         time.sleep(600)
+    arrive(self, key=key, timeout_ms=timeout_ms)
+
+def fails_once(self, *, key, timeout_ms):
+    if "write_complete" in key and not failed:
+        failed.append(key)
+        raise OSError("no room")
     arrive(self, key=key, timeout_ms=timeout_ms)
 
 {patch}
@@ -106,14 +112,28 @@ def test_a_host_whose_disk_hangs_is_told_from_those_that_wait_for_it(
     patch: str, waits: str, hangs: str, photo_dir: Path, tmp_path: Path
 ) -> None:
     flags = (*_FLAGS, "--config.checkpoint_minutes=0.002")
-    stuck = ("-c", _STUCK.format(patch=patch))
-    processes = start(tmp_path, photo_dir, *flags, hosts=2, last_is=stuck)
+    broken = ("-c", _BROKEN.format(patch=patch))
+    processes = start(tmp_path, photo_dir, *flags, hosts=2, last_is=broken)
     codes = ended(processes, within=120)
     told = (tmp_path / "host0.log").read_text()
     assert codes[0] == TRY_AGAIN and codes[1] in (TRY_AGAIN, -signal.SIGABRT), told[-3000:]
     told = told[told.index("given up after 0.15 min") :]
     _assert_lines(told, f"  host 0: {waits}")
     _assert_lines(told, f"  host 1: {hangs}")
+
+
+def test_a_host_that_cannot_write_is_told_of_at_once_and_the_run_goes_on(
+    photo_dir: Path, tmp_path: Path
+) -> None:
+    flags = ("--config.steps=30", "--config.batch_size=4", "--config.checkpoint_minutes=0.01")
+    broken = ("-c", _BROKEN.format(patch="Checkpoints._meet_others = fails_once"))
+    began = time.monotonic()
+    finish(start(tmp_path, photo_dir, *flags, hosts=2, last_is=broken), tmp_path)
+    assert time.monotonic() - began < 120
+    told = (tmp_path / "host0.log").read_text()
+    assert told.count("warning: a checkpoint could not be written") == 1, told[-3000:]
+    assert "(host 1 could not write)" in told
+    assert (tmp_path / "checkpoints" / "30").is_dir()
 
 
 def test_a_host_that_was_stopped_is_named(photo_dir: Path, tmp_path: Path) -> None:

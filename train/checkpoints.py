@@ -174,6 +174,8 @@ class Checkpoints:
         A host that could not write its part does not come where the others wait with theirs, but goes on to the end of
         the save. So it tells them. Raises OSError where another host told that, HostAway for one that tells nothing.
         """
+        if jax.process_count() == 1:
+            return
         topic = f"{self._directory.name}: {self._doing}"
         if "write_complete" in key:
             self._told.append(topic)

@@ -172,6 +172,7 @@ def experiment(
         "pictures",
     )  # or wandb; each may be package.module:name
     config.checkpoint_minutes = 10.0
+    config.give_up_minutes = 30.0  # that a step, a validation or a checkpoint may take; 0: any time
     config.keep = 2  # newest checkpoints; the best by validation is kept beside them
     return phases[phase](config)
 

@@ -65,6 +65,10 @@ class HostsDisagree(HcfError):
     """The hosts of a run did not find each other, are not about to do the same, or one of them does not answer."""
 
 
+class HostAway(HostsDisagree):
+    """Another host of the run does not answer, or was not found: it may be back when this is tried again."""
+
+
 class Incomplete(UserWarning):
     """The file is cut, and the picture is what is there of it, as was asked for."""
 

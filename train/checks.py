@@ -79,6 +79,7 @@ def check_config(config: ConfigDict, model: Any, mesh: Mesh) -> None:
         "schedule": (config.schedule in ("cosine", "wsd"), "must be 'cosine' or 'wsd'"),
         "log_every": (config.log_every > 0, "must be positive"),
         "eval_every": (config.eval_every >= 0, "must not be negative: 0 is never"),
+        "give_up_minutes": (config.give_up_minutes >= 0, "must not be negative: 0 is never"),
         "keep": (config.keep > 0, "must be positive"),
         "ema_decay": (0.0 <= config.ema_decay < 1.0, "must lie in [0, 1)"),
     }

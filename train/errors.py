@@ -1,5 +1,8 @@
 """What can go wrong before or during a run, by name. The programs print the message and exit."""
 
+TRY_AGAIN = 75
+"""How the trainer ends where another try may work: a bucket, a disk or another host does not answer."""
+
 
 class TrainingError(Exception):
     """Base of every error that a training program reports."""

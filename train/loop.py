@@ -17,6 +17,7 @@ from train.held_out import HeldOut
 from train.interrupt import Interrupt
 from train.mesh import place_batch
 from train.packing import Vectors
+from train.patience import Patience
 from train.profile import Profile
 from train.report import Report, Silence
 from train.state import TrainState
@@ -52,6 +53,7 @@ class Loop:
     report: Report | Silence
     interrupt: Interrupt
     profile: Profile
+    patience: Patience
     data_digest: str
 
     def go(self, state: TrainState, start: int) -> bool:
@@ -65,6 +67,7 @@ class Loop:
         if step < self.config.steps:
             self.report.compiling()
         while step < self.config.steps and request != Request.STOP:
+            self.patience.at(f"step {step + 1}", judged=step > start)  # the first one compiles
             self.profile.before(step)
             with watchdog.step():
                 batch = place_batch(self._next_batch(), self.mesh)
@@ -116,6 +119,7 @@ class Loop:
     def _validate(self, step: int, state: TrainState) -> None:
         """Figures on held-out images; the best state by their loss is kept."""
         assert self.held_out
+        self.patience.at(f"the validation at step {step}", judged=self._validated)
         self.report.validating(step, first=not self._validated)
         figures, picture = self.held_out(state.ema)
         self._validated = True

@@ -5,16 +5,20 @@ overridden as `--config.batch_size=4`. On many hosts the same command runs on ea
 """
 
 import io
+import os
 import shlex
 import sys
+import traceback
+from typing import NoReturn
 
+import jax
 from absl import app, flags
 
-from hcfss_jax.errors import HcfError, UnreachablePlace
+from hcfss_jax.errors import HcfError, HostAway, UnreachablePlace
 from hcfss_jax.runtime.hosts import join
 from hcfss_jax.runtime.jax_settings import prepare_jax
 from hcfss_jax.runtime.places import path_of
-from train.errors import TrainingError
+from train.errors import TRY_AGAIN, TrainingError
 from train.flags import CONFIG, parse_flags
 from train.interrupt import exit_code_of_ctrl_c
 from train.run import train
@@ -25,14 +29,11 @@ _COORDINATOR = flags.DEFINE_string("coordinator", "", "HOST:PORT of process 0, f
 _PROCESSES = flags.DEFINE_integer("processes", 0, "With --coordinator: how many there are.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", -1, "With --coordinator: which one this is.")
 
-UNREACHABLE = 75
-"""How the program ends where a bucket does not answer any more: not its own fault, and worth another try."""
-
 
 def main(argv: list[str]) -> None:
     """Run the experiment; exits with 1 and the reason where it cannot, with 130 after Ctrl-C, 143 after SIGTERM.
 
-    With 75 where a bucket does not answer any more.
+    With 75 where a bucket or another host does not answer any more.
     """
     del argv
     with exit_code_of_ctrl_c():
@@ -48,14 +49,33 @@ def _run() -> None:
         join(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)
         workdir = path_of(_WORKDIR.value or "")  # absl has seen to it that it is given
         stopped_by = train(CONFIG.value, workdir, command, _PROFILE.value)
-    except UnreachablePlace as error:
-        print(f"train.main: {error}", file=sys.stderr)
-        sys.exit(UNREACHABLE)
+    except (UnreachablePlace, HostAway) as error:
+        _leave(str(error))
+    except jax.errors.JaxRuntimeError as error:
+        # That a device's memory is too small is this run's own fault, and would come again.
+        if not jax.distributed.is_initialized() or "RESOURCE_EXHAUSTED" in str(error):
+            raise
+        traceback.print_exc()  # that it is another host is a guess
+        _leave(f"the hosts cannot go on together, is one of them gone? {_first_line(error)}")
     except (HcfError, TrainingError, OSError) as error:
         sys.exit(f"train.main: {error}")
     if stopped_by:
         print("stopped by a signal and saved: the same command goes on from here")
         sys.exit(128 + stopped_by)
+
+
+def _leave(why: str) -> NoReturn:
+    """End with TRY_AGAIN; among other hosts at once, as JAX would wait for them at the door, and they for this one."""
+    print(f"train.main: {why}", file=sys.stderr)
+    if not jax.distributed.is_initialized():
+        sys.exit(TRY_AGAIN)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(TRY_AGAIN)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 if __name__ == "__main__":

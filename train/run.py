@@ -32,6 +32,7 @@ from train.mesh import make_mesh
 from train.objective import build_objective
 from train.optimiser import make_optimiser
 from train.packing import Packing
+from train.patience import Patience
 from train.profile import Profile
 from train.provenance import record_start
 from train.report import Report, Silence
@@ -76,8 +77,9 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
 
     with (
         Interrupt() as interrupt,
-        Checkpoints(workdir / "checkpoints", config.keep) as checkpoints,
-        Checkpoints(workdir / "best", 1) as best,
+        Patience(config.give_up_minutes) as patience,
+        Checkpoints(workdir / "checkpoints", config.keep, patience=patience) as checkpoints,
+        Checkpoints(workdir / "best", 1, patience=patience) as best,
     ):
         state, examples = _first_state(config, model, packing, mesh, checkpoints, training.digest)
         start = int(jax.device_get(state.step))
@@ -108,6 +110,7 @@ def train(config: ConfigDict, workdir: Path, command: str = "", profile: int = 0
                 report=report,
                 interrupt=interrupt,
                 profile=traced,
+                patience=patience,
                 data_digest=training.digest,
             )
             return interrupt.signal if loop.go(state, start) else 0

@@ -4,8 +4,9 @@
 
 On every host of a run. A trainer that has come to its end ends with 0, one that cannot work with 1 and the reason, and
 one that the user stopped with 130: these end the supervisor in the same way. 134 (JAX gives up where another host is
-gone), 75 (a bucket does not answer), 143 (SIGTERM: the machine is taken away), 137 and the like (killed, out of memory)
-start it again, after a pause that doubles while nothing is gained: a run that lived for --well seconds counts as new.
+gone), 75 (a bucket, a disk or another host does not answer), 143 (SIGTERM: the machine is taken away), 137 and the like
+(killed, out of memory) start it again, after a pause that doubles while nothing is gained: a run that lived for --well
+seconds counts as new.
 After --most failures in a row it ends with the last exit code. SIGTERM to the supervisor goes on to the command, which
 saves, and ends both.
 """

@@ -33,7 +33,7 @@ def together(wait: float | None = None) -> Iterator[Talk]:
     """Around what each host does by itself; behind it all of them know what each has told.
 
     wait: seconds; None for as long as the others live. Raises HostsDisagree where another host stopped, with its
-    reason, and for one that does not answer in time.
+    reason, and HostAway for one that does not answer in time.
     """
     talk, this = Talk(), topic("round")
     try:

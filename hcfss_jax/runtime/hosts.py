@@ -16,7 +16,7 @@ from jax._src import (
     distributed,
 )  # JAX has no public way to its key-value store, and Orbax takes this one, too
 
-from hcfss_jax.errors import HostsDisagree
+from hcfss_jax.errors import HostAway, HostsDisagree
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ def join(coordinator: str = "", processes: int = 0, process_id: int = -1) -> Non
 
     coordinator: HOST:PORT of process 0, with the number of processes and this one's own, for hosts that nobody else
     introduces to each other. On TPU VMs and under SLURM or Open MPI leave them out. Raises HostsDisagree for a part of
-    them without the rest, and for a coordinator that cannot be reached.
+    them without the rest, and HostAway where the others are not found, or another program has the coordinator's port.
     """
     try:
         if coordinator:
@@ -47,6 +47,10 @@ def join(coordinator: str = "", processes: int = 0, process_id: int = -1) -> Non
             raise HostsDisagree("--processes and --process_id need --coordinator=HOST:PORT")
         elif _launched_with_others(os.environ) or _on_tpu_vm():
             jax.distributed.initialize()
+    except jax.errors.JaxRuntimeError as error:
+        raise HostAway(
+            f"the hosts of the run did not find each other, or something else listens where they meet: {error}"
+        ) from error
     except (RuntimeError, ValueError) as error:
         raise HostsDisagree(f"the hosts of the run did not find each other: {error}") from error
 
@@ -64,7 +68,7 @@ def share(items: Sequence[T]) -> Sequence[T]:
 def answers(topic: str, own: str, wait: float | None = WAIT) -> list[str]:
     """What each host tells of a topic, by its number. A topic is told of once.
 
-    wait: seconds; None for as long as they live. Raises HostsDisagree for a host that does not answer in time.
+    wait: seconds; None for as long as they live. Raises HostAway for a host that does not answer in time.
     """
     if jax.process_count() == 1:
         return [own]
@@ -77,6 +81,14 @@ def tell(topic: str, own: str) -> None:
     """Answer, and ask for no answer."""
     if jax.process_count() > 1:
         _store().key_value_set(_key(topic, jax.process_index()), own)
+
+
+def told(topic: str) -> dict[int, str]:
+    """What hosts have told of a topic so far, by their numbers; waits for nobody."""
+    if jax.process_count() == 1:
+        return {}
+    entries = _store().key_value_dir_get(_key(topic, ""))
+    return {int(key.rpartition("/")[2]): own for key, own in entries}
 
 
 def forget(topic: str) -> None:
@@ -99,7 +111,7 @@ def _hear(topic: str, host: int, wait: float | None, until: float | None) -> str
             if until is None and "DEADLINE_EXCEEDED" in str(error):
                 continue
             within = f" within {wait:g} s" if wait is not None else ""
-            raise HostsDisagree(
+            raise HostAway(
                 f"host {host} has not come so far{within}: see what it says, or whether it runs at all"
             ) from error
 
@@ -108,7 +120,7 @@ def _store() -> Any:
     return distributed.global_state.client
 
 
-def _key(topic: str, host: int) -> str:
+def _key(topic: str, host: int | str) -> str:
     return f"hcfss_jax/{topic}/{host}"
 
 

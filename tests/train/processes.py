@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.train.stand_in import FACTORY, NAME
 
 ROOT = Path(__file__).parents[2]
+_TRAINER = ("-m", "train.main")
 
 
 def start(
@@ -20,16 +21,43 @@ def start(
     devices: int = 1,
     hosts: int = 1,
     of_last: Sequence[str] = (),
+    last_is: Sequence[str] = _TRAINER,
 ) -> list[subprocess.Popen]:
     """A run on `hosts` processes of `devices` fake devices each; `flags` go on to `train.main`.
 
-    of_last: more flags, of the last host alone.
+    of_last: more flags, of the last host alone. last_is: what Python is to run there.
     """
-    run = [sys.executable, "-m", "train.main", f"--workdir={workdir}", *_EXPERIMENT]
-    run += [f"--config.data.path={photos}", *flags]
-    commands = introduced(run, hosts)
+    commands = introduced(_trainer(workdir, photos, flags), hosts)
+    commands[-1][1:3] = last_is
     commands[-1] += of_last
     return launch(commands, workdir, devices)
+
+
+def start_supervised(
+    workdir: Path, photos: Path, *flags: str, hosts: int
+) -> list[subprocess.Popen]:
+    """The same under `train.supervise` on each host. The trainer's process is that in hostN.pid, of each start anew."""
+    commands = introduced(_trainer(workdir, photos, flags), hosts)
+    supervise = [sys.executable, "-m", "train.supervise", "--pause=0.2", "--longest=0.2", "--"]
+    noted = ["sh", "-c", 'echo $$ > "$0" && exec "$@"']
+    return launch(
+        [
+            [*supervise, *noted, str(workdir / f"host{host}.pid"), *command]
+            for host, command in enumerate(commands)
+        ],
+        workdir,
+    )
+
+
+def trainers(workdir: Path, hosts: int) -> list[int]:
+    """The process of each host's trainer, as of the newest start; 0 where none has started."""
+    files = [workdir / f"host{host}.pid" for host in range(hosts)]
+    return [int(file.read_text() or 0) if file.exists() else 0 for file in files]
+
+
+def _trainer(workdir: Path, photos: Path, flags: Sequence[str]) -> list[str]:
+    run = [sys.executable, *_TRAINER, f"--workdir={workdir}", *_EXPERIMENT]
+    return [*run, f"--config.data.path={photos}", *flags]
 
 
 def introduced(command: Sequence[str], hosts: int) -> list[list[str]]:

@@ -29,7 +29,7 @@ from tests.train.processes import finish, free_port, lines, start
 from tests.train.stand_in import FACTORY
 from train import export, main, pack
 from train.board import Board
-from train.errors import NoImages
+from train.errors import TRY_AGAIN, NoImages
 from train.growing_file import InBucket
 from train.photos import decode
 from train.sources import open_source
@@ -113,7 +113,7 @@ def test_a_bucket_that_goes_away_ends_a_run_by_name(
         monkeypatch.setattr(main, name, types.SimpleNamespace(value=value))
     with pytest.raises(SystemExit) as ended:
         main.main([])
-    assert ended.value.code == main.UNREACHABLE not in AT_FAULT
+    assert ended.value.code == TRY_AGAIN not in AT_FAULT
 
 
 def test_all_kinds_of_data_are_read_as_from_a_disk(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from train import supervise
+from train.errors import TRY_AGAIN
 
 # Ends with the next of the codes that a file holds, and counts its starts there; a negative one is a signal to itself.
 _PROGRAM = """
@@ -32,7 +33,7 @@ def _supervised(folder: Path, codes: list[int], *options: str) -> tuple[int, lis
     return code, [int(word) for word in file.read_text().split()]
 
 
-@pytest.mark.parametrize("failure", [134, 143, 137, -signal.SIGKILL, -signal.SIGABRT])
+@pytest.mark.parametrize("failure", [TRY_AGAIN, 134, 143, 137, -signal.SIGKILL, -signal.SIGABRT])
 def test_what_the_machine_did_is_tried_again(tmp_path: Path, failure: int) -> None:
     assert _supervised(tmp_path, [failure, failure, 0, 7]) == (0, [7])
 

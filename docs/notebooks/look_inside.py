@@ -182,8 +182,8 @@ for label, values in (("straight", straight), ("diagonal", oblique)):
 # ## What AFMM weighs
 #
 # AFMM takes the DCT of each window of 8x8 positions, and multiplies each frequency by a weight in (0, 2) that a
-# small net makes of what the window holds. It tells these weights as an intermediate. Here are the flattest and
-# the most textured window of the photo.
+# small net makes of what the window holds. It tells these weights as an intermediate. Here are the window
+# of least contrast and that with most edges.
 
 # %%
 (weights,) = told["afmm"]["weights"]
@@ -200,7 +200,9 @@ def of_window(pixels, i, j):
 
 windows = range(len(weights))
 texture = np.array([[of_window(edges, i, j).mean() for j in windows] for i in windows])
-flat, textured = (np.unravel_index(f(texture), texture.shape) for f in (np.argmin, np.argmax))
+contrast = np.array([[of_window(grey, i, j).std() for j in windows] for i in windows])
+flat = np.unravel_index(np.argmin(contrast), contrast.shape)
+textured = np.unravel_index(np.argmax(texture), texture.shape)
 
 figure, plots = plt.subplots(1, 5, figsize=(15, 3.2), layout="constrained")
 both = np.stack([weights[flat], weights[textured]])

@@ -150,8 +150,9 @@ for plot, (name, (image, size)) in zip(plots, shown.items(), strict=True):
 figure.savefig(PICTURES / "train-pictures.webp", pil_kwargs={"quality": 90})
 
 # %% [markdown]
-# The decoder makes exactly the picture that the encoder foresaw: that is the codec's doing, and holds of a toy as
-# of any weights. How good the picture is, is the training's.
+# As said, a toy: of the sample photo JPEG has 34.46 dB where this has 33.59. The decoder makes exactly the
+# picture that the encoder foresaw: that is the codec's doing, and holds of a toy as of any weights. How good the
+# picture is, is the training's.
 
 # %%
 print("exactly the picture foreseen:", np.array_equal(restored, encoded.x_hat))

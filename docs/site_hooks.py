@@ -1,6 +1,7 @@
 """Makes the repository's Markdown a site: adds what lies above docs/, and leads every link to where it stands there.
 
-On the site there are no sources: of a link to one, only the words stay.
+On the site there are no sources: of a link to one, only the words stay. A notebook is a page: its words, its code, and
+the pictures that its code saves, which were made by running it (CONTRIBUTING.md says how).
 """
 
 import posixpath
@@ -8,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import jupytext
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[1]
@@ -21,19 +23,38 @@ ADDED = {
     "hcfss_jax/shipped/hcfssnet-tiny.md": "results/hcfssnet-tiny.md",
     "hcfss_jax/shipped/astronaut.md": "results/astronaut.md",
     "tests/golden/README.md": "golden.md",
+    "docs/notebooks/compare.py": "notebooks/compare.md",
+    "docs/notebooks/train_toy.py": "notebooks/train_toy.md",
+    "docs/notebooks/look_inside.py": "notebooks/look_inside.md",
 }
-"""Files of the repository outside of docs/, and their place on the site."""
+"""Files of the repository that are no pages of docs/, and their place on the site."""
 
 _SOURCES = {page: file for file, page in ADDED.items()}
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
+_SAVED = re.compile(r'savefig\(PICTURES / "([^"]+)"')
 _FENCED = re.compile(r"(^```.*?^```)", re.DOTALL | re.MULTILINE)
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add what lies outside of docs/."""
+    """Add what lies outside of docs/, and the notebooks."""
     for file, page in ADDED.items():
-        files.append(File.generated(config, page, content=(ROOT / file).read_bytes()))
+        content = (ROOT / file).read_text(encoding="utf-8")
+        if file.endswith(".py"):
+            content = notebook_as_markdown(content)
+        files.append(File.generated(config, page, content=content))
     return files
+
+
+def notebook_as_markdown(source: str) -> str:
+    """A notebook in jupytext's percent format as a page, each picture below the code that saves it."""
+    parts = []
+    for cell in jupytext.reads(source, fmt="py:percent").cells:
+        if cell.cell_type == "markdown":
+            parts.append(cell.source)
+            continue
+        parts.append(f"```python\n{cell.source}\n```")
+        parts += [f"![{name}](pictures/{name})" for name in _SAVED.findall(cell.source)]
+    return "\n\n".join(parts) + "\n"
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:

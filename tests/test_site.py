@@ -50,3 +50,15 @@ def test_pages_of_the_root_lead_on_and_sources_are_words(site):
     extending = (site / "extending/index.html").read_text()
     assert "train/example.py" in extending and 'href="../train/' not in extending
     assert not list(site.rglob("*.safetensors"))
+
+
+def test_a_notebook_is_a_page_with_its_pictures_below_its_code(site):
+    for notebook in (ROOT / "docs/notebooks").glob("*.py"):
+        page = (site / "notebooks" / notebook.stem / "index.html").read_text()
+        saved = re.findall(r'savefig\(PICTURES / "(.*?)"', notebook.read_text())
+        assert saved and "# %%" not in page
+        for picture in saved:
+            assert f'src="../pictures/{picture}"' in page
+            assert (site / "notebooks/pictures" / picture).stat().st_size
+    assert 'href="notebooks/compare/"' in (site / "index.html").read_text()
+    assert not list((site / "notebooks").glob("*.py"))

@@ -116,17 +116,19 @@ def rounding(
     plan: Plan,
     latents: Latents,
     sent: Callable[[Step, jax.Array], jax.Array | None] = lambda step, part: None,
+    over: tuple[int, ...] = (1, 2, 3),
 ) -> Quantise:
     """The quantiser of evaluation; records bits `[B]`.
 
     sent: of pictures in arrays that are larger, (step, its part) to bool `[1, h, w, 1]`: beyond it a latent is what is
     predicted, and costs nothing.
+    over: axes of `[B, h, w, c]` that bits are summed over; with (3,) they are maps `[B, h, w]`.
     """
 
     def quantise(step: int, prediction: Prediction) -> tuple[jax.Array, jax.Array]:
         lattice, part, given = plan[step].lattice, plan[step].part(latents), prediction.distribution
         q, bits = symbols(lattice, part, given, sent(plan[step], part))
-        return only_on(lattice, given.value(q)), jnp.sum(bits, axis=(1, 2, 3))
+        return only_on(lattice, given.value(q)), jnp.sum(bits, axis=over)
 
     return quantise
 

@@ -18,6 +18,8 @@ class AFMM(nn.Module):
     The abstract says: DCT of the features, content-adaptive weights of its components. The rest is our reading: windows
     of 8x8; a weight for each frequency and group of channels; a small MLP on the logarithm of the group's mean
     magnitudes; weights in (0, 2). Its last layer starts at zero, so every weight starts at exactly 1.
+
+    With `mutable=["intermediates"]` it tells its weights, `[B, H / window, W / window, window^2, groups]`: "weights".
     """
 
     beyond = Beyond.BORDER
@@ -36,7 +38,9 @@ class AFMM(nn.Module):
         grouped = coefficients.reshape(
             *coefficients.shape[:3], self.window**2, self.groups, channels // self.groups
         )
-        modulated = grouped * self._weights(grouped)[..., None]
+        weights = self._weights(grouped)
+        self.sow("intermediates", "weights", weights)
+        modulated = grouped * weights[..., None]
         windows = inverse_windowed_dct(modulated.reshape(coefficients.shape))
         return merge(windows)[:, :height, :width].astype(x.dtype)
 

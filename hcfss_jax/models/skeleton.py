@@ -187,6 +187,17 @@ class CompressionModel(nn.Module):
         latents = self.analyse(x, level, given)
         return self._output(*run_steps(self, level, rounding(self.plan, latents)), level)
 
+    def bit_maps(
+        self, x: jax.Array, level: jax.Array, given: Mapping[str, jax.Array] = {}
+    ) -> tuple[jax.Array, ...]:
+        """Where the bits of `evaluate` go: of each step of the plan those at each position of its map, `[B, h, w]`.
+
+        Raises InvalidInput for what are no images.
+        """
+        latents = self.analyse(x, level, given)
+        _, bits = run_steps(self, level, rounding(self.plan, latents, over=(3,)))
+        return tuple(bits)
+
     def _output(self, decoded: Decoded, bits: list[jax.Array], level: jax.Array) -> Output:
         return Output(self.synthesise(decoded, level), bits_by_latent(self.plan, bits))
 

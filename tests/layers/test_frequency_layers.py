@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hcfss_jax.layers import AFMM, FSTAM, VFSS, VONSS, HybridBlock
-from hcfss_jax.ops import lines_of, reference
+from hcfss_jax.ops import lines_of, reference, windowed_dct
 from hcfss_jax.ops.line_scans import scan_all_lines
 
 KEY = jax.random.key(0)
@@ -39,6 +39,18 @@ def test_afmm_weighs_frequencies_between_0_and_2_by_content():
     assert jnp.sum(y**2) < 4 * jnp.sum(x**2)
     # With fixed weights the layer would be linear; its weights depend on the content.
     assert float(jnp.max(jnp.abs(layer.apply(variables, 5 * x) - 5 * y))) > 1e-2
+
+
+def test_afmm_tells_the_weights_that_it_weighs_with():
+    x = noise(1, 8, 16, 4)
+    layer = AFMM(groups=2)
+    variables = perturbed(layer.init(KEY, x))
+    y, told = layer.apply(variables, x, mutable=["intermediates"])
+    (weights,) = told["intermediates"]["weights"]
+    assert weights.shape == (1, 1, 2, 64, 2)
+    np.testing.assert_array_equal(y, layer.apply(variables, x))
+    mean, found = (windowed_dct(maps[:, :, :8])[0, 0, 0] for maps in (x, y))
+    np.testing.assert_allclose(found, mean * weights[0, 0, 0, 0].repeat(2), rtol=1e-4, atol=1e-5)
 
 
 def test_afmm_never_mixes_windows():

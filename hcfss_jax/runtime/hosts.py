@@ -7,6 +7,7 @@ and a host may come long before another.
 import glob
 import importlib.util
 import os
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -42,17 +43,32 @@ def join(coordinator: str = "", processes: int = 0, process_id: int = -1) -> Non
                     f"--coordinator={coordinator} needs --processes=N and --process_id=0..N-1, "
                     f"not {processes} and {process_id}"
                 )
+            if process_id == 0:
+                _check_port(coordinator)
             jax.distributed.initialize(coordinator, processes, process_id)
         elif processes or process_id >= 0:
             raise HostsDisagree("--processes and --process_id need --coordinator=HOST:PORT")
         elif _launched_with_others(os.environ) or _on_tpu_vm():
             jax.distributed.initialize()
     except jax.errors.JaxRuntimeError as error:
-        raise HostAway(
-            f"the hosts of the run did not find each other, or something else listens where they meet: {error}"
-        ) from error
+        raise HostAway(f"the hosts of the run did not find each other: {error}") from error
     except (RuntimeError, ValueError) as error:
         raise HostsDisagree(f"the hosts of the run did not find each other: {error}") from error
+
+
+def _check_port(coordinator: str) -> None:
+    """Raise HostAway where another program has the port that this host is to open: JAX may crash there."""
+    _, _, port = coordinator.rpartition(":")
+    if not port.isdigit() or int(port) > 65535:
+        return  # JAX says what is wrong with it
+    both = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both else socket.AF_INET
+    try:
+        socket.create_server(("", int(port)), family=family, dualstack_ipv6=both).close()
+    except OSError as error:
+        raise HostAway(
+            f"the hosts of the run did not find each other: port {port}, where they meet, is taken ({error})"
+        ) from error
 
 
 def is_first() -> bool:

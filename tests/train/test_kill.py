@@ -116,10 +116,10 @@ def test_a_host_that_is_left_alone_ends_at_once_to_be_started_again(
 
 def test_a_port_that_is_still_taken_is_worth_another_try(photo_dir: Path, tmp_path: Path) -> None:
     with socket.create_server(("", 0)) as other:
-        where = f"--coordinator=localhost:{other.getsockname()[1]}"
-        flags = (where, "--processes=2", "--process_id=0")
+        port = other.getsockname()[1]
+        flags = (f"--coordinator=localhost:{port}", "--processes=2", "--process_id=0")
         assert ended(start(tmp_path, photo_dir, *flags), within=60) == [TRY_AGAIN]
-    assert "train.main: the hosts of the run did not find" in (tmp_path / "host0.log").read_text()
+    assert f"port {port}, where they meet, is taken" in (tmp_path / "host0.log").read_text()
 
 
 def _check_the_same(killed: Path, whole: Path) -> None:

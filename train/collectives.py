@@ -3,7 +3,15 @@
 import math
 import re
 
-_KINDS = ("all-gather", "all-reduce", "reduce-scatter", "all-to-all", "collective-permute")
+# A TPU sends to other slices through its host, by `send`.
+_KINDS = (
+    "all-gather",
+    "all-reduce",
+    "reduce-scatter",
+    "all-to-all",
+    "collective-permute",
+    "send",
+)
 # `%name = f32[8,128]{1,0} all-gather(...)`; of an asynchronous pair the start counts.
 _OPERATION = re.compile(r"= (\(.*?\)|\S+) (" + "|".join(_KINDS) + r")(?:-start)?\(")
 _ARRAY = re.compile(r"([a-z]+)(\d+)\[([\d,]*)\]")

@@ -29,8 +29,14 @@ def test_collectives_are_counted_by_kind_with_the_bytes_of_their_results() -> No
       %start = (f32[384]{0}, f32[3072]{0}) all-gather-start(%q), channel_id=2
       %done = f32[3072]{0} all-gather-done(%start)
       %fusion = f32[3072]{0} fusion(%all-gather.1), calls=%all-gather-fusion
+      %send = (f32[9,8,128]{2,1,0:T(8,128)}, u32[], token[]) send(%shard, %after), channel_id=3
+      %send-done = token[] send-done(%send), channel_id=3
     """
-    assert collectives(program) == {"all-gather": (2, 2 * 4 * 3072), "all-reduce": (1, 32)}
+    assert collectives(program) == {
+        "all-gather": (2, 2 * 4 * 3072),
+        "all-reduce": (1, 32),
+        "send": (1, 4 * 9 * 8 * 128),
+    }
 
 
 def test_the_peak_of_a_device_is_that_of_the_longest_name_that_fits() -> None:

@@ -308,8 +308,7 @@ class Codec:
         seen = read_file(self._coder, header, stream, sections, how, missing)
         if seen.lost:
             warnings.warn(seen.lost, Incomplete, stacklevel=2)
-        lossless = coding.Extra.RESIDUAL in sections and not base  # has its own depth
-        if exact and shown != 8 and coding.Extra.EXACT in sections and not lossless:
+        if seen.inexact:
             warnings.warn(
                 f"the file tells exact pixels of 8 bits: of {shown} bits the last may differ from machine to machine",
                 LeftOut,

@@ -47,12 +47,14 @@ class Seen:
     """What was found in a file.
 
     rgb: `[h, w, 3]`, uint8, or from 9 bits on uint16. part: what of the picture that is. lost: of a file that is cut,
-    what is not there, in words.
+    what is not there, in words. inexact: whether exact pixels that the file tells, and that were asked for, were passed
+    over for the sake of another depth.
     """
 
     rgb: np.ndarray
     part: Tile
     lost: str = ""
+    inexact: bool = False
 
 
 def read_file(
@@ -103,8 +105,8 @@ def _read_part(
     missing: int,
 ) -> Seen:
     """What a part of the picture decodes to, without a residual."""
-    exact = how.exact and how.depth == 8
-    if not exact:
+    inexact = how.exact and how.depth != 8 and coding.Extra.EXACT in sections
+    if inexact or not how.exact:
         sections = {kind: told for kind, told in sections.items() if kind != coding.Extra.EXACT}
     coded = coded_tiles(coder, header, stream, sections, how.max_pixels, part, missing)
     within = hull(each.tile for each in coded)
@@ -117,8 +119,8 @@ def _read_part(
             known.append(found)
     lost = _lost(missing, known, steps, len(coder.model.plan)) if missing else ""
     if part == within:
-        return Seen(canvas.rgb, part, lost)
-    return Seen(part.seen_from(within).of(canvas.rgb).copy(), part, lost)
+        return Seen(canvas.rgb, part, lost, inexact)
+    return Seen(part.seen_from(within).of(canvas.rgb).copy(), part, lost, inexact)
 
 
 def _decode(

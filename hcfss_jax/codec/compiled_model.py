@@ -17,7 +17,7 @@ from hcfss_jax.coding.interval import bucket as bucket_of
 from hcfss_jax.entropy.decisions import Question, position
 from hcfss_jax.entropy.distributions import Distribution
 from hcfss_jax.entropy.plan import Lattice, Plan, on_lattice, only_on
-from hcfss_jax.entropy.steps import Decoded, Latents, Prediction, in_full_precision, symbols
+from hcfss_jax.entropy.steps import FULL, Decoded, Latents, Prediction, symbols
 from hcfss_jax.layers.area import inside, only_within
 from hcfss_jax.models.skeleton import CompressionModel
 from hcfss_jax.pictures.pixels import to_floats, to_pixels
@@ -198,7 +198,7 @@ def _run(
     *args: Any,
 ) -> Any:
     leading = () if step is None else (step,)
-    products = in_full_precision() if precise else contextlib.nullcontext()
+    products = jax.default_matmul_precision(FULL) if precise else contextlib.nullcontext()
     with products, only_within(area, size) if size else contextlib.nullcontext():
         return model.apply(variables, *leading, *args, method=method)
 

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from hcfss_jax.entropy.steps import (
+    FULL,
     Decoded,
     Latents,
     Prediction,
@@ -31,7 +32,7 @@ def run_equal_steps(
     level: jax.Array,
     keys: jax.Array | None,
     latents: Latents,
-    products: str = "highest",
+    products: str = FULL,
 ) -> tuple[Decoded, list[jax.Array]]:
     """What `run_steps` makes with `noise_and_straight_through`, but for the order of sums.
 

@@ -10,7 +10,6 @@ Training, evaluation, encoding and decoding run these same lines; what differs i
 `equal_steps` is the same for training where the model is to compile quickly.
 """
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -21,8 +20,8 @@ from hcfss_jax.entropy.distributions import Distribution
 from hcfss_jax.entropy.plan import Lattice, Plan, Step, only_on
 from hcfss_jax.ops import add_uniform_noise, round_straight_through
 
-in_full_precision = functools.partial(jax.default_matmul_precision, "highest")
-"""Float32 products in full precision inside: what reaches a table index must not depend on fast modes."""
+FULL = "highest"
+"""The precision, as JAX names it, of float32 products in full: what reaches a table index depends on no fast mode."""
 
 
 class Prediction(NamedTuple):
@@ -53,7 +52,7 @@ class Steps(Protocol):
 
 
 def run_steps(
-    steps: Steps, level: Any, quantise: Quantise, products: str = "highest"
+    steps: Steps, level: Any, quantise: Quantise, products: str = FULL
 ) -> tuple[Decoded, list[Any]]:
     """Runs all steps in order.
 

@@ -20,6 +20,7 @@ from hcfss_jax.entropy.distributions import Distribution
 from hcfss_jax.entropy.equal_steps import run_equal_steps
 from hcfss_jax.entropy.plan import Plan, bits_by_latent
 from hcfss_jax.entropy.steps import (
+    FULL,
     Decoded,
     Latents,
     Prediction,
@@ -152,7 +153,7 @@ class CompressionModel(nn.Module):
         keys: jax.Array,
         given: Mapping[str, jax.Array] = {},
         quantisation: str = "noise",
-        products: str = "highest",
+        products: str = FULL,
     ) -> Output:
         """The pass of training.
 

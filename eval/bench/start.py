@@ -60,7 +60,8 @@ sys.exit(code)
 """
 _STAGES = [
     ("read the weights", "hcfss_jax.codec.codec", "load_package"),
-    ("load or compile programs", "hcfss_jax.runtime.compiled_cache", "_load_or_compile"),
+    ("load or compile programs", "hcfss_jax.runtime.compiled_cache", "_ready"),
+    ("load or compile programs", "hcfss_jax.runtime.compiled_cache", "foresee"),
     ("range coder", "hcfss_jax.coding.jax_decoder", "Decoder", "decode"),
     ("range coder", "hcfss_jax.coding.jax_encoder", "encode"),
     ("run the model", "hcfss_jax.codec.codec", "Codec", "decompress"),

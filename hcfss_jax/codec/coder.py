@@ -9,6 +9,7 @@ from hcfss_jax.codec.compiled_model import CodingPasses
 from hcfss_jax.entropy.margins import margins, pixel_noise
 from hcfss_jax.errors import InvalidQuality, WrongWeights
 from hcfss_jax.models.skeleton import CompressionModel
+from hcfss_jax.runtime import compiled_cache
 from hcfss_jax.runtime.forked import check_not_forked
 from hcfss_jax.weights import WeightPackage, check_parameters
 
@@ -53,7 +54,8 @@ class Coder:
 
     @contextlib.contextmanager
     def computing(self) -> Iterator[None]:
-        """Around the passes: names parameters that do not fit the model, which Flax finds out when they are used.
+        """Around the passes: names parameters that do not fit the model, which Flax finds out when they are used; after
+        an error, or Ctrl-C, nothing is compiled any more.
 
         Raises ForkedProcess in a process that cannot compute, WrongWeights for such parameters.
         """
@@ -63,6 +65,8 @@ class Coder:
         except FlaxError:
             check_parameters(self._package, self.model)
             raise
+        finally:
+            compiled_cache.give_up()
 
 
 def is_number(value: object) -> bool:

@@ -4,6 +4,7 @@ What is coded depends on floats only through these; each is compiled once a shap
 """
 
 import contextlib
+import copy
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,7 +18,7 @@ from hcfss_jax.coding.interval import bucket as bucket_of
 from hcfss_jax.entropy.decisions import Question, position
 from hcfss_jax.entropy.distributions import Distribution
 from hcfss_jax.entropy.plan import Lattice, Plan, on_lattice, only_on
-from hcfss_jax.entropy.steps import FULL, Decoded, Latents, Prediction, symbols
+from hcfss_jax.entropy.steps import FULL, Decoded, Latents, Prediction, run_steps, symbols
 from hcfss_jax.layers.area import inside, only_within
 from hcfss_jax.models.skeleton import CompressionModel
 from hcfss_jax.pictures.pixels import to_floats, to_pixels
@@ -36,10 +37,18 @@ class CodingPasses:
 
     def __init__(self, model: CompressionModel, params: Any):
         self._model, self._variables = model, {"params": jax.device_put(params)}
+        self._foreseen: set[Any] = set()
 
     def of(self, height: int, width: int, depth: int = 8) -> "PicturePasses":
         """Those for a picture of `height` x `width` pixels of `depth` bits a channel."""
         return PicturePasses(self._model, self._variables, height, width, depth)
+
+    def foresee(self, passes: "PicturePasses", given: Mapping[str, np.ndarray] | None) -> None:
+        """`PicturePasses.foresee`, once for a size; where programs are not kept, nothing."""
+        what = passes.size, passes.depth, given is None
+        if what not in self._foreseen and compiled_cache.foresees():
+            self._foreseen.add(what)
+            passes.foresee(given)
 
 
 class PicturePasses:
@@ -64,6 +73,31 @@ class PicturePasses:
         self._seen_within = self.size if model.paddable else None
         whole = whole_positions(height, width, model.multiple)
         self._area = jax.device_put(np.asarray(whole, np.int32))
+        self._compute: Callable[..., Any] = compiled_cache.run
+        self._sent_over: Callable[[Any], Any] = jax.device_put
+
+    def foresee(self, given: Mapping[str, np.ndarray] | None) -> None:
+        """From now on the programs are loaded, or compiled, side by side, that a picture of this size is read by, or
+        with what its encoder is given, that one is written by. Only where programs are kept."""
+        shapes = copy.copy(self)
+        shapes._compute, shapes._sent_over = compiled_cache.foresee, tuple
+        level, parts = np.zeros(1, np.float32), None
+        if given is not None:
+            pixels = jax.ShapeDtypeStruct((1, *self.size, 3), jnp.float32)
+            parts = shapes.split(shapes._run("analyse", pixels, level, given))
+
+        def quantise(step: int, prediction: Prediction) -> tuple[jax.Array, None]:
+            q: Any = np.zeros(self._shape_of(step), np.int32)
+            if parts is not None:
+                q, _ = shapes._quantised(step, parts[step], prediction)
+            given = prediction.distribution
+            if given.grid and not given.decided:
+                shapes._call(_rows, given)
+            return shapes.dequantise(step, q, prediction), None
+
+        decoded, _ = run_steps(shapes, level, quantise)
+        if parts is None:
+            shapes._pixels(decoded, level)
 
     def analyse(
         self, rgb: np.ndarray, level: np.ndarray, given: Mapping[str, np.ndarray] = {}
@@ -86,7 +120,7 @@ class PicturePasses:
 
     def split(self, latents: Latents) -> tuple[jax.Array, ...]:
         """The parts of the steps."""
-        return _call(_split, latents, static=(self.plan,))
+        return self._call(_split, latents, static=(self.plan,))
 
     def predict(self, step: int, level: np.ndarray, decoded: Decoded) -> Prediction:
         """See `CompressionModel.predict`."""
@@ -101,7 +135,7 @@ class PicturePasses:
     def rows(self, step: int, prediction: Prediction) -> np.ndarray:
         """`Distribution.row` of each symbol that is sent, `[n]`."""
         given, shape = prediction.distribution, self._shape_of(step)
-        return self.sent(step, _call(_rows, given) if given.grid else given.row(shape))
+        return self.sent(step, self._call(_rows, given) if given.grid else given.row(shape))
 
     def places(self, step: int) -> np.ndarray:
         """Where in the step's map, flattened, each symbol lies that is sent, int32 `[n]`."""
@@ -117,36 +151,43 @@ class PicturePasses:
             return np.pad(x, [(0, room - count), *[(0, 0)] * (x.ndim - 1)])
 
         asked = map(filled, (question.which, question.near, question.far))
-        return jax.device_get(_call(_positions, prediction.distribution, *asked))[:count]
+        return jax.device_get(self._call(_positions, prediction.distribution, *asked))[:count]
 
     def quantise(
         self, step: int, part: jax.Array, prediction: Prediction
     ) -> tuple[jax.Array, float]:
         """Symbols, int32 `[1, h, w, c]`, 0 where none is sent; and their bits."""
+        q, bits = self._quantised(step, part, prediction)
+        return q, float(jax.device_get(bits))
+
+    def _quantised(self, step: int, part: jax.Array, prediction: Prediction) -> tuple[Any, Any]:
         here = self.plan[step]
         area = np.asarray(here.area(self.height, self.width), np.int32)
-        q, bits = _call(_quantise, part, prediction.distribution, area, static=(here.lattice,))
-        return q, float(jax.device_get(bits))
+        return self._call(_quantise, part, prediction.distribution, area, static=(here.lattice,))
 
     def dequantise(self, step: int, q: jax.Array | np.ndarray, prediction: Prediction) -> jax.Array:
         """Symbols to values of the latent."""
-        return _call(_dequantise, q, prediction.distribution, static=(self.plan[step].lattice,))
+        return self._call(
+            _dequantise, q, prediction.distribution, static=(self.plan[step].lattice,)
+        )
 
     def guess(self, step: int, prediction: Prediction) -> jax.Array:
         """Values of the latent where none of its symbols is known."""
         q, lattice = np.zeros(self._shape_of(step), np.int32), self.plan[step].lattice
-        return _call(_guess, q, prediction.distribution, static=(lattice,))
+        return self._call(_guess, q, prediction.distribution, static=(lattice,))
 
     def synthesise(self, decoded: Decoded, level: np.ndarray) -> np.ndarray:
         """What all steps left to pixels `[H, W, 3]`."""
-        x_hat = self._run("synthesise", decoded, level)
-        return jax.device_get(_call(_to_pixels, x_hat, static=(self.depth,)))[0]
+        return jax.device_get(self._pixels(decoded, level))[0]
+
+    def _pixels(self, decoded: Decoded, level: np.ndarray) -> jax.Array:
+        return self._call(_to_pixels, self._run("synthesise", decoded, level), static=(self.depth,))
 
     def whole(self, function: Callable[..., Any], *args: Any, static: tuple[Any, ...] = ()) -> Any:
         """A compiled function of (model, where it sees the picture, static; variables, area, args); see `_run`."""
         statics = self._model, self._seen_within, *static
-        inputs = self._variables, self._area, *jax.device_put(args)
-        return compiled_cache.run(function, *statics, *inputs, static=len(statics))
+        inputs = self._variables, self._area, *self._sent_over(args)
+        return self._compute(function, *statics, *inputs, static=len(statics))
 
     def synthesise_floats(self, decoded: Decoded, level: np.ndarray) -> np.ndarray:
         """What all steps left to float32 `[H, W, 3]`, not clipped, by products in full precision on every device."""
@@ -177,13 +218,12 @@ class PicturePasses:
 
     def _run(self, method: str, *args: Any, step: int | None = None, precise: bool = False) -> Any:
         static = self._model, method, step, precise or step is not None, self._seen_within
-        inputs = self._variables, self._area, *jax.device_put(args)
-        return compiled_cache.run(_run, *static, *inputs, static=len(static))
+        inputs = self._variables, self._area, *self._sent_over(args)
+        return self._compute(_run, *static, *inputs, static=len(static))
 
-
-def _call(function: Callable[..., Any], *args: Any, static: tuple[Any, ...] = ()) -> Any:
-    """A compiled function of arrays, sent to the device by name: `jax.transfer_guard` lets no other pass."""
-    return compiled_cache.run(function, *static, *jax.device_put(args), static=len(static))
+    def _call(self, function: Callable[..., Any], *args: Any, static: tuple[Any, ...] = ()) -> Any:
+        """A compiled function of arrays, sent to the device by name: `jax.transfer_guard` lets no other pass."""
+        return self._compute(function, *static, *self._sent_over(args), static=len(static))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))

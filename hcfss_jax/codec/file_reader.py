@@ -129,6 +129,7 @@ def _decode(
     """A tile of so many steps, or of those that are there, and how many these are."""
     tile, (checks, before) = coded.tile, (coded.checks, coded.before)
     passes, tables = coder.passes.of(tile.height, tile.width, depth), coder.tables
+    coder.passes.foresee(passes, None)
     if steps == len(passes.plan) and not coded.cut:
         exact = coded.exact
         return read_picture(passes, tables, coded.stream, quality, checks, before, exact), steps

@@ -71,6 +71,8 @@ def write_file(
             rgb = tile.of(planes.rgb)
             before = of_steps[-1][-1] if of_steps else 0
             told = side_inputs_of(how.given, tile, passes.size)
+            if not how.analysis:
+                coder.passes.foresee(passes, told)
             analyse = how.analysis(tile, passes) if how.analysis else passes.analyse
             analyse = refined(passes, analyse)
             written = write_picture(

@@ -4,6 +4,9 @@ JAX's own cache is asked with a lowered program in hand, and to trace and lower 
 than all else that coding one picture does. Here a file's name is a digest of all that a program follows from: the
 sources, the versions, the processor, the function and its static arguments, the shapes. Weights are arguments.
 
+What a program returns is known, as shapes, before it is there. So who says ahead what will run has it loaded, or
+compiled, on all cores, while the first of it runs.
+
 For programs of one CPU only; anywhere else functions run as JAX runs them.
 """
 
@@ -13,11 +16,13 @@ import hashlib
 import os
 import pickle
 import platform
+import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from jax.experimental import serialize_executable
@@ -27,8 +32,33 @@ from hcfss_jax.runtime.whole_file import write_whole
 
 _SETTINGS = ("JAX_", "XLA_")  # environment variables that may change what a program computes
 
+_LESS = {"xla_backend_optimization_level": 1}
+"""Of LLVM's optimisation, where 3 is XLA's default: a sixth less to compile, and no slower to run."""
+
+Function = Any
+"""What `jax.jit` makes, or a program: both are called, and have more that typing does not know of."""
+
+
+class _Program(NamedTuple):
+    """gives: what it returns, as shapes. call: the program itself, when it is loaded or compiled."""
+
+    gives: Any
+    call: Future[Function]
+
+
 _folder: Path | None = None
-_programs: dict[Any, Callable[..., Any]] = {}
+_programs: dict[Any, _Program] = {}
+
+
+class _Compiling:
+    """JAX's cache is off while any thread compiles. cached: what it is when none does."""
+
+    lock = threading.Lock()
+    threads = 0
+    cached = True
+
+
+_compiling = _Compiling()
 
 
 def keep_in(folder: Path | None) -> None:
@@ -41,64 +71,120 @@ def keep_in(folder: Path | None) -> None:
     _programs.clear()
 
 
-def run(function: Callable[..., Any], *args: Any, static: int = 0) -> Any:
+def run(function: Function, *args: Any, static: int = 0) -> Any:
     """What `function(*args)` returns.
 
     function: made by `jax.jit`. args: arrays, and trees of them, after the first `static`, which are its static
     arguments and whose `repr` says all that they are.
     """
-    if _folder is None:
+    if not foresees():
         return function(*args)
+    return _ready(function, args, static)(*args[static:])
+
+
+def foresee(function: Function, *args: Any, static: int = 0) -> Any:
+    """What `run` would return, as shapes, of which args may consist too; until it is run the program is loaded, or
+    compiled, beside what else is done. Only where this process `foresees`."""
+    return _program(function, args, static).gives
+
+
+def foresees() -> bool:
+    """Whether programs are kept at all."""
+    return _folder is not None and jax.default_backend() == "cpu" and jax.device_count() == 1
+
+
+def give_up() -> None:
+    """What is foreseen and has not begun is not made, so that after an error nobody waits for it."""
+    for key, program in [*_programs.items()]:
+        if program.call.cancel():
+            del _programs[key]
+
+
+def _ready(function: Function, args: tuple[Any, ...], static: int) -> Function:
+    """The program, waited for."""
+    while True:
+        with contextlib.suppress(CancelledError):  # another thread gave up
+            return _program(function, args, static).call.result()
+
+
+def _program(function: Function, args: tuple[Any, ...], static: int) -> _Program:
     leaves, tree = jax.tree.flatten(args[static:])
     shapes = tuple((x.shape, x.dtype, getattr(x, "weak_type", False)) for x in leaves)
     key = function, args[:static], tree, shapes
-    if key not in _programs:
-        _programs[key] = _load_or_compile(_folder, key, args)
-    return _programs[key](*args[static:])
+    if key not in _programs or _programs[key].call.cancelled():
+        assert _folder is not None
+        told = [
+            (shape, dtype.char, weak) for shape, dtype, weak in shapes
+        ]  # its repr takes a while
+        name = _name(f"{function.__module__}.{function.__name__}", args[:static], tree, told)
+        _programs[key] = _load_or_compile(_folder / name, function, args)
+    return _programs[key]
 
 
-def _load_or_compile(folder: Path, key: tuple, args: tuple[Any, ...]) -> Callable[..., Any]:
-    function, static, tree, shapes = key
-    if not _on_one_cpu():
-        return functools.partial(function, *static)
-    path = folder / _name(f"{function.__module__}.{function.__name__}", static, tree, shapes)
-    program = _load(path)
-    if program is None:
-        with _without_jax_cache():
-            function.clear_cache()  # nor one that this process has got from there
-            program = function.lower(*args).compile()
-        # A full disk, a folder that is read only, a program that cannot be stored: it runs all the same.
-        with contextlib.suppress(Exception):
-            write_whole(
-                path, zlib.compress(pickle.dumps(serialize_executable.serialize(program)), 1)
-            )
-    return program
+def _load_or_compile(path: Path, function: Function, args: tuple[Any, ...]) -> _Program:
+    """Begins to. It is traced in this thread, whose settings of JAX may be its own."""
+    if stored := _read(path):
+        gives, program = stored
+        return _Program(gives, _workers().submit(_load, program, path, function, args))
+    function.clear_cache()  # nor one that this process has got from JAX's cache
+    traced = function.trace(*args)
+    return _Program(traced.out_info, _workers().submit(_compile, traced, path))
 
 
-def _load(path: Path) -> Callable[..., Any] | None:
-    """The program, or None where it is missing, damaged (zlib keeps a sum), or refused by this JAX."""
+def _read(path: Path) -> tuple[Any, Any] | None:
+    """What the program gives, and itself as it is stored; None where it is missing or damaged (zlib keeps a sum)."""
     try:
-        stored = pickle.loads(zlib.decompress(path.read_bytes()))
-        return serialize_executable.deserialize_and_load(*stored)
+        found: tuple[Any, Any] = pickle.loads(zlib.decompress(path.read_bytes()))
+        return found
     except Exception:
         return None
 
 
-def _on_one_cpu() -> bool:
-    return jax.default_backend() == "cpu" and jax.device_count() == 1
+def _load(stored: Any, path: Path, function: Function, args: tuple[Any, ...]) -> Function:
+    try:
+        return serialize_executable.deserialize_and_load(*stored)
+    except Exception:  # refused by this JAX
+        return _compile(function.trace(*args), path)
+
+
+def _compile(traced: Any, path: Path) -> Function:
+    """Compiles it, and keeps it where that can be done."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    options = {name: value for name, value in _LESS.items() if name not in flags}
+    with _without_jax_cache():
+        program: Function = traced.lower().compile(compiler_options=options)
+    # A full disk, a folder that is read only, a program that cannot be stored: it runs all the same.
+    with contextlib.suppress(Exception):
+        stored = traced.out_info, serialize_executable.serialize(program)
+        write_whole(path, zlib.compress(pickle.dumps(stored), 1))
+    return program
 
 
 @contextlib.contextmanager
 def _without_jax_cache() -> Iterator[None]:
     """Compile anew: an executable that came out of JAX's cache loses functions when it is stored again."""
-    enabled = jax.config.values["jax_enable_compilation_cache"]
-    jax.config.update("jax_enable_compilation_cache", False)
-    compilation_cache.reset_cache()  # it looks at the setting once
+    with _compiling.lock:
+        _compiling.threads += 1
+        if _compiling.threads == 1:
+            _compiling.cached = jax.config.values["jax_enable_compilation_cache"]
+            _use_jax_cache(False)
     try:
         yield
     finally:
-        jax.config.update("jax_enable_compilation_cache", enabled)
-        compilation_cache.reset_cache()
+        with _compiling.lock:
+            _compiling.threads -= 1
+            if _compiling.threads == 0:
+                _use_jax_cache(_compiling.cached)
+
+
+def _use_jax_cache(enabled: bool) -> None:
+    jax.config.update("jax_enable_compilation_cache", enabled)
+    compilation_cache.reset_cache()  # it looks at the setting once
+
+
+@functools.cache
+def _workers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), "programs")
 
 
 def _name(*parts: Any) -> str:

@@ -66,7 +66,7 @@ docs: .venv/dev.stamp
 	.venv/bin/mkdocs build --strict
 
 release:
-	.ci/release
+	REPOSITORY="$(REPOSITORY)" .ci/release
 
 clean:
 	rm -rf .venv .venv-tfc .pytest_cache .mypy_cache .ruff_cache site

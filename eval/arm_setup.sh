@@ -10,6 +10,7 @@ set -eu
 mkdir -p "$1/apt/partial" "$1/aptcache/archives/partial" "$1/debs" "$1/root"
 folder=$(cd "$1" && pwd)
 python=$(command -v "${2:-python}")
+case $python in /*) ;; *) python=$PWD/$python ;; esac  # other folders are gone to below
 rm -f "$folder/complete"
 
 cd "$folder/debs"

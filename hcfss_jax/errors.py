@@ -78,3 +78,15 @@ class LeftOut(UserWarning):
 
     `warnings.simplefilter("error", LeftOut)` forbids that.
     """
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says, for a message of one line: the first that is not empty, or its type's name."""
+    lines = filter(None, map(str.strip, str(error).splitlines()))
+    return next(lines, type(error).__name__)
+
+
+def first_line_with_type(error: BaseException) -> str:
+    """The same after the type's name, where who reads it may know the one and not the other."""
+    name, line = type(error).__name__, first_line(error)
+    return name if line == name else f"{name}: {line}"

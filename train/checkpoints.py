@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
-from hcfss_jax.errors import HostAway
+from hcfss_jax.errors import HostAway, first_line
 from hcfss_jax.runtime.hosts import answers, forget, named, tell
 from hcfss_jax.runtime.places import in_bucket, path_of
 from train.errors import CannotSave, WrongCheckpoint
@@ -160,7 +160,7 @@ class Checkpoints:
         except (ValueError, KeyError) as error:
             raise WrongCheckpoint(
                 f"the checkpoint of step {step} in {self._directory} is of another model or an "
-                f"older trainer ({str(error).splitlines()[0]}): choose another --workdir"
+                f"older trainer ({first_line(error)}): choose another --workdir"
             ) from error
         # What was read may lie in memory that is not JAX's own, which a step must not reuse.
         return jax.tree.map(jnp.copy, saved["state"]), saved["data"]
@@ -192,12 +192,13 @@ class Checkpoints:
 
     def _cannot_save(self, error: Exception) -> CannotSave | HostAway:
         self._clear_half_written()
-        told = str(error).splitlines() or [type(error).__name__]
         if jax.process_count() > 1 and any(
             isinstance(each, jax.errors.JaxRuntimeError) for each in (error, error.__cause__)
         ):
-            return HostAway(f"another host was away while this one was {self._doing}: {told[0]}")
-        reason = told[0].rsplit(": ", 1)[-1]
+            return HostAway(
+                f"another host was away while this one was {self._doing}: {first_line(error)}"
+            )
+        reason = first_line(error).rsplit(": ", 1)[-1]
         return CannotSave(
             f"a checkpoint could not be written to {self._directory} ({reason}): "
             + ("does the bucket answer?" if in_bucket(self._directory) else "is the disk full?")

@@ -18,6 +18,7 @@ from absl import app, flags
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from hcfss_jax.errors import first_line
 from train.checks import check_config
 from train.collectives import collectives
 from train.errors import BadConfig, TrainingError
@@ -94,7 +95,7 @@ def topology_devices(topology: str, slices: int = 1) -> Any:
         ).devices
     except Exception as error:  # libtpu's own have no common type
         raise BadConfig(
-            f"--topology={topology}: {str(error).splitlines()[0]} (libtpu comes with the extra 'pod')"
+            f"--topology={topology}: {first_line(error)} (libtpu comes with the extra 'pod')"
         ) from error
 
 
@@ -121,7 +122,7 @@ def _try(config: ConfigDict, mesh: Mesh, memory_gb: float | None) -> None:
         found = compile_step(config, mesh)
     except jax.errors.JaxRuntimeError as error:
         print(
-            f"{per_chip} images a chip: does not fit: {str(error).splitlines()[0][:200]}",
+            f"{per_chip} images a chip: does not fit: {first_line(error)[:200]}",
             flush=True,
         )
         return

@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from hcfss_jax.errors import HcfError, InvalidInput
+from hcfss_jax.errors import HcfError, InvalidInput, first_line_with_type
 from hcfss_jax.models import create_model
 from hcfss_jax.models.contracts import Codable, ModelFactory, Trainable, made_by, missing
 from hcfss_jax.models.rehearsal import rehearse
@@ -143,10 +143,9 @@ def trace_step(
         outside = (config.model.factory, config.objective, config.optimiser, config.data.recipe)
         if not any(":" in name for name in outside):
             raise
-        told = str(error).strip().splitlines() or [""]
+        named = ", ".join(name for name in outside if ":" in name)
         raise BadConfig(
-            f"the step of training with {', '.join(name for name in outside if ':' in name)}: "
-            f"{type(error).__name__}: {told[0]}"
+            f"the step of training with {named}: {first_line_with_type(error)}"
         ) from error
 
 

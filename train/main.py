@@ -14,7 +14,7 @@ from typing import NoReturn
 import jax
 from absl import app, flags
 
-from hcfss_jax.errors import HcfError, HostAway, UnreachablePlace
+from hcfss_jax.errors import HcfError, HostAway, UnreachablePlace, first_line
 from hcfss_jax.runtime.hosts import join
 from hcfss_jax.runtime.jax_settings import prepare_jax
 from hcfss_jax.runtime.places import path_of
@@ -56,7 +56,7 @@ def _run() -> None:
         if not jax.distributed.is_initialized() or "RESOURCE_EXHAUSTED" in str(error):
             raise
         traceback.print_exc()  # that it is another host is a guess
-        _leave(f"the hosts cannot go on together, is one of them gone? {_first_line(error)}")
+        _leave(f"the hosts cannot go on together, is one of them gone? {first_line(error)}")
     except (HcfError, TrainingError, OSError) as error:
         sys.exit(f"train.main: {error}")
     if stopped_by:
@@ -72,10 +72,6 @@ def _leave(why: str) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(TRY_AGAIN)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 if __name__ == "__main__":

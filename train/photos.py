@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from hcfss_jax.errors import UnreachablePlace
+from hcfss_jax.errors import UnreachablePlace, first_line_with_type
 from hcfss_jax.pictures.images import read_image
 from train.errors import NoImages
 from train.sources import Source, caption_of
@@ -93,8 +93,7 @@ def _why(source: Source, index: int) -> str:
     try:
         read_image(source[index])
     except Exception as error:
-        told = str(error).strip().splitlines() or [""]
-        return f"{type(error).__name__}: {told[0]}"
+        return first_line_with_type(error)
     return "it can now"
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from hcfss_jax.entropy.distributions import Gaussian
 from hcfss_jax.entropy.plan import Lattice, Plan, Step, on_lattice
 from hcfss_jax.entropy.steps import Decoded, Prediction
-from hcfss_jax.errors import InvalidInput
+from hcfss_jax.errors import InvalidInput, first_line_with_type
 
 
 def rehearse(model: Any) -> None:
@@ -168,5 +168,4 @@ def _in(where: str) -> Iterator[None]:
     except NotImplementedError as error:
         raise InvalidInput(f"{where}: not written") from error
     except Exception as error:
-        told = str(error).strip().splitlines() or [""]
-        raise InvalidInput(f"{where}: {type(error).__name__}: {told[0]}") from error
+        raise InvalidInput(f"{where}: {first_line_with_type(error)}") from error

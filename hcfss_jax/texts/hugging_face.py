@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from hcfss_jax.errors import HcfError, InvalidInput
+from hcfss_jax.errors import HcfError, InvalidInput, first_line
 from hcfss_jax.texts.embedding import TEXT_NUMBERS
 
 
@@ -31,8 +31,7 @@ class HuggingFaceEncoder:
                 for of in (transformers.AutoTokenizer, transformers.AutoModel)
             )
         except (OSError, ValueError) as error:
-            told = str(error).strip().splitlines() or [""]
-            raise HcfError(f"{folder} holds no text encoder: {told[0]}") from error
+            raise HcfError(f"{folder} holds no text encoder: {first_line(error)}") from error
         self._tokenizer: Any = tokenizer
         self._model: Any = model.eval()
 

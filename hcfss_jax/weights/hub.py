@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hcfss_jax.errors import UnknownModel, UnreachablePlace
+from hcfss_jax.errors import UnknownModel, UnreachablePlace, first_line
 
 SCHEME = "hf://"
 PACKAGE_FILE = "model.safetensors"
@@ -110,13 +110,8 @@ def _explained(hub: Any, address: str) -> Iterator[None]:
             f"{address}: there is no such repository, or it is private and HF_TOKEN is not set to who may see it"
         ) from error
     except (told.EntryNotFoundError, told.RevisionNotFoundError) as error:
-        raise UnknownModel(f"{address}: {_first_line(error)}") from error
+        raise UnknownModel(f"{address}: {first_line(error)}") from error
     except told.HFValidationError as error:
-        raise UnknownModel(f"{address} is no address: {_first_line(error)}") from error
+        raise UnknownModel(f"{address} is no address: {first_line(error)}") from error
     except (told.HfHubHTTPError.__mro__[1], OSError) as error:  # of its HTTP library, whichever
-        raise UnreachablePlace(f"{address}: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line for line in map(str.strip, str(error).splitlines()) if line]
-    return lines[0] if lines else type(error).__name__
+        raise UnreachablePlace(f"{address}: {first_line(error)}") from error

@@ -64,7 +64,7 @@ _STAGES = [
     ("load or compile programs", "hcfss_jax.runtime.compiled_cache", "foresee"),
     ("range coder", "hcfss_jax.coding.jax_decoder", "Decoder", "decode"),
     ("range coder", "hcfss_jax.coding.jax_encoder", "encode"),
-    ("run the model", "hcfss_jax.codec.codec", "Codec", "decompress"),
+    ("run the model", "hcfss_jax.codec.codec", "Codec", "decode"),
     ("run the model", "hcfss_jax.codec.codec", "Codec", "compress"),
     ("write the PNG", "hcfss_jax.cli.transcode", "encode_planes"),
 ]

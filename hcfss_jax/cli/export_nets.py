@@ -21,8 +21,8 @@ def export_nets(args: argparse.Namespace) -> int:
     codec = runtime.load_codec(args.weights, args.model_factory)
     rows, columns = write_decoder(args.out, codec, height, width, form)
     print(
-        f"{args.out}: {codec.name}, weights {codec.fingerprint.hex()}, as {args.format}, for arrays of {rows}x{columns} "
-        "pixels"
+        f"{args.out}: {codec.name}, weights {codec.fingerprint.hex()}, as {args.format}, for arrays of "
+        f"{rows}x{columns} pixels"
     )
     return 0
 

@@ -278,7 +278,8 @@ def parser() -> argparse.ArgumentParser:
     _set_command(give, "port", "export_torch")
 
     nets = commands.add_parser(
-        "export-nets", help="what decodes files elsewhere: a model's nets and tables, as ONNX or StableHLO"
+        "export-nets",
+        help="what decodes files elsewhere: a model's nets and tables, as ONNX or StableHLO",
     )
     nets.add_argument("weights", metavar="NAME|FILE", help="a model or a file of weights")
     _add_output(nets, "folder to write")

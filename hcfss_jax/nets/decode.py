@@ -127,7 +127,9 @@ class RangeDecoder:
     def __init__(self, stream: bytes) -> None:
         self._stream, self._at, self.check = stream, 4, 0
         self._size = 1 << 32
-        self._ahead = int.from_bytes(stream[:4].ljust(4, b"\0"), "big")  # from the interval's low end
+        self._ahead = int.from_bytes(
+            stream[:4].ljust(4, b"\0"), "big"
+        )  # from the interval's low end
 
     def decode(self, rows: np.ndarray, tables: Tables) -> np.ndarray:
         """The next integers, int32 `[n]`, each by the row of its table."""
@@ -166,8 +168,8 @@ class RangeDecoder:
 
 
 _ELSEWHERE = (
-    "the symbols are not those that were written: the floats of this machine lie further from the writer's than it left "
-    "room for"
+    "the symbols are not those that were written: the floats of this machine lie further from the writer's than it "
+    "left room for"
 )
 
 # ---------------------------------------------------------------- the steps
@@ -290,7 +292,9 @@ def _by_questions(count: int, is_near: Callable[..., np.ndarray]) -> np.ndarray:
         if least.max() >= 1 << 24:
             raise Refused(_ELSEWHERE)
         middle = np.where(np.isinf(most), 2 * least - 1, (least + np.minimum(most, 1 << 24)) // 2)
-        near = is_near(which, ends(sign * least, sign * middle), ends(sign * (middle + 1), sign * most))
+        near = is_near(
+            which, ends(sign * least, sign * middle), ends(sign * (middle + 1), sign * most)
+        )
         least, most = np.where(near, least, middle + 1), np.where(near, middle, most)
         known = least == most
         found[which[known]] = (sign * least)[known]
@@ -348,10 +352,13 @@ class Nets:
 
 
 class Decoded(NamedTuple):
-    """pixels: uint8 `[height, width, 3]`, of a grey file `[height, width]`. symbols: of each step, as it was coded."""
+    """pixels: uint8 `[height, width, 3]`, of a grey file `[height, width]`. symbols: of each step, as it was coded.
+    arrays: what the nets took and gave, by name, for whoever compares with a decoder of his own.
+    """
 
     pixels: np.ndarray
     symbols: list[np.ndarray]
+    arrays: dict[str, np.ndarray]
 
 
 def decode(folder: Path, data: bytes) -> Decoded:
@@ -377,7 +384,7 @@ def decode(folder: Path, data: bytes) -> Decoded:
         raise Refused(_ELSEWHERE)
     nets.run("picture")
     picture = nets.arrays["picture"][0, : file.height, : file.width]
-    return Decoded(_pixels(picture, file.grey), symbols)
+    return Decoded(_pixels(picture, file.grey), symbols, nets.arrays)
 
 
 def _read(
@@ -413,8 +420,8 @@ def _check(file: File, told: dict[str, Any]) -> None:
         raise Refused(f"the file claims quality {file.quality} of {told['levels']}")
     if (needed := _arrays(file, told)) != (found := tuple(told["arrays"])):
         raise Refused(
-            f"the picture of {file.height}x{file.width} takes arrays of {needed[0]}x{needed[1]}, and the nets here are for "
-            f"{found[0]}x{found[1]}: hcfss export-nets {file.model} OUT --size {file.height} {file.width}"
+            f"the picture of {file.height}x{file.width} takes arrays of {needed[0]}x{needed[1]}, and the nets here are "
+            f"for {found[0]}x{found[1]}: hcfss export-nets {file.model} OUT --size {file.height} {file.width}"
         )
 
 
@@ -465,7 +472,9 @@ def png(pixels: np.ndarray) -> bytes:
     rows = np.pad(pixels.reshape(height, -1), ((0, 0), (1, 0)))  # each row's filter is 0, none
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, colours, 0, 0, 0)
     body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows.tobytes()))

@@ -1,10 +1,10 @@
 """What a decoder computes with floats, as a few functions of named arrays that know nothing of models.
 
-A decoder needs floats where the tables of a coding step follow from them, and for the picture. So there is a net for each
-such step, and one for the picture:
+A decoder needs floats where the tables of a coding step follow from them, and for the picture. So there is a net for
+each such step, and one for the picture:
 
-    net of step n    symbols of the steps since the last net; what nets left    ->  positions among the tables; what is left
-    picture          the same                                                   ->  x_hat
+    net of step n   symbols of the steps since the last net; what nets left -> positions among the tables; what is left
+    picture         the same                                                -> x_hat
 
 Between them a decoder has integers alone. A net holds `refine` of the steps whose symbols it takes and `predict` of the
 step that it is for (`entropy.steps`), at one size of arrays. Names are those of steps by number: "step1.position".
@@ -13,7 +13,7 @@ A step that is `decided` has a second net, which tells the positions of answers 
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -25,23 +25,12 @@ from hcfss_jax.entropy.shifted_index import BLOCK
 from hcfss_jax.entropy.steps import FULL, Prediction
 from hcfss_jax.layers.area import only_within
 from hcfss_jax.models.skeleton import CompressionModel
-from hcfss_jax.nets.plain_primitives import plain, used_inputs
+from hcfss_jax.nets.net import Net, Shape, tidied
 
-Shape = jax.ShapeDtypeStruct
 Memory = dict[str, Any]
 """Trees of arrays: "level", "area", and for each step what is known of it."""
 
 PICTURE = "picture"
-
-
-@dataclasses.dataclass(frozen=True)
-class Net:
-    """A pure function. inputs, outputs: shapes by name, in the order of its arguments and results."""
-
-    name: str
-    inputs: Mapping[str, Shape]
-    outputs: Mapping[str, Shape]
-    function: Callable[..., Sequence[jax.Array]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +69,9 @@ def decoder_nets(model: CompressionModel, params: Any, size: tuple[int, int]) ->
         memory = _with(memory, jax.eval_shape(between, memory))
         start = stop
     questions = {n: _question(n, memory) for n in stops if model.plan[n].distribution.decided}
-    return DecoderNets(_without_idle(drafts), questions)
+    read = [_read_by_decoder(net, stop) for stop, net in drafts.items()]
+    nets = tidied([*drafts.values()], read)
+    return DecoderNets(dict(zip(drafts, nets, strict=True)), questions)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,36 +136,10 @@ def _draft(between: _Between, memory: Memory) -> Net:
     return Net(PICTURE if PICTURE in outputs else f"step{n}", inputs, outputs, function)
 
 
-def _without_idle(drafts: Mapping[int, Net]) -> dict[int, Net]:
-    """Without outputs that nobody reads, and inputs that nothing follows from."""
-    wanted: set[str] = set()
-    kept = {}
-    for stop, draft in reversed(drafts.items()):
-        read = [name in wanted or name in _read_by_decoder(draft, stop) for name in draft.outputs]
-        program = plain(draft.function, *draft.inputs.values())
-        kept[stop] = _narrowed(draft, used_inputs(program, read), read)
-        wanted |= {*kept[stop].inputs}
-    return dict(reversed(kept.items()))
-
-
 def _read_by_decoder(net: Net, stop: int) -> set[str]:
     """The outputs by which symbols are read, or the picture."""
     sought = {PICTURE, f"step{stop}.position"} & {*net.outputs}
     return sought or {n for n in net.outputs if n.startswith(f"step{stop}.distribution.")}
-
-
-def _narrowed(draft: Net, takes: Sequence[bool], gives: Sequence[bool]) -> Net:
-    inputs = {name: draft.inputs[name] for name, kept in zip(draft.inputs, takes) if kept}  # noqa: B905
-    outputs = {name: draft.outputs[name] for name, kept in zip(draft.outputs, gives) if kept}  # noqa: B905
-
-    def function(*arrays: jax.Array) -> Sequence[jax.Array]:
-        given = dict(zip(inputs, arrays, strict=True))
-        absent = (name for name in draft.inputs if name not in inputs)
-        given |= {n: jnp.zeros(draft.inputs[n].shape, draft.inputs[n].dtype) for n in absent}
-        found = draft.function(*(given[name] for name in draft.inputs))
-        return [value for value, kept in zip(found, gives, strict=True) if kept]
-
-    return Net(draft.name, inputs, outputs, function)
 
 
 def _question(n: int, memory: Memory) -> Net:
@@ -192,7 +157,9 @@ def _question(n: int, memory: Memory) -> Net:
 
 def _with(memory: Memory, more: Memory) -> Memory:
     """What is known, and what is known now."""
-    steps = {name: {**memory.get(name, {}), **told} for name, told in more.items() if name != PICTURE}
+    steps = {
+        name: {**memory.get(name, {}), **told} for name, told in more.items() if name != PICTURE
+    }
     return {**memory, **steps}
 
 

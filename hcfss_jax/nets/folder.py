@@ -1,10 +1,10 @@
 """A folder with all that decoding files of some weights takes, at one size of arrays.
 
-    decoder.json    the plan, what the nets take and give, sizes, grids, names; docs/other-languages.md explains each
-    tables.npz      the coder's tables, and those of shifts
-    stepN.onnx      the nets, or .bin; stepN.question.onnx of steps that are decided
-    picture.onnx
-    decode.py       with ONNX: a decoder in NumPy
+decoder.json    the plan, what the nets take and give, sizes, grids, names; docs/other-languages.md explains each
+tables.npz      the coder's tables, and those of shifts
+stepN.onnx      the nets, or .bin; stepN.question.onnx of steps that are decided
+picture.onnx
+decode.py       with ONNX: a decoder in NumPy
 """
 
 import dataclasses
@@ -25,12 +25,16 @@ from hcfss_jax.entropy.distributions import Factorised
 from hcfss_jax.entropy.margins import margins
 from hcfss_jax.entropy.shifted_index import BLOCK, SHIFTS, shift_tables
 from hcfss_jax.errors import HcfError
-from hcfss_jax.nets.decoder_nets import DecoderNets, Net, decoder_nets
+from hcfss_jax.nets.decoder_nets import DecoderNets, decoder_nets
+from hcfss_jax.nets.net import Net
 from hcfss_jax.runtime.whole_file import write_whole
 
 FORMAT_VERSION = 1
 """Of `decoder.json`."""
 _TOLD = "decoder.json"
+
+DECODER = Path(__file__).with_name("decode.py")
+"""The source of a decoder in NumPy, which lies beside the nets as a copy."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +73,7 @@ def write_decoder(
     files[_TOLD] = json.dumps(_told(codec, size, nets, form), indent=1).encode()
     files["tables.npz"] = _tables(codec)
     if form.name == "onnx":
-        files["decode.py"] = Path(__file__).with_name("decode.py").read_bytes()
+        files[DECODER.name] = DECODER.read_bytes()
     _write(Path(path), files)
     return size
 
@@ -101,7 +105,9 @@ def _step(plan: Any, number: int, nets: DecoderNets) -> dict[str, Any]:
     step = plan[number]
     kind, question = step.distribution, nets.questions.get(number)
     if kind.grid is None and kind.row is not Factorised.row:
-        raise HcfError(f"{kind.__name__} says tables in a way of its own, for which decoder.json has no word")
+        raise HcfError(
+            f"{kind.__name__} says tables in a way of its own, for which decoder.json has no word"
+        )
     read_by = "answers" if kind.decided else "position" if kind.grid else "channel"
     return {
         "latent": step.latent,

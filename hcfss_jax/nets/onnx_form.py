@@ -11,7 +11,7 @@ import jax
 from jax.extend.core import jaxpr_as_fun
 
 from hcfss_jax.errors import HcfError
-from hcfss_jax.nets.decoder_nets import Net
+from hcfss_jax.nets.net import Net
 from hcfss_jax.nets.plain_primitives import plain
 
 OPSET = 21
@@ -49,7 +49,9 @@ def _jax2onnx() -> Any:
     try:
         return importlib.import_module("jax2onnx")
     except ImportError as error:
-        raise HcfError(f"ONNX is written by jax2onnx: pip install 'hcfss-jax[onnx]' ({error})") from error
+        raise HcfError(
+            f"ONNX is written by jax2onnx: pip install 'hcfss-jax[onnx]' ({error})"
+        ) from error
 
 
 def _reason(error: Exception) -> str:

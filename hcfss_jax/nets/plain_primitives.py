@@ -68,9 +68,9 @@ class _Walk:
         known |= zip(jaxpr.invars, inputs, strict=True)
 
         def value(variable: Any) -> Any:
-            if isinstance(variable, core.Literal):
-                return np.asarray(variable.val, variable.aval.dtype)
-            return known[variable]
+            literal = isinstance(variable, core.Literal)
+            shape: Any = variable.aval
+            return np.asarray(variable.val, shape.dtype) if literal else known[variable]
 
         for operation in jaxpr.eqns:
             made = self._once(operation, [*map(value, operation.invars)])
@@ -104,6 +104,10 @@ class _Walk:
             return [inputs[1 + int(inputs[0])]]
         if name == "stop_gradient":
             return inputs
+        if name == "concatenate":  # in ONNX a length of 0 means another thing
+            inputs = [value for value in inputs if value.size] or inputs[:1]
+            if len(inputs) == 1:
+                return inputs
         if _becomes_constant(operation, inputs):
             with jax.ensure_compile_time_eval():
                 return [_constant(value) for value in _bound(operation, inputs)]

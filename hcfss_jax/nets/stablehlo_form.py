@@ -4,7 +4,7 @@ import jax
 from jax import export
 
 from hcfss_jax.errors import HcfError
-from hcfss_jax.nets.decoder_nets import Net
+from hcfss_jax.nets.net import Net
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 

@@ -14,21 +14,22 @@ from PIL import Image
 from hcfss_jax.codec import Codec
 from hcfss_jax.nets import folder as nets_folder
 from tests.nets.exported import HEIGHT, WIDTH, codec, folder, need_onnx, read_by_ours
-from tests.small_model import photo, small_package
+from tests.small_model import SMALL, photo, small_package
 
 need_onnx()
 
 from hcfss_jax.nets import decode as numpy_decoder  # noqa: E402
 
-MODELS = ("hcfssnet-tiny", "hcfssnet-small", "tcm-tiny", "csm-tiny", "elic-tiny", "fhic-tiny")
-"""With bands and without, attention of windows and of scans, a checkerboard, and a mixture told by answers."""
+QUICK = ("hcfssnet-tiny", "hcfssnet-small", "tcm-tiny", "csm-tiny")
+"""With bands and without, attention of windows, and scans through all of the map."""
+MODELS = [pytest.param(name, marks=() if name in QUICK else pytest.mark.golden) for name in SMALL]
 TINY = "hcfssnet-tiny"
 SOURCE = nets_folder.DECODER
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_symbols_are_ours_to_the_bit_and_floats_all_but_ours(name, monkeypatch):
-    data = codec(name).compress(photo(HEIGHT, WIDTH), 2.5 if codec(name).levels > 2 else 1)
+    data = codec(name).compress(photo(HEIGHT, WIDTH), 1.5)
     found = numpy_decoder.decode(folder(name), data)
     symbols, positions, x_hat = read_by_ours(codec(name), data, monkeypatch)
     assert len(found.symbols) == len(symbols)

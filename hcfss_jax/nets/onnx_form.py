@@ -10,7 +10,7 @@ from typing import Any
 import jax
 from jax.extend.core import jaxpr_as_fun
 
-from hcfss_jax.errors import HcfError
+from hcfss_jax.errors import HcfError, first_line_with_type
 from hcfss_jax.nets.net import Net
 from hcfss_jax.nets.plain_primitives import plain
 
@@ -59,7 +59,7 @@ def _reason(error: Exception) -> str:
     unknown = re.search(r"for primitive '(\w+)'", str(error))
     if unknown:
         return f"jax2onnx does not know the operation {unknown[1]}; --format stablehlo takes all"
-    return f"{type(error).__name__}: {error}"
+    return first_line_with_type(error)
 
 
 @contextlib.contextmanager

@@ -51,7 +51,7 @@ test-tfc: .venv-tfc/stamp
 	.venv-tfc/bin/python -m pytest $(PARALLEL) --require-tfc $(TFC_TESTS)
 
 test-golden: .venv/dev.stamp
-	.venv/bin/python -m pytest -m golden tests
+	.venv/bin/python -m pytest $(PARALLEL) -m golden tests
 
 lint: .venv/dev.stamp
 	.venv/bin/ruff check .

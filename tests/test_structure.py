@@ -24,7 +24,7 @@ FLOORS = (
     ("weights",),
     ("pytorch", "metrics"),
     ("codec",),
-    ("pillow", "evaluation"),
+    ("pillow", "evaluation", "nets"),
     ("cli",),
 )
 """From the lowest: what stands on one imports from its own and those below."""

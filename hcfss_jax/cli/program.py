@@ -277,6 +277,34 @@ def parser() -> argparse.ArgumentParser:
     _add_output(give, "state dict to write, .safetensors or .pth")
     _set_command(give, "port", "export_torch")
 
+    nets = commands.add_parser(
+        "export-nets",
+        help="what decodes files elsewhere: a model's nets and tables, as ONNX or StableHLO",
+    )
+    nets.add_argument("weights", metavar="NAME|FILE", help="a model or a file of weights")
+    _add_output(nets, "folder to write")
+    for_size = nets.add_mutually_exclusive_group(required=True)
+    for_size.add_argument(
+        "--size",
+        type=values.side,
+        nargs=2,
+        metavar=("HEIGHT", "WIDTH"),
+        help="of pictures, in pixels; others whose arrays are the same are decoded, too",
+    )
+    for_size.add_argument(
+        "--like", dest="picture", metavar="FILE", help=".hcf file: pictures of its size"
+    )
+    nets.add_argument(
+        "--format",
+        choices=["onnx", "stablehlo"],
+        default="onnx",
+        help="default onnx, which takes the extra of that name; stablehlo is for JAX without this library",
+    )
+    nets.add_argument(
+        "--model-factory", metavar="MODULE:NAME", help="what makes a model that is not ours"
+    )
+    _set_command(nets, "export_nets", "export_nets")
+
     push = commands.add_parser("push", help="put weights on the Hugging Face Hub")
     push.add_argument("weights", metavar="NAME|FILE", help="a model or a file of weights")
     push.add_argument("address", metavar="hf://OWNER/NAME", help="made where there is none")

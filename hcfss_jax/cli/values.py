@@ -73,6 +73,17 @@ def similarity(text: str) -> float:
     return value
 
 
+def side(text: str) -> int:
+    """Of a picture that is coded in one piece, in pixels."""
+    from hcfss_jax.codec.tiles import LARGEST_TILE
+
+    if not text.isdecimal() or not 1 <= int(text) <= LARGEST_TILE:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: a picture in one piece has 1 to {LARGEST_TILE} pixels a side"
+        )
+    return int(text)
+
+
 def tile(text: str) -> int:
     """A side of tiles that files may have."""
     from hcfss_jax.codec.tiles import LARGEST_TILE, SMALLEST_TILE

@@ -1,7 +1,7 @@
 """The few sizes that pictures are padded to, so that few programs are compiled. A rule of the file format."""
 
 # Height and width in pixels, smallest first: squares and the two thirds of photographs.
-_SIZES = (
+SIZES = (
     (256, 256),
     (512, 512),
     (512, 768),
@@ -24,7 +24,7 @@ def bucket(height: int, width: int, multiple: int) -> tuple[int, int]:
     The first of eight sizes that is large enough, and a multiple of what the model's sides have to be; beyond them,
     where padding would cost more than compiling, the least multiples.
     """
-    for rows, columns in _SIZES:
+    for rows, columns in SIZES:
         if height <= rows and width <= columns and not (rows % multiple or columns % multiple):
             return rows, columns
     return whole_positions(height, width, multiple)

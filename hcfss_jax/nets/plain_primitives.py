@@ -13,6 +13,8 @@ import numpy as np
 from jax import lax
 from jax.extend import core
 
+from hcfss_jax.errors import HcfError
+
 _INSIDE = ("jaxpr", "call_jaxpr", "fun_jaxpr")
 """What a call's program may be named among its parameters."""
 _CALLS = (
@@ -116,6 +118,11 @@ class _Walk:
 
 def _scan(params: Mapping[str, Any], inputs: list[Any]) -> list[Any]:
     """A loop whose body is opened, too."""
+    if "num_consts" not in params:
+        raise HcfError(
+            f"jax2onnx does not know the loops of JAX {jax.__version__}: pip install 'hcfss-jax[onnx]', which takes an "
+            "older one, or --format stablehlo, which takes all"
+        )
     jaxpr, constants = _opened(params["jaxpr"])
     outside, carried = params["num_consts"], params["num_carry"]
     given, start, steps = (

@@ -57,6 +57,11 @@ def _jax2onnx() -> Any:
 def _reason(error: Exception) -> str:
     """The operation that is not known, or what the converter says."""
     unknown = re.search(r"for primitive '(\w+)'", str(error))
+    if isinstance(error, KeyError) and "num_consts" in str(error):
+        return (
+            f"jax2onnx does not know the loops of JAX {jax.__version__}: pip install 'hcfss-jax[onnx]', which takes an "
+            "older one, or --format stablehlo, which takes all"
+        )
     if unknown:
         return f"jax2onnx does not know the operation {unknown[1]}; --format stablehlo takes all"
     return first_line_with_type(error)

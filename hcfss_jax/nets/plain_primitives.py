@@ -13,8 +13,6 @@ import numpy as np
 from jax import lax
 from jax.extend import core
 
-from hcfss_jax.errors import HcfError
-
 _INSIDE = ("jaxpr", "call_jaxpr", "fun_jaxpr")
 """What a call's program may be named among its parameters."""
 _CALLS = (
@@ -100,7 +98,9 @@ class _Walk:
             branches = params["branches"]
             chosen = branches[int(np.clip(inputs[0], 0, len(branches) - 1))]
             return self.results(*_opened(chosen), inputs[1:])
-        if name == "scan":
+        if (
+            name == "scan" and "num_consts" in params
+        ):  # in JAX 0.11 a loop says it otherwise, and stays closed
             return _scan(params, inputs)
         if name == "select_n" and _is_constant(inputs[0]) and not inputs[0].ndim:
             return [inputs[1 + int(inputs[0])]]
@@ -118,11 +118,6 @@ class _Walk:
 
 def _scan(params: Mapping[str, Any], inputs: list[Any]) -> list[Any]:
     """A loop whose body is opened, too."""
-    if "num_consts" not in params:
-        raise HcfError(
-            f"jax2onnx does not know the loops of JAX {jax.__version__}: pip install 'hcfss-jax[onnx]', which takes an "
-            "older one, or --format stablehlo, which takes all"
-        )
     jaxpr, constants = _opened(params["jaxpr"])
     outside, carried = params["num_consts"], params["num_carry"]
     given, start, steps = (

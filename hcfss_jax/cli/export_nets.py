@@ -13,20 +13,18 @@ def export_nets(args: argparse.Namespace) -> int:
     """Write the folder. The exit code."""
     if is_kept(args.out, args.force):
         return 1
-    height, width = args.size or _size_of(args.picture)
     prepare_jax()
+    from hcfss_jax.codec.coded_tiles import tile_sizes
     from hcfss_jax.nets.folder import form_of, write_decoder
 
+    sizes = [tuple(size) for size in args.size or ()]
+    for path in args.like or ():
+        sizes += tile_sizes(*coding.unpack(Path(path).read_bytes()))
     form = form_of(args.format)  # what is not installed is told before weights are read
     codec = runtime.load_codec(args.weights, args.model_factory)
-    rows, columns = write_decoder(args.out, codec, height, width, form)
+    arrays = write_decoder(args.out, codec, sizes, form)
     print(
         f"{args.out}: {codec.name}, weights {codec.fingerprint.hex()}, as {args.format}, for arrays of "
-        f"{rows}x{columns} pixels"
+        f"{' and '.join(f'{height}x{width}' for height, width in arrays)} pixels"
     )
     return 0
-
-
-def _size_of(path: str) -> tuple[int, int]:
-    header, _ = coding.peek(Path(path).read_bytes())
-    return header.height, header.width

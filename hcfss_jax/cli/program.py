@@ -288,11 +288,12 @@ def parser() -> argparse.ArgumentParser:
         "--size",
         type=values.side,
         nargs=2,
+        action="append",
         metavar=("HEIGHT", "WIDTH"),
-        help="of pictures, in pixels; others whose arrays are the same are decoded, too",
+        help="of pictures, in pixels; others whose arrays are the same are decoded, too; may come again",
     )
     for_size.add_argument(
-        "--like", dest="picture", metavar="FILE", help=".hcf file: pictures of its size"
+        "--like", nargs="+", metavar="FILE", help=".hcf files: all that decoding them takes"
     )
     nets.add_argument(
         "--format",

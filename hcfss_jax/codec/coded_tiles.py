@@ -86,6 +86,18 @@ def _check_pixels(decoded: Tile, max_pixels: int) -> None:
         )
 
 
+def tile_sizes(
+    header: coding.Header, stream: bytes, sections: Mapping[int, bytes]
+) -> list[tuple[int, int]]:
+    """Height and width of the tiles of a file, each that there is once; of a picture in one piece its own.
+
+    Raises CorruptSection for contradictions.
+    """
+    side = _table(header, len(stream), sections).side
+    tiles = layout(header.height, header.width, side)
+    return list(dict.fromkeys((tile.height, tile.width) for tile in tiles))
+
+
 def _table(header: coding.Header, length: int, sections: Mapping[int, bytes]) -> coding.TileTable:
     """How a stream of so many bytes is cut into tiles; that of a picture in one piece, into one.
 

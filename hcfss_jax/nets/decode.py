@@ -2,21 +2,23 @@
 
     python decode.py FOLDER picture.hcf picture.png
 
-FOLDER is what `hcfss export-nets WEIGHTS FOLDER --size HEIGHT WIDTH` made, of the weights that wrote the file and at a
-size that holds its picture; this program lies in it, too. It reads the common file: one picture of 8 bits a channel,
-without alpha, tiles or residual. What it cannot show rightly, it refuses.
+FOLDER is what `hcfss export-nets WEIGHTS FOLDER --like picture.hcf` made, with the weights that wrote the file; this
+program lies in it, too. It reads all that a file may hold but a residual: of a lossless file, or one that holds a
+bound, it shows the picture below that if it is asked to, with --base. What it cannot show rightly, it refuses.
 
-It is written to be read, from top to bottom: the file, the range coder, the steps, the nets, the picture. The order of
-a decoder in any language is `decode`; docs/format.md says what each field means.
+It is written to be read, from top to bottom: the file, the range coder, the steps, the nets, the decoder, the picture,
+PNG. The order of a decoder in any language is `decode`; docs/format.md says what each field means.
 """
 
+import argparse
 import dataclasses
 import json
 import struct
 import sys
 import zlib
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,31 +33,46 @@ class Refused(Exception):
 # ---------------------------------------------------------------- the file
 
 
+class Part(NamedTuple):
+    """A tile of the picture, or all of it. check: CRC-32 of all integers up to its end."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    stream: bytes
+    check: int
+
+
 @dataclasses.dataclass(frozen=True)
 class File:
-    """What a file says, as far as a picture follows from it."""
+    """What a file says. depth: bits a channel. parts: row by row. sections: the extras, by their types."""
 
     model: str
     fingerprint: str
     width: int
     height: int
     quality: float
-    symbol_check: int
     grey: bool
-    stream: bytes
+    depth: int
+    parts: Sequence[Part]
+    sections: Mapping[int, bytes]
+
+    @property
+    def residual(self) -> bool:
+        """Whether the picture is but the base of the one that the file tells."""
+        return _RESIDUAL in self.sections
 
 
-_NOT_HERE = {
-    1: "an alpha plane",
-    4: "tiles: it was written in parts",
-    5: "a residual: it is lossless, or holds a bound",
-    6: "more than 8 bits a channel",
-    7: "a list of the values that occur",
-}
+_ALPHA, _TILES, _RESIDUAL, _DEPTH, _VALUES_THAT_OCCUR = 1, 4, 5, 6, 7
+_ICC, _EXIF, _XMP, _DENSITY = 128, 129, 130, 131
+_KNOWN = {_ALPHA, _TILES, _RESIDUAL, _DEPTH, _VALUES_THAT_OCCUR}
+_OVERLAP = 16  # lines that neighbouring tiles share
+_MOST_PIXELS = 1 << 28
 
 
-def read_file(data: bytes) -> File:
-    """The fields of a file whose bytes are whole."""
+def read_file(data: bytes, base: bool = False) -> File:
+    """The fields of a file whose bytes are whole. base: of one with a residual, those of the picture below it."""
     reader = _Bytes(data)
     if reader.take(3) != b"HCF":
         raise Refused("this is no .hcf file")
@@ -66,18 +83,65 @@ def read_file(data: bytes) -> File:
     flags = reader.take(1)[0]
     if flags & ~3:
         raise Refused(f"the file has flags {flags:#04x}, of a newer version")
-    model = reader.take(reader.varint()).decode("ascii")
+    model = reader.take(reader.varint()).decode("ascii", "replace")
     fingerprint = reader.take(4).hex()
     width, height = reader.varint(), reader.varint()
+    if not 0 < width * height <= _MOST_PIXELS:
+        raise Refused(f"the file claims {width}x{height} pixels: this program takes 1 to 2^28")
     quality, check = struct.unpack("<HI", reader.take(6))
+    sections = {}
     for _ in range(reader.varint() if flags & 2 else 0):
         kind = reader.take(1)[0]
-        reader.take(reader.varint())
-        if kind < 128:  # what may be left out has a number from 128 on
-            raise Refused(f"the file has {_NOT_HERE.get(kind, f'a section of type {kind}')}")
-    stream = reader.take(reader.varint())
+        sections[kind] = reader.take(reader.varint())
+        if kind < 128 and kind not in _KNOWN:  # what may be left out has a number from 128 on
+            raise Refused(f"the file has a section of type {kind}, of a newer version")
+    if _RESIDUAL in sections and not base:
+        raise Refused(
+            "the file has a residual: it is lossless, or holds a bound. This program shows the picture below it, with "
+            "--base"
+        )
+    parts = [Part(0, 0, height, width, reader.take(reader.varint()), check)]
+    if _TILES in sections:
+        parts = _tiles(sections[_TILES], parts[0])
+    if (depth := int.from_bytes(sections.get(_DEPTH, b"\x08"), "little")) not in range(8, 17):
+        raise Refused(f"the file claims {depth} bits a channel")
     grey = bool(flags & 1)
-    return File(model, fingerprint, width, height, quality / 64, check, grey, stream)
+    return File(model, fingerprint, width, height, quality / 64, grey, depth, parts, sections)
+
+
+def _tiles(section: bytes, whole: Part) -> list[Part]:
+    """The tiles of a picture, by what the section says of them."""
+    reader, streams = _Bytes(section), _Bytes(whole.stream)
+    side = reader.varint()
+    if side < 128:
+        raise Refused(f"the file is damaged: tiles of {side} pixels")
+    rows, columns = _spans(whole.height, side), _spans(whole.width, side)
+    if 5 * len(rows) * len(columns) > len(section):  # a tile takes five bytes of it, at least
+        raise Refused("the file is damaged: it says too little of its tiles")
+    tiles = [
+        Part(
+            top,
+            left,
+            bottom - top,
+            right - left,
+            streams.take(reader.varint()),
+            int.from_bytes(reader.take(4), "little"),
+        )
+        for top, bottom in rows
+        for left, right in columns
+    ]
+    if not reader.at_end or not streams.at_end or tiles[-1].check != whole.check:
+        raise Refused("the file is damaged: its tiles are not those of a picture of this size")
+    return tiles
+
+
+def _spans(length: int, side: int) -> list[tuple[int, int]]:
+    """(start, end) of the tiles along a side of the picture."""
+    if length <= side:
+        return [(0, length)]
+    count = -(-(length - _OVERLAP) // (side - 2 * _OVERLAP))
+    starts = [i * (length - _OVERLAP) // count // 16 * 16 for i in range(count)]
+    return [*((a, b + _OVERLAP) for a, b in pairwise(starts)), (starts[-1], length)]
 
 
 class _Bytes:
@@ -91,6 +155,10 @@ class _Bytes:
         if self._at > len(self._data):
             raise Refused("the file is cut")
         return self._data[self._at - size : self._at]
+
+    @property
+    def at_end(self) -> bool:
+        return self._at == len(self._data)
 
     def varint(self) -> int:
         number = 0
@@ -120,12 +188,11 @@ _COIN = [0, 1 << 15, 1 << 16]
 class RangeDecoder:
     """The integers of a stream, in their order.
 
-    Attributes:
-      check: CRC-32 of all integers so far, each as a little-endian int32.
+    check: CRC-32 of the integers before them, and then of all so far, each as a little-endian int32.
     """
 
-    def __init__(self, stream: bytes) -> None:
-        self._stream, self._at, self.check = stream, 4, 0
+    def __init__(self, stream: bytes, check: int = 0) -> None:
+        self._stream, self._at, self.check = stream, 4, check
         self._size = 1 << 32
         self._ahead = int.from_bytes(
             stream[:4].ljust(4, b"\0"), "big"
@@ -306,7 +373,10 @@ def _by_questions(count: int, is_near: Callable[..., np.ndarray]) -> np.ndarray:
 
 
 class Nets:
-    """The nets of a folder, and the arrays that they were given and have left, by name."""
+    """The nets of one size of arrays.
+
+    arrays: what they are given and have left, by name, since `begin`.
+    """
 
     def __init__(self, folder: Path, told: dict[str, Any]) -> None:
         self._folder, self._told = folder, told
@@ -315,6 +385,11 @@ class Nets:
         self._options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         self._sessions: dict[str, Any] = {}
         self.arrays: dict[str, np.ndarray] = {}
+
+    def begin(self, quality: float, area: tuple[int, int]) -> None:
+        """A picture. area: its height and width, padded."""
+        level = np.array([quality - 1], np.float32)
+        self.arrays = {"level": level, "area": np.array(area, np.int32)}
 
     def run(self, name: str) -> None:
         """Computes what a net gives of the arrays that it takes."""
@@ -352,39 +427,51 @@ class Nets:
 
 
 class Decoded(NamedTuple):
-    """pixels: uint8 `[height, width, 3]`, of a grey file `[height, width]`. symbols: of each step, as it was coded.
-    arrays: what the nets took and gave, by name, for whoever compares with a decoder of his own.
+    """pixels: `[height, width, C]`, C 1 to 4: grey or RGB, and alpha; uint8, or uint16 of `file.depth` bits.
+    symbols: of each part in turn that of each step, as it was coded. arrays: what the nets took and gave for the last
+    part, by name, for whoever compares with a decoder of his own.
     """
 
+    file: File
     pixels: np.ndarray
-    symbols: list[np.ndarray]
+    symbols: list[list[np.ndarray]]
     arrays: dict[str, np.ndarray]
 
 
-def decode(folder: Path, data: bytes) -> Decoded:
+def decode(folder: Path, data: bytes, base: bool = False) -> Decoded:
     """The picture of a file by the nets in a folder. Raises Refused, with a reason for whoever gave the file."""
     told = json.loads((folder / "decoder.json").read_text())
-    file = read_file(data)
+    file = read_file(data, base)
     _check(file, told)
-    nets = Nets(folder, told["nets"])
-    nets.arrays["level"] = np.array([file.quality - 1], np.float32)
-    nets.arrays["area"] = np.array(_whole(file, told["multiple"]), np.int32)
     with np.load(folder / "tables.npz") as arrays:
         tables = {name: _tables(arrays, name) for name in told["tables"]}
         shifts = Shifts(arrays["shifts"], told["block"], _tables(arrays, "shift_tables"))
-    stream = RangeDecoder(file.stream)
-    reader, symbols = StepReader(stream, shifts), []
+    nets = {size: Nets(folder, each) for size, each in told["nets"].items()}
+    rgb, symbols, check = [], [], 0
+    for part in file.parts:
+        stream, of_size = RangeDecoder(part.stream, check), nets[_arrays(part, told)]
+        of_size.begin(file.quality, _padded(part, told["multiple"]))
+        symbols.append(_symbols(StepReader(stream, shifts), of_size, part, told, tables))
+        if (check := stream.check) != part.check:
+            raise Refused(_ELSEWHERE)
+        of_size.run("picture")
+        picture = of_size.arrays["picture"][0, : part.height, : part.width]
+        rgb.append(_rounded(picture, file.depth))
+    return Decoded(file, _shown(file, _put_together(file.parts, rgb)), symbols, of_size.arrays)
+
+
+def _symbols(
+    reader: StepReader, nets: Nets, part: Part, told: dict[str, Any], tables: dict[str, Tables]
+) -> list[np.ndarray]:
+    """Those of each step of a part."""
+    found = []
     for number, here in enumerate(told["steps"]):
-        step = _step(here, file, told, tables[here["latent"]])
+        step = _step(here, part, told, tables[here["latent"]])
         if here["net"]:
             nets.run(here["net"])
-        symbols.append(_read(reader, nets, step, here, f"step{number}"))
-        nets.arrays[f"step{number}.symbols"] = step.unsent(symbols[-1])
-    if stream.check != file.symbol_check:
-        raise Refused(_ELSEWHERE)
-    nets.run("picture")
-    picture = nets.arrays["picture"][0, : file.height, : file.width]
-    return Decoded(_pixels(picture, file.grey), symbols, nets.arrays)
+        found.append(_read(reader, nets, step, here, f"step{number}"))
+        nets.arrays[f"step{number}.symbols"] = step.unsent(found[-1])
+    return found
 
 
 def _read(
@@ -418,38 +505,39 @@ def _check(file: File, told: dict[str, Any]) -> None:
         )
     if not 1 <= file.quality <= told["levels"]:
         raise Refused(f"the file claims quality {file.quality} of {told['levels']}")
-    if (needed := _arrays(file, told)) != (found := tuple(told["arrays"])):
+    needed = dict.fromkeys(_arrays(part, told) for part in file.parts)
+    if missing := [size for size in needed if size not in told["nets"]]:
         raise Refused(
-            f"the picture of {file.height}x{file.width} takes arrays of {needed[0]}x{needed[1]}, and the nets here are "
-            f"for {found[0]}x{found[1]}: hcfss export-nets {file.model} OUT --size {file.height} {file.width}"
+            f"the file takes nets for arrays of {' and '.join(missing)}, and the folder has {', '.join(told['nets'])}: "
+            f"hcfss export-nets {file.model} OUT --like FILE"
         )
 
 
-def _arrays(file: File, told: dict[str, Any]) -> tuple[int, ...]:
-    """The height and width of the arrays that hold the picture: the first of the sizes, or its own."""
+def _arrays(part: Part, told: dict[str, Any]) -> str:
+    """The height and width of the arrays that hold a part, as "256x512": the first of the sizes, or its own."""
     multiple = told["multiple"]
     for height, width in told["sizes"]:
-        fits = file.height <= height and file.width <= width
+        fits = part.height <= height and part.width <= width
         if fits and not (height % multiple or width % multiple):
-            return height, width
-    return _whole(file, multiple)
+            return f"{height}x{width}"
+    return "{}x{}".format(*_padded(part, multiple))
 
 
-def _whole(file: File, multiple: int) -> tuple[int, int]:
-    return file.height + -file.height % multiple, file.width + -file.width % multiple
+def _padded(part: Part, multiple: int) -> tuple[int, int]:
+    return part.height + -part.height % multiple, part.width + -part.width % multiple
 
 
 def _tables(arrays: Any, name: str) -> Tables:
     return Tables(*(arrays[f"{name}.{part}"] for part in ("cdf", "offset", "length")))
 
 
-def _step(here: dict[str, Any], file: File, told: dict[str, Any], tables: Tables) -> Step:
+def _step(here: dict[str, Any], part: Part, told: dict[str, Any], tables: Tables) -> Step:
     stride, lattice = here["stride"], here["lattice"]
-    rows, columns = -(-file.height // stride), -(-file.width // stride)
+    rows, columns = -(-part.height // stride), -(-part.width // stride)
     i, j = np.indices((rows, columns))
     wanted = {"whole": (0, 1), "even": (0,), "odd": (1,)}[lattice]
     taken = np.isin((i + j) % 2, wanted)
-    height, width = (-(-side // stride) for side in told["arrays"])
+    height, width = (-(-int(side) // stride) for side in _arrays(part, told).split("x"))
     shape = (1, height, width, here["channels"])
     return Step(here["latent"], tables, rows, columns, taken, shape, *here["grid"])
 
@@ -457,38 +545,165 @@ def _step(here: dict[str, Any], file: File, told: dict[str, Any], tables: Tables
 # ---------------------------------------------------------------- the picture
 
 
-def _pixels(picture: np.ndarray, grey: bool) -> np.ndarray:
-    rgb = np.round(np.float32(255) * np.clip(picture, 0, 1)).astype(np.uint8)
-    if not grey:
+def _rounded(picture: np.ndarray, depth: int) -> np.ndarray:
+    """Values of the model as pixels of so many bits."""
+    white = (1 << depth) - 1
+    return np.round(np.float32(white) * np.clip(picture, 0, 1)).astype(_holder(depth))
+
+
+def _holder(depth: int) -> type:
+    return np.uint8 if depth == 8 else np.uint16
+
+
+def _put_together(parts: Sequence[Part], rgb: list[np.ndarray]) -> np.ndarray:
+    """The picture of its tiles, `[h, w, 3]` each: first each row of them, then these."""
+    tops = list(dict.fromkeys(part.top for part in parts))
+    lefts = list(dict.fromkeys(part.left for part in parts))
+    rows = [rgb[i : i + len(lefts)] for i in range(0, len(rgb), len(lefts))]
+    strips = [_joined([x.swapaxes(0, 1) for x in row], lefts).swapaxes(0, 1) for row in rows]
+    return _joined(strips, tops)
+
+
+def _joined(parts: list[np.ndarray], starts: list[int]) -> np.ndarray:
+    """Parts below each other; where two share lines, one fades into the other."""
+    whole, w = parts[0], np.arange(1, 2 * _OVERLAP, 2).reshape(-1, 1, 1)
+    for part, start in zip(parts[1:], starts[1:], strict=True):
+        above, below = whole[start:].astype(int), part[:_OVERLAP].astype(int)
+        shared = (above * (32 - w) + below * w + 16) // 32
+        whole = np.concatenate([whole[:start], shared.astype(part.dtype), part[_OVERLAP:]])
+    return whole
+
+
+def _shown(file: File, rgb: np.ndarray) -> np.ndarray:
+    """`[h, w, C]`: the luma of a grey file; alpha behind the colours."""
+    if file.grey:
+        luma = rgb.astype(np.uint32) @ np.array([19595, 38470, 7471], np.uint32)
+        rgb = (luma + 32768 >> 16).astype(rgb.dtype)[..., None]
+    if _ALPHA not in file.sections:
         return rgb
-    luma = rgb.astype(np.uint32) @ np.array([19595, 38470, 7471], np.uint32)
-    return (luma + 32768 >> 16).astype(np.uint8)
+    alpha = grey_of_png(file.sections[_ALPHA], file.height, file.width)
+    if alpha.dtype != rgb.dtype:
+        raise Refused("the file is damaged: its alpha plane has another depth")
+    return np.concatenate([rgb, alpha[..., None]], axis=-1)
 
 
-def png(pixels: np.ndarray) -> bytes:
-    """A PNG file of uint8 `[h, w, 3]`, or `[h, w]`."""
-    height, width = pixels.shape[:2]
-    colours = 2 if pixels.ndim == 3 else 0
-    rows = np.pad(pixels.reshape(height, -1), ((0, 0), (1, 0)))  # each row's filter is 0, none
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">IIBBBBB", width, height, 8, colours, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows.tobytes()))
-    return b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
+# ---------------------------------------------------------------- PNG
 
 
-def main(arguments: Sequence[str]) -> int:
-    """The exit code."""
-    if len(arguments) != 3:
-        print("usage: python decode.py FOLDER picture.hcf picture.png", file=sys.stderr)
-        return 2
-    folder, source, target = map(Path, arguments)
+def png(decoded: Decoded) -> bytes:
+    """A PNG file, with the profile and the metadata of the picture. Depths of 9 to 15 bits are told in 16."""
+    pixels, depth = decoded.pixels, decoded.file.depth
+    height, width, channels = pixels.shape
+    bits, kinds = 8 * pixels.itemsize, {1: 0, 2: 4, 3: 2, 4: 6}
+    header = struct.pack(">IIBBBBB", width, height, bits, kinds[channels], 0, 0, 0)
+    if bits == 16:
+        white = (1 << depth) - 1
+        pixels = ((pixels.astype(np.uint32) * 65535 + white // 2) // white).astype(">u2")
+    lines = np.ascontiguousarray(pixels).view(np.uint8).reshape(height, -1)
+    body = np.pad(lines, ((0, 0), (1, 0)))  # each line's filter is 0, none
+    chunks = [(b"IHDR", header), *_beside(decoded.file.sections)]
+    if depth not in (8, 16):
+        chunks.append((b"sBIT", bytes([depth] * channels)))
+    chunks += [(b"IDAT", zlib.compress(body.tobytes())), (b"IEND", b"")]
+    return _PNG + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def _beside(sections: Mapping[int, bytes]) -> list[tuple[bytes, bytes]]:
+    """The chunks of a PNG for what a file says of its picture. Those of a profile and XMP are zlib streams, too."""
+    found = []
+    if _ICC in sections:
+        found.append((b"iCCP", b"ICC Profile\0\0" + sections[_ICC]))
+    if _DENSITY in sections:
+        reader = _Bytes(sections[_DENSITY])
+        across, down = (round(reader.varint() / 25.4) for _ in range(2))  # dots a metre
+        found.append((b"pHYs", struct.pack(">IIB", across, down, 1)))
+    if _EXIF in sections:
+        found.append((b"eXIf", _inflated(sections[_EXIF], 1 << 20)))
+    if _XMP in sections:
+        found.append((b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + sections[_XMP]))
+    return found
+
+
+def grey_of_png(data: bytes, height: int, width: int) -> np.ndarray:
+    """The pixels of a PNG of that size and one channel, uint8 or uint16 `[h, w]`."""
+    reader, held, size = _Bytes(data), [], 0
+    if reader.take(8) != _PNG:
+        raise Refused("the file is damaged: its alpha plane is no PNG")
+    kind = b""
+    while kind != b"IEND":
+        length, kind = struct.unpack(">I4s", reader.take(8))
+        body = reader.take(length)
+        reader.take(4)
+        if kind == b"IHDR":
+            columns, rows, bits, *more = struct.unpack(">IIBBBBB", _Bytes(body).take(13))
+            if (rows, columns, more) != (height, width, [0, 0, 0, 0]) or bits not in (8, 16):
+                raise Refused("the alpha plane is not of the picture's size, 8 or 16 bits, grey")
+            size = bits // 8
+        elif kind == b"IDAT":
+            held.append(body)
+    lines = np.frombuffer(_inflated(b"".join(held), height * (1 + size * width)), np.uint8)
+    if not size or lines.size != height * (1 + size * width):
+        raise Refused("the file is damaged: its alpha plane is cut")
+    lines = lines.reshape(height, -1)
+    pixels = np.zeros((height + 1, size * width), np.uint8)
+    for row, line in enumerate(lines):
+        pixels[row + 1] = _unfiltered(int(line[0]), line[1:], pixels[row], size)
+    return pixels[1:].view(">u2" if size == 2 else np.uint8).astype(f"u{size}")
+
+
+def _unfiltered(kind: int, line: np.ndarray, above: np.ndarray, size: int) -> np.ndarray:
+    """The bytes of a line of a PNG. size: bytes of a pixel."""
+    if kind == 0:
+        return line
+    if kind == 1:
+        return np.cumsum(line.reshape(-1, size), axis=0, dtype=np.uint8).ravel()
+    if kind == 2:
+        return line + above
+    if kind > 4:
+        raise Refused("the file is damaged: its alpha plane has a filter that PNG does not know")
+    up, found = above.tolist(), [0] * size
+    corner = [0] * size + up
+    for i, value in enumerate(line.tolist()):
+        a, b, c = found[i], up[i], corner[i]
+        # Their mean, or which of the three is nearest to a + b - c.
+        near = (abs(b - c), 0, a), (abs(a - c), 1, b), (abs(a + b - 2 * c), 2, c)
+        found.append(value + (a + b >> 1 if kind == 3 else min(near)[2]) & 255)
+    return np.array(found[size:], np.uint8)
+
+
+def _inflated(stream: bytes, most: int) -> bytes:
+    """What a zlib stream holds, of so many bytes at most."""
     try:
-        target.write_bytes(png(decode(folder, source.read_bytes()).pixels))
+        machine = zlib.decompressobj()
+        found = machine.decompress(stream, most)
+    except zlib.error as error:
+        raise Refused(f"the file is damaged: {error}") from None
+    if not machine.eof and machine.unconsumed_tail:
+        raise Refused("the file is damaged: a section is larger than it may be")
+    return found
+
+
+# ---------------------------------------------------------------- the command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code."""
+    parser = argparse.ArgumentParser(description="Decode a .hcf file by exported nets.")
+    parser.add_argument("folder", type=Path, help="what `hcfss export-nets` wrote")
+    parser.add_argument("file", type=Path, help=".hcf file")
+    parser.add_argument("picture", type=Path, help="PNG to write")
+    parser.add_argument(
+        "--base", action="store_true", help="of a file with a residual the picture below it"
+    )
+    args = parser.parse_args(arguments)
+    try:
+        args.picture.write_bytes(png(decode(args.folder, args.file.read_bytes(), args.base)))
     except (Refused, OSError) as error:
         print(f"decode.py: {error}", file=sys.stderr)
         return 1
@@ -496,4 +711,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

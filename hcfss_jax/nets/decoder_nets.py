@@ -45,6 +45,11 @@ class DecoderNets:
     before: Mapping[int, Net]
     questions: Mapping[int, Net]
 
+    @property
+    def every(self) -> list[Net]:
+        """All of both."""
+        return [*self.before.values(), *self.questions.values()]
+
 
 def decoder_nets(model: CompressionModel, params: Any, size: tuple[int, int]) -> DecoderNets:
     """The nets for arrays of so many pixels, height and width.

@@ -1,17 +1,18 @@
-"""A folder with all that decoding files of some weights takes, at one size of arrays.
+"""A folder with all that decoding files of some weights takes, at some sizes of arrays.
 
 decoder.json    the plan, what the nets take and give, sizes, grids, names; docs/other-languages.md explains each
 tables.npz      the coder's tables, and those of shifts
-stepN.onnx      the nets, or .bin; stepN.question.onnx of steps that are decided
-picture.onnx
 decode.py       with ONNX: a decoder in NumPy
+512x768/        the nets for arrays of that height and width
+  stepN.onnx    or .bin; stepN.question.onnx of steps that are decided
+  picture.onnx
 """
 
 import dataclasses
 import io
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from hcfss_jax.runtime.whole_file import write_whole
 FORMAT_VERSION = 1
 """Of `decoder.json`."""
 _TOLD = "decoder.json"
+
+Size = tuple[int, int]
 
 DECODER = Path(__file__).with_name("decode.py")
 """The source of a decoder in NumPy, which lies beside the nets as a copy."""
@@ -59,30 +62,31 @@ def form_of(name: str) -> Form:
 
 
 def write_decoder(
-    path: str | os.PathLike[str], codec: Codec, height: int, width: int, form: Form
-) -> tuple[int, int]:
-    """Write the folder for pictures of that size and all others of the same arrays.
+    path: str | os.PathLike[str], codec: Codec, sizes: Iterable[Size], form: Form
+) -> list[Size]:
+    """Write the folder for pictures of these sizes, height and width, and all others of the same arrays.
 
-    What is in it already stays, but for files of these names. Returns height and width of the arrays.
+    What is in it already stays, but for files of these names. Returns the sizes of the arrays, each once.
     Raises HcfError for a net that cannot be told in that form, before anything is written.
     """
-    size = arrays_of(codec.model, height, width)
-    nets = decoder_nets(codec.model, codec.params, size)
-    every = [*nets.before.values(), *nets.questions.values()]
-    files = {f"{net.name}.{form.ending}": form.write(net) for net in every}
-    files[_TOLD] = json.dumps(_told(codec, size, nets, form), indent=1).encode()
+    of_arrays = list(dict.fromkeys(arrays_of(codec.model, *size) for size in sizes))
+    nets = {size: decoder_nets(codec.model, codec.params, size) for size in of_arrays}
+    files = {
+        _file(size, net, form): form.write(net) for size in of_arrays for net in nets[size].every
+    }
+    files[_TOLD] = json.dumps(_told(codec, nets, form), indent=1).encode()
     files["tables.npz"] = _tables(codec)
     if form.name == "onnx":
         files[DECODER.name] = DECODER.read_bytes()
     _write(Path(path), files)
-    return size
+    return of_arrays
 
 
-def _told(codec: Codec, size: tuple[int, int], nets: DecoderNets, form: Form) -> dict[str, Any]:
+def _told(codec: Codec, nets: Mapping[Size, DecoderNets], form: Form) -> dict[str, Any]:
     """What `decoder.json` holds."""
     model, qualities = codec.model, range(1, codec.levels + 1)
     record = codec.meta.get("noise")
-    every = [*nets.before.values(), *nets.questions.values()]
+    any_size = next(iter(nets.values()))
     return {
         "format": FORMAT_VERSION,
         "made_by": f"hcfss_jax {hcfss_jax.__version__}",
@@ -90,13 +94,15 @@ def _told(codec: Codec, size: tuple[int, int], nets: DecoderNets, form: Form) ->
         "fingerprint": codec.fingerprint.hex(),
         "levels": codec.levels,
         "form": form.name,
-        "arrays": list(size),
         "multiple": model.multiple,
         "sizes": [list(each) for each in SIZES] if model.paddable else [],
         "tables": list(codec.tables),
         "block": BLOCK,
-        "steps": [_step(model.plan, number, nets) for number in range(len(model.plan))],
-        "nets": {net.name: _net(net, form) for net in every},
+        "steps": [_step(model.plan, number, any_size) for number in range(len(model.plan))],
+        "nets": {
+            _folder(size): {net.name: _net(size, net, form) for net in of_size.every}
+            for size, of_size in nets.items()
+        },
         "margins": {str(q): margins(record, q, model.plan) for q in qualities},
     }
 
@@ -124,15 +130,24 @@ def _step(plan: Any, number: int, nets: DecoderNets) -> dict[str, Any]:
     }
 
 
-def _net(net: Net, form: Form) -> dict[str, Any]:
+def _net(size: Size, net: Net, form: Form) -> dict[str, Any]:
     def listed(arrays: Mapping[str, Any]) -> list[dict[str, Any]]:
         return [
             {"name": name, "dtype": np.dtype(a.dtype).name, "shape": list(a.shape)}
             for name, a in arrays.items()
         ]
 
-    file = f"{net.name}.{form.ending}"
-    return {"file": file, "inputs": listed(net.inputs), "outputs": listed(net.outputs)}
+    inputs, outputs = listed(net.inputs), listed(net.outputs)
+    return {"file": _file(size, net, form), "inputs": inputs, "outputs": outputs}
+
+
+def _file(size: Size, net: Net, form: Form) -> str:
+    return f"{_folder(size)}/{net.name}.{form.ending}"
+
+
+def _folder(size: Size) -> str:
+    height, width = size
+    return f"{height}x{width}"
 
 
 def _tables(codec: Codec) -> bytes:

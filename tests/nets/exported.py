@@ -36,7 +36,7 @@ def codec(name: str) -> Codec:
 def folder(name: str) -> Path:
     """Its decoder as ONNX."""
     out = Path(tempfile.mkdtemp(prefix="nets-")) / name
-    write_decoder(out, codec(name), HEIGHT, WIDTH, form_of("onnx"))
+    write_decoder(out, codec(name), [(HEIGHT, WIDTH)], form_of("onnx"))
     return out
 
 

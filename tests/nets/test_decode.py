@@ -1,16 +1,20 @@
 """A decoder in NumPy and onnxruntime reads what our own reads."""
 
 import ast
+import dataclasses
 import io
 import json
+import random
 import runpy
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from hcfss_jax import coding
 from hcfss_jax.codec import Codec
 from hcfss_jax.nets import folder as nets_folder
 from tests.nets.exported import HEIGHT, WIDTH, codec, folder, need_onnx, read_by_ours
@@ -32,10 +36,10 @@ def test_symbols_are_ours_to_the_bit_and_floats_all_but_ours(name, monkeypatch):
     data = codec(name).compress(photo(HEIGHT, WIDTH), 1.5)
     found = numpy_decoder.decode(folder(name), data)
     symbols, positions, x_hat = read_by_ours(codec(name), data, monkeypatch)
-    assert len(found.symbols) == len(symbols)
+    (found_symbols,) = found.symbols
     told = json.loads((folder(name) / "decoder.json").read_text())
     for number, (theirs, ours, at) in enumerate(
-        zip(found.symbols, symbols, positions, strict=True)
+        zip(found_symbols, symbols, positions, strict=True)
     ):
         np.testing.assert_array_equal(theirs, ours)
         if at is not None:
@@ -67,7 +71,8 @@ def test_a_grey_file_is_a_grey_picture():
     data = codec(TINY).compress(photo(40, 50)[..., 0], 3)
     found = numpy_decoder.decode(folder(TINY), data).pixels
     pixels = codec(TINY).decompress_array(data)
-    assert found.shape == (40, 50) and np.abs(pixels.squeeze().astype(int) - found).max() <= 1
+    assert found.shape == (40, 50, 1)
+    assert np.abs(pixels.astype(int) - found[..., 0]).max() <= 1
 
 
 def test_sections_that_may_be_passed_over_are():
@@ -117,15 +122,73 @@ def refusal(data: bytes, at=None) -> str:
 
 def test_what_it_does_not_read_is_refused_by_name():
     rgb = photo(HEIGHT, WIDTH)
-    alpha = np.concatenate([rgb, rgb[..., :1]], axis=-1)
-    assert "alpha" in refusal(codec(TINY).compress(alpha, 1))
-    assert "lossless" in refusal(codec(TINY).compress(rgb, max_error=0))
-    assert "8 bits" in refusal(codec(TINY).compress(rgb.astype(np.uint16), 1))
-    tiled = Codec(small_package(0, TINY), tile=128)
-    assert "tiles" in refusal(tiled.compress(rgb, 1))
-    assert "--size 300 100" in refusal(codec(TINY).compress(photo(300, 100), 1))
+    lossless = codec(TINY).compress(rgb, max_error=0)
+    assert "--base" in refusal(lossless)
+    assert numpy_decoder.decode(folder(TINY), lossless, base=True).file.residual
+    wanted = refusal(codec(TINY).compress(photo(300, 100), 1))
+    assert "512x512" in wanted and "256x256" in wanted and "export-nets" in wanted
     others = Codec(small_package(1, TINY))
     assert others.fingerprint.hex() in refusal(others.compress(rgb, 1))
+
+
+@pytest.fixture(scope="module")
+def tiled():
+    return Codec(small_package(0, TINY), tile=128)
+
+
+@pytest.mark.parametrize("shape", [(150, 100), (100, 300), (290, 310)])
+def test_tiles_fade_into_each_other_as_ours_do(tiled, shape):
+    data = tiled.compress(photo(*shape), 2)
+    found = numpy_decoder.decode(folder(TINY), data)
+    assert len(found.symbols) == len(found.file.parts) > 1
+    assert np.abs(tiled.decompress_array(data).astype(int) - found.pixels).max() <= 1
+
+
+def test_tiles_that_contradict_the_picture_are_refused(tiled):
+    header, stream, sections = coding.unpack(tiled.compress(photo(150, 100), 2))
+    table = coding.TileTable.unpack(sections[coding.Extra.TILES])
+    wrong = [
+        dataclasses.replace(table, side=32),
+        dataclasses.replace(table, lengths=table.lengths[:-1], checks=table.checks[:-1]),
+        dataclasses.replace(table, lengths=[n + 1 for n in table.lengths]),
+        dataclasses.replace(table, checks=[0 for _ in table.checks]),
+    ]
+    for each in wrong:
+        told = refusal(coding.pack(header, stream, {coding.Extra.TILES: each.pack()}))
+        assert "damaged" in told or "cut" in told
+
+
+@pytest.mark.parametrize("depth", [8, 10, 16])
+def test_alpha_and_depth_are_as_ours(depth):
+    white = (1 << depth) - 1
+    rgb = photo(40, 50).astype(np.uint16) * (white // 255)
+    alpha = np.random.default_rng(0).integers(0, white + 1, (40, 50, 1), np.uint16)
+    array = np.concatenate([rgb, alpha], axis=-1)
+    deep = {"depth": depth} if depth > 8 else {}
+    data = codec(TINY).compress(array if deep else array.astype(np.uint8), 2, **deep)
+    found = numpy_decoder.decode(folder(TINY), data)
+    ours = codec(TINY).decompress_array(data)
+    assert (found.pixels.shape, found.pixels.dtype) == (ours.shape, ours.dtype)
+    difference = np.abs(ours.astype(int) - found.pixels)
+    assert difference[..., :3].max() <= 1 and not difference[..., 3].any()
+
+
+@pytest.mark.parametrize("kind", range(5))
+@pytest.mark.parametrize("size", [1, 2])
+def test_lines_of_alpha_are_read_through_every_filter(kind, size):
+    rng = np.random.default_rng(kind)
+    pixels = rng.integers(0, 256, (6, 7 * size), np.uint8)
+    up = np.pad(pixels, ((1, 0), (0, 0)))[:-1].astype(int)
+    left, corner = (np.pad(x, ((0, 0), (size, 0)))[:, :-size].astype(int) for x in (pixels, up))
+    paeth = np.stack([left, up, corner])
+    distance = np.abs(left + up - corner - paeth)
+    nearest = np.take_along_axis(paeth, distance.argmin(0)[None], 0)[0]
+    guess = [np.zeros_like(up), left, up, left + up >> 1, nearest][kind]
+    lines = (pixels - guess).astype(np.uint8)
+    above = np.zeros(7 * size, np.uint8)
+    for line, wanted in zip(lines, pixels, strict=True):
+        above = numpy_decoder._unfiltered(kind, line, above, size)
+        np.testing.assert_array_equal(above, wanted)
 
 
 def test_a_damaged_file_is_refused_wherever_it_is():
@@ -135,6 +198,30 @@ def test_a_damaged_file_is_refused_wherever_it_is():
         refusal(data[:cut])
     for place in (4, 10, len(data) // 2, len(data) - 1):
         assert "damaged" in refusal(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+
+
+def test_hostile_bytes_under_a_right_checksum_are_a_picture_or_refused(tiled, monkeypatch):
+    sessions, load = {}, numpy_decoder.Nets._session
+
+    def loaded_once(self, name):
+        return sessions[name] if name in sessions else sessions.setdefault(name, load(self, name))
+
+    monkeypatch.setattr(numpy_decoder.Nets, "_session", loaded_once)
+    rgba = np.concatenate([photo(40, 50), photo(40, 50)[..., :1]], axis=-1)
+    rng, files = (
+        random.Random(0),
+        [codec(TINY).compress(rgba, 1), tiled.compress(photo(130, 20), 1)],
+    )
+    refused = 0
+    for _ in range(120):
+        data = bytearray(rng.choice(files)[:-4])
+        at = rng.randrange(4, min(len(data) - 8, rng.choice([60, 200, 1000])))
+        data[at : at + rng.randrange(3)] = rng.randbytes(rng.randrange(3))
+        try:
+            numpy_decoder.decode(folder(TINY), bytes(data) + zlib.crc32(data).to_bytes(4, "little"))
+        except numpy_decoder.Refused:
+            refused += 1
+    assert refused > 80
 
 
 def test_other_floats_than_the_writer_left_room_for_are_an_error_and_no_picture(monkeypatch):
@@ -151,8 +238,9 @@ def test_other_floats_than_the_writer_left_room_for_are_an_error_and_no_picture(
 
 
 def test_the_command_says_how_it_is_used_and_what_is_wrong(tmp_path, capsys):
-    assert numpy_decoder.main(["only"]) == 2
-    assert "usage" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stopped:
+        numpy_decoder.main(["only"])
+    assert stopped.value.code == 2 and "usage" in capsys.readouterr().err
     (tmp_path / "a.hcf").write_bytes(b"nothing")
     arguments = [str(folder(TINY)), str(tmp_path / "a.hcf"), str(tmp_path / "a.png")]
     assert numpy_decoder.main(arguments) == 1

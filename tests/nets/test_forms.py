@@ -60,8 +60,8 @@ def test_the_command_writes_a_folder_and_keeps_one_that_is_there(tmp_path, small
     assert main(command) == 0
     assert "256x256" in capsys.readouterr().out
     told = json.loads((out / "decoder.json").read_text())
-    assert (told["arrays"], told["form"], told["levels"]) == ([256, 256], "stablehlo", 12)
-    assert all((out / net["file"]).exists() for net in told["nets"].values())
+    assert ([*told["nets"]], told["form"], told["levels"]) == (["256x256"], "stablehlo", 12)
+    assert all((out / net["file"]).exists() for net in told["nets"]["256x256"].values())
     assert main(command) == 1
     assert "--force" in capsys.readouterr().err
     (out / "mine.txt").write_text("stays")

@@ -7,10 +7,13 @@ Needs libtpu (`pip install hcfss-jax[pod]`), which compiles on any Linux machine
 number of images a chip it prints the memory of a chip, its arithmetic, and everything that is sent between chips.
 """
 
+import contextlib
 import dataclasses
 import os
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -34,6 +37,14 @@ _TOPOLOGY = flags.DEFINE_string("topology", "v5e:16x16", "KIND:SHAPE of the slic
 _SLICES = flags.DEFINE_integer("slices", 1, "So many of them, joined by a slow network.", 1)
 _PER_CHIP = flags.DEFINE_list("per_chip", [], "Images a chip; several to try each.")
 
+# It only compiles: it neither asks for a TPU around nor minds others that do. Without the last two libtpu says that it
+# does not find this machine's own TPU; whatever they name, it compiles for the topology that is asked for.
+_WITHOUT_TPU = {
+    "TPU_SKIP_MDS_QUERY": "1",
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
+    "TPU_WORKER_HOSTNAMES": "localhost",
+    "TPU_ACCELERATOR_TYPE": "v5litepod-4",
+}
 _MEMORY_GB = {"v4": 32, "v5e": 16, "v5p": 95, "v6e": 32}  # of a chip; the maker's data sheets
 
 
@@ -86,9 +97,8 @@ def topology_devices(topology: str, slices: int = 1) -> Any:
     """
     from jax.experimental import topologies
 
-    # It only compiles: it neither asks for a TPU around nor minds others that do.
-    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
-    os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
+    for name, value in _WITHOUT_TPU.items():
+        os.environ.setdefault(name, value)
     try:
         return topologies.get_topology_desc(
             platform="tpu", topology_name=topology, num_slices=slices
@@ -118,26 +128,53 @@ def main(argv: list[str]) -> None:
 
 def _try(config: ConfigDict, mesh: Mesh, memory_gb: float | None) -> None:
     per_chip = config.batch_size // mesh.size
+    images = f"{per_chip} image{'s' * (per_chip != 1)} a chip"
     try:
-        found = compile_step(config, mesh)
+        with _alive(f"compiling for {images}"):
+            found = compile_step(config, mesh)
     except jax.errors.JaxRuntimeError as error:
         print(
-            f"{per_chip} images a chip: does not fit: {first_line(error)[:200]}",
+            f"{images}: does not fit: {first_line(error)[:200]}",
             flush=True,
         )
         return
     total = found.state + found.temporary
     of = f" of {memory_gb} GB" if memory_gb else ""
     print(
-        f"{per_chip} images a chip, {config.batch_size} in all: {total / 1e9:.2f} GB{of} "
-        f"({found.state / 1e9:.2f} state, {found.temporary / 1e9:.2f} activations and gradients); "
+        f"{images}, {config.batch_size} in all: {told(total, 'B')}{of} "
+        f"({told(found.state, 'B')} state, {told(found.temporary, 'B')} activations and gradients); "
         f"compiled in {found.seconds:.0f} s"
     )
     print(
-        f"  XLA counts {found.flops / 1e12:.2f} TFLOP and {found.traffic / 1e9:.1f} GB a chip and step"
+        f"  XLA counts {told(found.flops, 'FLOP')} and {told(found.traffic, 'B')} from and to memory a chip and step"
     )
     for name, (count, size) in sorted(found.sent.items()):
-        print(f"  {name}: {count}, {size / 1e6:.2f} MB", flush=True)
+        print(f"  {name}: {count}, {told(size, 'B')}", flush=True)
+
+
+def told(amount: float, unit: str) -> str:
+    """With three digits and the prefix that suits it: 9.61 MB."""
+    for prefix, scale in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if amount >= 0.9995 * scale:
+            return f"{amount / scale:#.3g} {prefix}{unit}".replace(". ", " ")
+    return f"{amount:.0f} {unit}"
+
+
+@contextlib.contextmanager
+def _alive(what: str) -> Iterator[None]:
+    """Says each minute that `what` goes on."""
+    over, start = threading.Event(), time.monotonic()
+
+    def tell() -> None:
+        while not over.wait(60.0):
+            minutes = (time.monotonic() - start) / 60
+            print(f"{what}: {minutes:.0f} min so far", file=sys.stderr, flush=True)
+
+    threading.Thread(target=tell, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def _describe(config: ConfigDict, mesh: Mesh) -> None:
@@ -152,8 +189,8 @@ def _describe(config: ConfigDict, mesh: Mesh) -> None:
         f"{mesh.size} chips ({kind}), data {mesh.shape['data']} x fsdp {mesh.shape['fsdp']}"
     )
     peak = peak_flops(kind)
-    least = f", {1e3 * flops / peak:.1f} ms at a chip's peak" if peak else ""
-    print(f"training on an image takes {flops / 1e9:.0f} GFLOP{least}", flush=True)
+    least = f", {1e3 * flops / peak:.3g} ms at a chip's peak" if peak else ""
+    print(f"training on an image takes {told(flops, 'FLOP')}{least}", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from ml_collections import ConfigDict
 
 from train.collectives import collectives
-from train.compile_only import compile_step
+from train.compile_only import compile_step, told
 from train.mesh import make_mesh
 from train.utilisation import peak_flops
 
@@ -44,3 +44,9 @@ def test_the_peak_of_a_device_is_that_of_the_longest_name_that_fits() -> None:
     assert peak_flops("TPU v5p chip") == 459e12
     assert peak_flops("NVIDIA H200 141GB") == 989e12
     assert peak_flops("cpu") is None
+
+
+def test_amounts_have_three_digits_and_a_prefix_that_suits_them() -> None:
+    amounts = (0, 999, 1000, 36_900, 999_700, 144_548, 9.61e6, 16e9, 770e9, 7.69e12)
+    expected = "0 B, 999 B, 1.00 kB, 36.9 kB, 1.00 MB, 145 kB, 9.61 MB, 16.0 GB, 770 GB, 7.69 TB"
+    assert ", ".join(told(amount, "B") for amount in amounts) == expected

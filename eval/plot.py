@@ -5,12 +5,15 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
 from eval import published
 from eval.summary import METRICS, Curve, columns
+from hcfss_jax.runtime.extras import need
+
+need("eval", "matplotlib")
+
+import matplotlib  # noqa: E402
+from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
 
 _OURS = ("#e4572e", "#2f6fd6", "#2e9d62", "#a04bc4", "#c48a12", "#1798a5")
 _MEASURED = ("#858585", "#3a9d6e", "#2f7fd6", "#b58a1b", "#8a63d2")

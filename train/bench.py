@@ -17,6 +17,7 @@ from absl import app, flags
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from train import flags as train_flags
 from train.checks import check_config
 from train.errors import TrainingError
 from train.example import random_batch
@@ -37,6 +38,7 @@ from train.optimiser import make_optimiser
 from train.state import state_like
 from train.utilisation import flops_per_image, peak_flops
 
+flags.adopt_module_key_flags(train_flags)  # so that --help lists them
 _STEPS = flags.DEFINE_integer("steps", 10, "Steps to time, after one that is not.", 0)
 _PEAK = flags.DEFINE_float("peak", None, "TFLOP/s of a device, where they are not known.")
 _BANDWIDTH = flags.DEFINE_float("bandwidth", None, "Of a device's memory, in TB/s.")

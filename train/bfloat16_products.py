@@ -14,9 +14,13 @@ from absl import app, flags
 from jax import lax
 from jax.extend.core import Primitive, primitives
 
+from train import flags as train_flags
+from train import main as train_main
 from train.flags import parse_flags
 from train.main import main
 
+flags.adopt_module_key_flags(train_flags)  # so that --help lists them
+flags.adopt_module_key_flags(train_main)
 _PRODUCTS = primitives.dot_general_p, primitives.conv_general_dilated_p
 
 

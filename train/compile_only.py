@@ -3,8 +3,9 @@
     python -m train.compile_only --config configs/NAME.py:base --topology v5e:16x16 --per_chip 4,8,16
     python -m train.compile_only --config configs/NAME.py:base --topology v5e:4x4 --slices 2
 
-Needs libtpu (`pip install hcfss-jax[pod]`), which compiles on any Linux machine, and no TPU. For each
-number of images a chip it prints the memory of a chip, its arithmetic, and everything that is sent between chips.
+Needs libtpu (`pip install -e '.[pod]'`), which compiles on any Linux machine, and no TPU. For each number of images a
+chip it prints the memory of a chip, its arithmetic, and everything that is sent between chips. Each is a compilation of
+its own: a minute for the smallest models, the better part of an hour for the largest.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from hcfss_jax.errors import first_line
+from train import flags as train_flags
 from train.checks import check_config
 from train.collectives import collectives
 from train.errors import BadConfig, TrainingError
@@ -33,9 +35,12 @@ from train.optimiser import make_optimiser
 from train.state import state_like
 from train.utilisation import flops_per_image, peak_flops
 
+flags.adopt_module_key_flags(train_flags)  # so that --help lists them
 _TOPOLOGY = flags.DEFINE_string("topology", "v5e:16x16", "KIND:SHAPE of the slice, as v5p:4x4x4.")
 _SLICES = flags.DEFINE_integer("slices", 1, "So many of them, joined by a slow network.", 1)
-_PER_CHIP = flags.DEFINE_list("per_chip", [], "Images a chip; several to try each.")
+_PER_CHIP = flags.DEFINE_list(
+    "per_chip", [], "Images a chip; several to try each. Default: the batch of --config, dealt out."
+)
 
 # It only compiles: it neither asks for a TPU around nor minds others that do. Without the last two libtpu says that it
 # does not find this machine's own TPU; whatever they name, it compiles for the topology that is asked for.

@@ -18,11 +18,13 @@ from hcfss_jax.errors import HcfError, HostAway, UnreachablePlace, first_line
 from hcfss_jax.runtime.hosts import join
 from hcfss_jax.runtime.jax_settings import prepare_jax
 from hcfss_jax.runtime.places import path_of
+from train import flags as train_flags
 from train.errors import TRY_AGAIN, TrainingError
 from train.flags import CONFIG, parse_flags
 from train.interrupt import exit_code_of_ctrl_c
 from train.run import train
 
+flags.adopt_module_key_flags(train_flags)  # so that --help lists them
 _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run: checkpoints and metrics.")
 _PROFILE = flags.DEFINE_integer("profile", 0, "Steps to trace into WORKDIR/profile.", 0)
 _COORDINATOR = flags.DEFINE_string("coordinator", "", "HOST:PORT of process 0, for plain hosts.")

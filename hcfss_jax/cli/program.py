@@ -7,7 +7,9 @@ import itertools
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Any
 
 from hcfss_jax import __version__
@@ -21,11 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code: 0, 1 for failures, 2 for usage, 130 for Ctrl-C."""
     _print_any_name()
     args = _parse(argv)
-    try:
-        # Ctrl-C and a polite kill unwind alike, so neither leaves half a file behind.
-        previous = signal.signal(signal.SIGTERM, _terminate)
-    except ValueError:  # not the main thread: whoever runs it there handles signals
-        previous = None
+    # Ctrl-C and a polite kill unwind alike, so neither leaves half a file behind.
+    previous = {number: _heard(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         code = args.command(args)
         sys.stdout.flush()
@@ -41,8 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_output()
         return 1
     finally:
-        if previous is not None:
-            signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            if handler is not None:
+                signal.signal(number, handler)
 
 
 def _print_any_name() -> None:
@@ -59,8 +59,28 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _terminate(number: int, frame: Any) -> None:
+def _heard(number: int) -> Any:
+    """Has a signal end the command; returns what heard it before. None where whoever runs it hears it himself."""
+    if number == signal.SIGINT and signal.getsignal(number) is not signal.default_int_handler:
+        return None
+    try:
+        return signal.signal(number, _terminate)
+    except ValueError:  # not the main thread
+        return None
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    if _is_lost(frame):
+        threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
+        return
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     raise SystemExit(128 + number)
+
+
+def _is_lost(frame: FrameType | None) -> bool:
+    """Whether Python would drop what is raised here, as in JAX's callback of the garbage collector."""
+    return frame is not None and "gc_callback" in frame.f_code.co_name
 
 
 def _command(module: str, name: str) -> Callable[[argparse.Namespace], int]:
@@ -283,17 +303,21 @@ def parser() -> argparse.ArgumentParser:
     )
     nets.add_argument("weights", metavar="NAME|FILE", help="a model or a file of weights")
     _add_output(nets, "folder to write")
-    for_size = nets.add_mutually_exclusive_group(required=True)
-    for_size.add_argument(
+    nets.add_argument(
         "--size",
         type=values.side,
         nargs=2,
         action="append",
+        default=[],
         metavar=("HEIGHT", "WIDTH"),
         help="of pictures, in pixels; others whose arrays are the same are decoded, too; may come again",
     )
-    for_size.add_argument(
-        "--like", nargs="+", metavar="FILE", help=".hcf files: all that decoding them takes"
+    nets.add_argument(
+        "--like",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=".hcf file of these weights: all that decoding it takes; may come again",
     )
     nets.add_argument(
         "--format",

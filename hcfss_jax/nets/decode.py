@@ -13,8 +13,10 @@ PNG. The order of a decoder in any language is `decode`; docs/format.md says wha
 import argparse
 import dataclasses
 import json
+import os
 import struct
 import sys
+import zipfile
 import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
@@ -83,37 +85,58 @@ def read_file(data: bytes, base: bool = False) -> File:
     flags = reader.take(1)[0]
     if flags & ~3:
         raise Refused(f"the file has flags {flags:#04x}, of a newer version")
-    model = reader.take(reader.varint()).decode("ascii", "replace")
+    name = reader.take(reader.varint())
+    if not 1 <= len(name) <= 64 or not all(32 <= byte < 127 for byte in name):
+        raise Refused("the file is damaged: its model has no name")
     fingerprint = reader.take(4).hex()
     width, height = reader.varint(), reader.varint()
     if not 0 < width * height <= _MOST_PIXELS:
         raise Refused(f"the file claims {width}x{height} pixels: this program takes 1 to 2^28")
     quality, check = struct.unpack("<HI", reader.take(6))
-    sections = {}
-    for _ in range(reader.varint() if flags & 2 else 0):
-        kind = reader.take(1)[0]
-        sections[kind] = reader.take(reader.varint())
-        if kind < 128 and kind not in _KNOWN:  # what may be left out has a number from 128 on
-            raise Refused(f"the file has a section of type {kind}, of a newer version")
+    sections = _sections(reader) if flags & 2 else {}
     if _RESIDUAL in sections and not base:
         raise Refused(
             "the file has a residual: it is lossless, or holds a bound. This program shows the picture below it, with "
             "--base"
         )
     parts = [Part(0, 0, height, width, reader.take(reader.varint()), check)]
+    reader.take(4)  # the checksum
+    if not reader.at_end:
+        raise Refused("the file is damaged: it goes on behind its end")
     if _TILES in sections:
         parts = _tiles(sections[_TILES], parts[0])
-    if (depth := int.from_bytes(sections.get(_DEPTH, b"\x08"), "little")) not in range(8, 17):
-        raise Refused(f"the file claims {depth} bits a channel")
+    depth = 8
+    if _DEPTH in sections:
+        if sections[_DEPTH] not in [bytes([bits]) for bits in range(9, 17)]:
+            raise Refused("the file is damaged: it claims bits a channel that there are not")
+        depth = sections[_DEPTH][0]
     grey = bool(flags & 1)
-    return File(model, fingerprint, width, height, quality / 64, grey, depth, parts, sections)
+    return File(
+        name.decode(), fingerprint, width, height, quality / 64, grey, depth, parts, sections
+    )
+
+
+def _sections(reader: "_Bytes") -> dict[int, bytes]:
+    """The extras, by their types."""
+    sections: dict[int, bytes] = {}
+    count = reader.varint()
+    for _ in range(count):
+        kind = reader.take(1)[0]
+        if kind < 128 and kind not in _KNOWN:  # what may be left out has a number from 128 on
+            raise Refused(f"the file has a section of type {kind}, of a newer version")
+        if kind in sections:
+            raise Refused(f"the file is damaged: it has two sections of type {kind}")
+        sections[kind] = reader.take(reader.varint())
+    if not count:
+        raise Refused("the file is damaged: it promises sections, and has none")
+    return sections
 
 
 def _tiles(section: bytes, whole: Part) -> list[Part]:
     """The tiles of a picture, by what the section says of them."""
     reader, streams = _Bytes(section), _Bytes(whole.stream)
     side = reader.varint()
-    if side < 128:
+    if not 128 <= side <= 2048 or side >= max(whole.height, whole.width):
         raise Refused(f"the file is damaged: tiles of {side} pixels")
     rows, columns = _spans(whole.height, side), _spans(whole.width, side)
     if 5 * len(rows) * len(columns) > len(section):  # a tile takes five bytes of it, at least
@@ -165,9 +188,9 @@ class _Bytes:
         for i in range(5):
             byte = self.take(1)[0]
             number |= (byte & 127) << 7 * i
-            if byte < 128:
+            if byte < 128 and (byte or not i):  # the shortest form is the only one
                 return number
-        raise Refused("the file is damaged: a number in it does not end")
+        raise Refused("the file is damaged: a number in it is not written as it should be")
 
 
 # ---------------------------------------------------------------- the range coder
@@ -205,6 +228,18 @@ class RangeDecoder:
         self.check = zlib.crc32(integers.tobytes(), self.check)
         return integers
 
+    def finish(self) -> None:
+        """Call after the last integer. Raises Refused where an encoder would have written another end."""
+        start = self._at - 4  # of the window: the words before it are settled
+        window = int.from_bytes(self._stream[start : self._at].ljust(4, b"\0"), "big")
+        low = window - self._ahead & 0xFFFFFFFF
+        if low + self._size > 1 << 32:
+            whole = self._stream[:start].rstrip(b"\0")
+        else:
+            whole = self._stream[:start] + _ending(low, low + self._size - 1)
+        if whole != self._stream:
+            raise Refused(_ELSEWHERE)
+
     def _integer(self, row: list[int], offset: int) -> int:
         value, escape = self._share(row), len(row) - 2
         if value < escape:
@@ -234,9 +269,19 @@ class RangeDecoder:
         return k
 
 
+def _ending(low: int, high: int) -> bytes:
+    """The shortest that names a number in [low, high], zeros at its end left out."""
+    if low == 0:
+        return b""
+    highest = (low - 1 >> 24) + 1
+    if highest <= high >> 24:
+        return bytes([highest])
+    return ((low - 1 >> 16) + 1).to_bytes(2, "big").rstrip(b"\0")
+
+
 _ELSEWHERE = (
-    "the symbols are not those that were written: the floats of this machine lie further from the writer's than it "
-    "left room for"
+    "the symbols are not those that were written: either the floats of this machine lie further from the writer's than "
+    "it left room for, or whoever wrote the file meant no picture"
 )
 
 # ---------------------------------------------------------------- the steps
@@ -396,7 +441,7 @@ class Nets:
         told = self._told[name]
         given = {each["name"]: self.arrays[each["name"]] for each in told["inputs"]}
         wanted = [each["name"] for each in told["outputs"]]
-        self.arrays.update(zip(wanted, self._session(name).run(wanted, given), strict=True))
+        self.arrays.update(zip(wanted, self._computed(name, wanted, given), strict=True))
 
     def answer(self, name: str, rows: dict[str, np.ndarray]) -> np.ndarray:
         """What a net of a question gives for k symbols, a block at a time: float32 `[k]`."""
@@ -408,12 +453,20 @@ class Nets:
             room = block - len(part["near"])
             padded = {k: np.pad(v, [(0, room), *[(0, 0)] * (v.ndim - 1)]) for k, v in part.items()}
             given = {each["name"]: padded[each["name"]] for each in told["inputs"]}
-            found.append(self._session(name).run(None, given)[0][: block - room])
+            found.append(self._computed(name, None, given)[0][: block - room])
         return np.concatenate(found)
 
     def inputs_of(self, name: str) -> list[str]:
         """The names of what a net takes."""
         return [each["name"] for each in self._told[name]["inputs"]]
+
+    def _computed(self, name: str, wanted: list[str] | None, given: dict[str, np.ndarray]) -> Any:
+        try:
+            return self._session(name).run(wanted, given)
+        except Exception as error:  # onnxruntime's own have no common type
+            raise Refused(
+                f"the net {self._folder / self._told[name]['file']} cannot be run: {error}"
+            ) from None
 
     def _session(self, name: str) -> Any:
         if name not in self._sessions:
@@ -440,24 +493,41 @@ class Decoded(NamedTuple):
 
 def decode(folder: Path, data: bytes, base: bool = False) -> Decoded:
     """The picture of a file by the nets in a folder. Raises Refused, with a reason for whoever gave the file."""
-    told = json.loads((folder / "decoder.json").read_text())
     file = read_file(data, base)
+    told, tables, shifts = _read_folder(folder)
     _check(file, told)
-    with np.load(folder / "tables.npz") as arrays:
-        tables = {name: _tables(arrays, name) for name in told["tables"]}
-        shifts = Shifts(arrays["shifts"], told["block"], _tables(arrays, "shift_tables"))
     nets = {size: Nets(folder, each) for size, each in told["nets"].items()}
     rgb, symbols, check = [], [], 0
     for part in file.parts:
         stream, of_size = RangeDecoder(part.stream, check), nets[_arrays(part, told)]
         of_size.begin(file.quality, _padded(part, told["multiple"]))
         symbols.append(_symbols(StepReader(stream, shifts), of_size, part, told, tables))
+        stream.finish()
         if (check := stream.check) != part.check:
             raise Refused(_ELSEWHERE)
         of_size.run("picture")
         picture = of_size.arrays["picture"][0, : part.height, : part.width]
         rgb.append(_rounded(picture, file.depth))
     return Decoded(file, _shown(file, _put_together(file.parts, rgb)), symbols, of_size.arrays)
+
+
+def _read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Tables], Shifts]:
+    """(what `decoder.json` says, the tables by the names of latents, those of shifts)."""
+    try:
+        told = json.loads((folder / "decoder.json").read_text())
+        if told["format"] != 1:
+            raise Refused(f"{folder} has format {told['format']}, and this program reads 1")
+        with np.load(folder / "tables.npz") as arrays:
+            tables = {name: _tables(arrays, name) for name in told["tables"]}
+            return (
+                told,
+                tables,
+                Shifts(arrays["shifts"], told["block"], _tables(arrays, "shift_tables")),
+            )
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise Refused(
+            f"{folder} is no whole folder of `hcfss export-nets`: {type(error).__name__}: {error}"
+        ) from None
 
 
 def _symbols(
@@ -501,15 +571,15 @@ def _check(file: File, told: dict[str, Any]) -> None:
     if (file.model, file.fingerprint) != (told["model"], told["fingerprint"]):
         raise Refused(
             f"the file was written with weights {file.fingerprint} of {file.model}, and the nets here are of "
-            f"{told['fingerprint']} of {told['model']}"
+            f"{told['fingerprint']} of {told['model']}: nets of the others go into another folder"
         )
     if not 1 <= file.quality <= told["levels"]:
         raise Refused(f"the file claims quality {file.quality} of {told['levels']}")
     needed = dict.fromkeys(_arrays(part, told) for part in file.parts)
     if missing := [size for size in needed if size not in told["nets"]]:
         raise Refused(
-            f"the file takes nets for arrays of {' and '.join(missing)}, and the folder has {', '.join(told['nets'])}: "
-            f"hcfss export-nets {file.model} OUT --like FILE"
+            f"the file takes nets for arrays of {' and '.join(missing)}, and the folder has "
+            f"{' and '.join(told['nets'])}: write it anew, with a --like or --size of `hcfss export-nets` for each"
         )
 
 
@@ -582,7 +652,7 @@ def _shown(file: File, rgb: np.ndarray) -> np.ndarray:
     if _ALPHA not in file.sections:
         return rgb
     alpha = grey_of_png(file.sections[_ALPHA], file.height, file.width)
-    if alpha.dtype != rgb.dtype:
+    if alpha.dtype != rgb.dtype or alpha.max() >> file.depth:
         raise Refused("the file is damaged: its alpha plane has another depth")
     return np.concatenate([rgb, alpha[..., None]], axis=-1)
 
@@ -618,14 +688,19 @@ def _beside(sections: Mapping[int, bytes]) -> list[tuple[bytes, bytes]]:
     """The chunks of a PNG for what a file says of its picture. Those of a profile and XMP are zlib streams, too."""
     found = []
     if _ICC in sections:
+        _inflated(sections[_ICC], 1 << 24)
         found.append((b"iCCP", b"ICC Profile\0\0" + sections[_ICC]))
     if _DENSITY in sections:
         reader = _Bytes(sections[_DENSITY])
-        across, down = (round(reader.varint() / 25.4) for _ in range(2))  # dots a metre
-        found.append((b"pHYs", struct.pack(">IIB", across, down, 1)))
+        across, down = reader.varint(), reader.varint()
+        if not across or not down or not reader.at_end:
+            raise Refused("the file is damaged: it has no density")
+        metre = [round(number / 25.4) for number in (across, down)]
+        found.append((b"pHYs", struct.pack(">IIB", *metre, 1)))
     if _EXIF in sections:
         found.append((b"eXIf", _inflated(sections[_EXIF], 1 << 20)))
     if _XMP in sections:
+        _inflated(sections[_XMP], 1 << 20)
         found.append((b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + sections[_XMP]))
     return found
 
@@ -681,11 +756,13 @@ def _inflated(stream: bytes, most: int) -> bytes:
     """What a zlib stream holds, of so many bytes at most."""
     try:
         machine = zlib.decompressobj()
-        found = machine.decompress(stream, most)
+        found = machine.decompress(stream, most + 1)
     except zlib.error as error:
         raise Refused(f"the file is damaged: {error}") from None
-    if not machine.eof and machine.unconsumed_tail:
+    if len(found) > most:
         raise Refused("the file is damaged: a section is larger than it may be")
+    if not machine.eof or machine.unused_data:
+        raise Refused("the file is damaged: a section of it is cut, or goes on behind its end")
     return found
 
 
@@ -697,17 +774,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Decode a .hcf file by exported nets.")
     parser.add_argument("folder", type=Path, help="what `hcfss export-nets` wrote")
     parser.add_argument("file", type=Path, help=".hcf file")
-    parser.add_argument("picture", type=Path, help="PNG to write")
+    parser.add_argument("picture", type=Path, help=".png to write")
     parser.add_argument(
         "--base", action="store_true", help="of a file with a residual the picture below it"
     )
+    parser.add_argument("--force", action="store_true", help="replace a picture that is there")
     args = parser.parse_args(arguments)
     try:
-        args.picture.write_bytes(png(decode(args.folder, args.file.read_bytes(), args.base)))
+        if args.picture.suffix.lower() != ".png":
+            raise Refused(f"{args.picture}: the picture is written as PNG, call it .png")
+        if args.picture.exists() and not args.force:
+            raise Refused(f"{args.picture} exists already: --force replaces it")
+        _write(args.picture, png(decode(args.folder, args.file.read_bytes(), args.base)))
     except (Refused, OSError) as error:
-        print(f"decode.py: {error}", file=sys.stderr)
+        print(f"decode.py: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
+
+
+def _write(path: Path, data: bytes) -> None:
+    """All of a file, or nothing."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,12 @@ decode.py       with ONNX: a decoder in NumPy
   picture.onnx
 """
 
+import contextlib
 import dataclasses
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,20 +67,36 @@ def write_decoder(
 ) -> list[Size]:
     """Write the folder for pictures of these sizes, height and width, and all others of the same arrays.
 
-    What is in it already stays, but for files of these names. Returns the sizes of the arrays, each once.
-    Raises HcfError for a net that cannot be told in that form, before anything is written.
+    What is in it already stays, but for files of these names; a decoder finds the nets of these sizes alone. Returns
+    the sizes of the arrays, each once. Raises HcfError for a net that cannot be told in that form, before anything is
+    written, and OSError for a place that cannot be written to.
     """
     of_arrays = list(dict.fromkeys(arrays_of(codec.model, *size) for size in sizes))
-    nets = {size: decoder_nets(codec.model, codec.params, size) for size in of_arrays}
-    files = {
-        _file(size, net, form): form.write(net) for size in of_arrays for net in nets[size].every
-    }
-    files[_TOLD] = json.dumps(_told(codec, nets, form), indent=1).encode()
-    files["tables.npz"] = _tables(codec)
-    if form.name == "onnx":
-        files[DECODER.name] = DECODER.read_bytes()
-    _write(Path(path), files)
+    with _claimed(Path(path)) as folder:
+        nets = {size: decoder_nets(codec.model, codec.params, size) for size in of_arrays}
+        files = {
+            _file(size, net, form): form.write(net)
+            for size in of_arrays
+            for net in nets[size].every
+        }
+        files[_TOLD] = json.dumps(_told(codec, nets, form), indent=1).encode()
+        files["tables.npz"] = _tables(codec)
+        if form.name == "onnx":
+            files[DECODER.name] = DECODER.read_bytes()
+        _write(folder, files)
     return of_arrays
+
+
+@contextlib.contextmanager
+def _claimed(folder: Path) -> Iterator[Path]:
+    """A folder that can be written to: one that cannot is an OSError at once, and not after minutes of work."""
+    new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder
+    finally:
+        if new and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _told(codec: Codec, nets: Mapping[Size, DecoderNets], form: Form) -> dict[str, Any]:

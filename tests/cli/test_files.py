@@ -1,7 +1,9 @@
 """What the command line does to files: names, refusals, and nothing half written."""
 
+import gc
 import os
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -214,6 +216,31 @@ def test_a_polite_kill_unwinds_and_says_so_by_its_exit_code(codec, here, monkeyp
         main(["compress", "a.png"])
     assert stopped.value.code == 128 + signal.SIGTERM
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_a_callback_of_the_garbage_collector_is_not_lost(
+    codec, here, monkeypatch, number
+):
+    def slow_gc_callback(phase, info):
+        callbacks.remove(slow_gc_callback)
+        os.kill(os.getpid(), number)
+
+    callbacks = gc.callbacks
+
+    def compress(*_, **__):
+        callbacks.append(slow_gc_callback)
+        gc.collect()
+        time.sleep(5)
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr(codec, "compress", compress)
+    photo("a.png")
+    if number == signal.SIGINT:
+        assert main(["compress", "a.png"]) == 130
+    else:
+        with pytest.raises(SystemExit):
+            main(["compress", "a.png"])
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import io
 import json
 import random
 import runpy
+import shutil
 import subprocess
 import sys
 import zlib
@@ -245,6 +246,85 @@ def test_the_command_says_how_it_is_used_and_what_is_wrong(tmp_path, capsys):
     arguments = [str(folder(TINY)), str(tmp_path / "a.hcf"), str(tmp_path / "a.png")]
     assert numpy_decoder.main(arguments) == 1
     assert capsys.readouterr().err.count("\n") == 1 and not (tmp_path / "a.png").exists()
+
+
+def test_nothing_that_is_there_is_written_over_unasked(tmp_path, capsys):
+    file, there = tmp_path / "a.hcf", tmp_path / "a.png"
+    file.write_bytes(codec(TINY).compress(photo(40, 50), 1))
+    there.write_text("keep me")
+    command = [str(folder(TINY)), str(file)]
+    assert numpy_decoder.main([*command, str(there)]) == 1
+    assert there.read_text() == "keep me" and "--force" in capsys.readouterr().err
+    for wrong in (file, tmp_path / "a.jpg"):
+        assert numpy_decoder.main([*command, str(wrong)]) == 1
+    assert file.read_bytes()[:3] == b"HCF" and {*tmp_path.iterdir()} == {file, there}
+    assert numpy_decoder.main([*command, str(there), "--force"]) == 0
+    assert there.read_bytes().startswith(numpy_decoder._PNG)
+
+
+def packed(extras: bytes, behind: bytes = b"") -> bytes:
+    """A small file with these bytes in place of extras, and more behind its stream; its checksum made anew."""
+    header, stream, _ = coding.unpack(codec(TINY).compress(photo(40, 50), 1))
+    plain = coding.pack(header, stream)
+    length = (
+        len(stream) + (1 if len(stream) < 128 else 2) + 4
+    )  # of the stream, its length, the check
+    start = bytearray(plain[:-length])
+    start[4] |= 2 * bool(extras)
+    data = bytes(start) + extras + plain[-length:-4] + behind
+    return data + zlib.crc32(data).to_bytes(4, "little")
+
+
+def section(kind: int, payload: bytes) -> bytes:
+    return bytes([kind, len(payload)]) + payload
+
+
+@pytest.mark.parametrize(
+    ("extras", "behind"),
+    [
+        (b"\0", b""),  # promised, and none there
+        (b"\1" + section(6, b"\x08"), b""),  # what all files have is not said
+        (b"\1" + section(6, b"\x0a\0"), b""),
+        (b"\1" + section(6, bytes(100)), b""),
+        (b"\2" + 2 * section(131, b"\1\1"), b""),
+        (b"\1" + section(131, b"\1\0"), b""),
+        (b"\1" + section(131, b"\1\x80\0"), b""),  # not the shortest form
+        (b"\1" + section(131, b"\1\1\1"), b""),
+        (b"\1" + section(128, b""), b""),
+        (b"\1" + section(128, b"no zlib"), b""),
+        (b"\1" + section(129, zlib.compress(bytes(99))[:-3]), b""),
+        (b"\1" + section(130, zlib.compress(bytes((1 << 20) + 1))[:127]), b""),
+        (b"", b"more"),
+    ],
+)
+def test_what_the_format_forbids_is_refused(extras, behind):
+    with pytest.raises(numpy_decoder.Refused, match="damaged|file is cut"):
+        numpy_decoder.png(numpy_decoder.decode(folder(TINY), packed(extras, behind)))
+
+
+def test_what_it_allows_is_not():
+    allowed = b"\2" + section(131, b"\1\1") + section(200, b"of a newer version")
+    numpy_decoder.png(numpy_decoder.decode(folder(TINY), packed(allowed)))
+
+
+def test_a_stream_ends_where_an_encoder_would_have_ended_it():
+    header, stream, sections = coding.unpack(codec(TINY).compress(photo(HEIGHT, WIDTH), 1))
+    for wrong in (stream + b"\0", stream + b"\1", stream[:-1], stream[:-1] + b"\0"):
+        refusal(coding.pack(header, wrong, sections))
+
+
+@pytest.mark.parametrize("name", ["decoder.json", "tables.npz", "256x256/step1.onnx"])
+@pytest.mark.parametrize("held", [None, b"", b"{}"])
+def test_a_folder_that_is_not_whole_is_told_in_one_line(name, held, tmp_path, capsys):
+    shutil.copytree(folder(TINY), tmp_path / "nets")
+    (tmp_path / "nets" / name).unlink() if held is None else (tmp_path / "nets" / name).write_bytes(
+        held
+    )
+    (tmp_path / "a.hcf").write_bytes(codec(TINY).compress(photo(40, 50), 1))
+    arguments = [str(tmp_path / each) for each in ("nets", "a.hcf", "a.png")]
+    assert numpy_decoder.main(arguments) == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "nets" in told and not (tmp_path / "a.png").exists()
 
 
 def test_the_copy_beside_the_nets_is_the_source():

@@ -10,12 +10,13 @@ import pytest
 from jax import export
 
 from hcfss_jax.cli import main, runtime
+from hcfss_jax.codec import Codec
 from hcfss_jax.errors import HcfError
 from hcfss_jax.nets.decoder_nets import decoder_nets
 from hcfss_jax.nets.net import Net
 from hcfss_jax.nets.stablehlo_form import PLATFORMS, to_stablehlo
 from tests.nets.exported import HEIGHT, WIDTH, codec, need_onnx
-from tests.small_model import photo
+from tests.small_model import photo, small_package
 
 TINY = "hcfssnet-tiny"
 ONE = jax.ShapeDtypeStruct((3,), jnp.float32)
@@ -66,6 +67,44 @@ def test_the_command_writes_a_folder_and_keeps_one_that_is_there(tmp_path, small
     assert "--force" in capsys.readouterr().err
     (out / "mine.txt").write_text("stays")
     assert main([*command, "--force"]) == 0 and (out / "mine.txt").exists()
+
+
+def test_a_folder_holds_what_several_pictures_take(tmp_path, small_codec, capsys):
+    tiled = Codec(small_package(0, TINY), tile=128)
+    for name, by, shape in (("a", codec(TINY), (300, 90)), ("b", tiled, (150, 90))):
+        (tmp_path / f"{name}.hcf").write_bytes(by.compress(photo(*shape), 1))
+    out = tmp_path / "out"
+    like = [word for name in "ab" for word in ("--like", str(tmp_path / f"{name}.hcf"))]
+    command = ["export-nets", *like, TINY, str(out), "--format", "stablehlo", "--size", "9", "9"]
+    assert main(command) == 0, capsys.readouterr().err
+    told = json.loads((out / "decoder.json").read_text())
+    assert {*told["nets"]} == {"512x512", "256x256"}
+
+
+def test_files_that_the_nets_will_not_decode_are_named_before_anything_is_made(
+    tmp_path, small_codec, capsys
+):
+    others, none = tmp_path / "others.hcf", tmp_path / "none.hcf"
+    others.write_bytes(Codec(small_package(1, TINY)).compress(photo(40, 50), 1))
+    none.write_bytes(b"GIF89a")
+    for path in (others, none, tmp_path / "missing.hcf"):
+        assert main(["export-nets", TINY, str(tmp_path / "out"), "--like", str(path)]) == 1
+        told = capsys.readouterr().err
+        assert path.name in told and told.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_place_that_cannot_be_written_to_is_told_at_once(tmp_path, small_codec, capsys):
+    (tmp_path / "file").write_text("no folder")
+    where = str(tmp_path / "file" / "out")
+    assert main(["export-nets", TINY, where, "--size", "9", "9", "--format", "stablehlo"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_for_no_picture_there_are_no_nets(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["export-nets", TINY, "out"])
+    assert stopped.value.code == 2 and "--like" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("size", [["0", "5"], ["2049", "5"], ["x", "5"], ["5"]])

@@ -138,8 +138,8 @@ def _tiles(section: bytes, whole: Part) -> list[Part]:
     side = reader.varint()
     if not 128 <= side <= 2048 or side >= max(whole.height, whole.width):
         raise Refused(f"the file is damaged: tiles of {side} pixels")
-    rows, columns = _spans(whole.height, side), _spans(whole.width, side)
-    if 5 * len(rows) * len(columns) > len(section):  # a tile takes five bytes of it, at least
+    count = _count(whole.height, side) * _count(whole.width, side)
+    if 5 * count > len(section):  # a tile takes five bytes of it, at least
         raise Refused("the file is damaged: it says too little of its tiles")
     tiles = [
         Part(
@@ -150,8 +150,8 @@ def _tiles(section: bytes, whole: Part) -> list[Part]:
             streams.take(reader.varint()),
             int.from_bytes(reader.take(4), "little"),
         )
-        for top, bottom in rows
-        for left, right in columns
+        for top, bottom in _spans(whole.height, side)
+        for left, right in _spans(whole.width, side)
     ]
     if not reader.at_end or not streams.at_end or tiles[-1].check != whole.check:
         raise Refused("the file is damaged: its tiles are not those of a picture of this size")
@@ -160,11 +160,13 @@ def _tiles(section: bytes, whole: Part) -> list[Part]:
 
 def _spans(length: int, side: int) -> list[tuple[int, int]]:
     """(start, end) of the tiles along a side of the picture."""
-    if length <= side:
-        return [(0, length)]
-    count = -(-(length - _OVERLAP) // (side - 2 * _OVERLAP))
+    count = _count(length, side)
     starts = [i * (length - _OVERLAP) // count // 16 * 16 for i in range(count)]
     return [*((a, b + _OVERLAP) for a, b in pairwise(starts)), (starts[-1], length)]
+
+
+def _count(length: int, side: int) -> int:
+    return 1 if length <= side else -(-(length - _OVERLAP) // (side - 2 * _OVERLAP))
 
 
 class _Bytes:
@@ -188,9 +190,11 @@ class _Bytes:
         for i in range(5):
             byte = self.take(1)[0]
             number |= (byte & 127) << 7 * i
-            if byte < 128 and (byte or not i):  # the shortest form is the only one
-                return number
-        raise Refused("the file is damaged: a number in it is not written as it should be")
+            if byte < 128:
+                break
+        if byte > 127 or (i and not byte):  # the shortest form is the only one
+            raise Refused("the file is damaged: a number in it is not written as it should be")
+        return number
 
 
 # ---------------------------------------------------------------- the range coder

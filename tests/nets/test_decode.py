@@ -289,6 +289,7 @@ def section(kind: int, payload: bytes) -> bytes:
         (b"\2" + 2 * section(131, b"\1\1"), b""),
         (b"\1" + section(131, b"\1\0"), b""),
         (b"\1" + section(131, b"\1\x80\0"), b""),  # not the shortest form
+        (b"\1" + section(131, b"\1\x80\0\1"), b""),
         (b"\1" + section(131, b"\1\1\1"), b""),
         (b"\1" + section(128, b""), b""),
         (b"\1" + section(128, b"no zlib"), b""),

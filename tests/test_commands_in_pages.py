@@ -14,7 +14,7 @@ from hcfss_jax.cli import program
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
-OF_ABSL = ("train.main", "train.bench", "train.compile_only")
+OF_ABSL = ("train.main", "train.bench", "train.bfloat16_products", "train.compile_only")
 STANDS_FOR = {
     "FILE.py:VARIANT": "configs/hcfssnet.py:tiny",
     "--config ...": "--config configs/hcfssnet.py:tiny",
@@ -84,8 +84,9 @@ def _take_flags(words: list[str]) -> None:
     __import__(words[0])
     values = flags.FlagValues()
     config_flags.DEFINE_config_file("config", flag_values=values)
-    for flag in flags.FLAGS.flags_by_module_dict()[words[0]]:
-        values[flag.name] = copy.deepcopy(flag)
+    for flag in flags.FLAGS.get_key_flags_for_module(words[0]):
+        if flag.name != "config":
+            values[flag.name] = copy.deepcopy(flag)
     try:
         assert values(words) == words[:1]
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:

@@ -37,15 +37,15 @@ class Schedule(NamedTuple):
 
 SCHEDULES = (
     Schedule(0, 0.0),
-    Schedule(3, 0.03),
-    Schedule(6, 0.03),
-    Schedule(10, 0.02),
-    Schedule(20, 0.02),
-    Schedule(40, 0.02),
-    Schedule(80, 0.02),
-    Schedule(160, 0.015),
-    Schedule(320, 0.015),
-    Schedule(640, 0.01),
+    Schedule(3, 0.015),
+    Schedule(6, 0.015),
+    Schedule(10, 0.01),
+    Schedule(20, 0.01),
+    Schedule(40, 0.007),
+    Schedule(80, 0.005),
+    Schedule(160, 0.005),
+    Schedule(320, 0.004),
+    Schedule(640, 0.003),
 )
 """By effort, 0 to 9; docs/effort.md has what each gains and takes."""
 

@@ -9,7 +9,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from types import FrameType
 from typing import Any
 
 from hcfss_jax import __version__
@@ -23,8 +22,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code: 0, 1 for failures, 2 for usage, 130 for Ctrl-C."""
     _print_any_name()
     args = _parse(argv)
-    # Ctrl-C and a polite kill unwind alike, so neither leaves half a file behind.
-    previous = {number: _heard(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        # Ctrl-C and a polite kill unwind alike, so neither leaves half a file behind.
+        previous = signal.signal(signal.SIGTERM, _terminate)
+    except ValueError:  # not the main thread: whoever runs it there handles signals
+        previous = None
+    dropped, sys.unraisablehook = sys.unraisablehook, _hear_again
     try:
         code = args.command(args)
         sys.stdout.flush()
@@ -40,9 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_output()
         return 1
     finally:
-        for number, handler in previous.items():
-            if handler is not None:
-                signal.signal(number, handler)
+        sys.unraisablehook = dropped
+        if previous is not None:
+            signal.signal(signal.SIGTERM, previous)
 
 
 def _print_any_name() -> None:
@@ -59,28 +62,17 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _heard(number: int) -> Any:
-    """Has a signal end the command; returns what heard it before. None where whoever runs it hears it himself."""
-    if number == signal.SIGINT and signal.getsignal(number) is not signal.default_int_handler:
-        return None
-    try:
-        return signal.signal(number, _terminate)
-    except ValueError:  # not the main thread
-        return None
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    if _is_lost(frame):
-        threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
-        return
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
+def _terminate(number: int, frame: Any) -> None:
     raise SystemExit(128 + number)
 
 
-def _is_lost(frame: FrameType | None) -> bool:
-    """Whether Python would drop what is raised here, as in JAX's callback of the garbage collector."""
-    return frame is not None and "gc_callback" in frame.f_code.co_name
+def _hear_again(lost: "sys.UnraisableHookArgs") -> None:
+    """Sends a signal again whose exception Python dropped, as it was raised in a callback of the garbage collector."""
+    if not isinstance(lost.exc_value, KeyboardInterrupt | SystemExit):
+        sys.__unraisablehook__(lost)
+        return
+    number = signal.SIGINT if isinstance(lost.exc_value, KeyboardInterrupt) else signal.SIGTERM
+    threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
 
 
 def _command(module: str, name: str) -> Callable[[argparse.Namespace], int]:

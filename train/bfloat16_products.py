@@ -1,4 +1,4 @@
-"""Train where products are exact as if they were an accelerator's: of operands rounded to bfloat16, summed in float32.
+"""Train with products as accelerators make them: of operands rounded to bfloat16, summed in float32.
 
     python -m train.bfloat16_products --config configs/NAME.py:tiny --config.products=default --workdir DIR ...
 

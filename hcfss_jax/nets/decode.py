@@ -503,7 +503,7 @@ def decode(folder: Path, data: bytes, base: bool = False) -> Decoded:
     nets = {size: Nets(folder, each) for size, each in told["nets"].items()}
     rgb, symbols, check = [], [], 0
     for part in file.parts:
-        stream, of_size = RangeDecoder(part.stream, check), nets[_arrays(part, told)]
+        stream, of_size = RangeDecoder(part.stream, check), nets[_named(_arrays(part, told))]
         of_size.begin(file.quality, _padded(part, told["multiple"]))
         symbols.append(_symbols(StepReader(stream, shifts), of_size, part, told, tables))
         stream.finish()
@@ -579,7 +579,7 @@ def _check(file: File, told: dict[str, Any]) -> None:
         )
     if not 1 <= file.quality <= told["levels"]:
         raise Refused(f"the file claims quality {file.quality} of {told['levels']}")
-    needed = dict.fromkeys(_arrays(part, told) for part in file.parts)
+    needed = dict.fromkeys(_named(_arrays(part, told)) for part in file.parts)
     if missing := [size for size in needed if size not in told["nets"]]:
         raise Refused(
             f"the file takes nets for arrays of {' and '.join(missing)}, and the folder has "
@@ -587,14 +587,20 @@ def _check(file: File, told: dict[str, Any]) -> None:
         )
 
 
-def _arrays(part: Part, told: dict[str, Any]) -> str:
-    """The height and width of the arrays that hold a part, as "256x512": the first of the sizes, or its own."""
+def _arrays(part: Part, told: dict[str, Any]) -> tuple[int, int]:
+    """The height and width of the arrays that hold a part: the first of the sizes, or its own."""
     multiple = told["multiple"]
     for height, width in told["sizes"]:
         fits = part.height <= height and part.width <= width
         if fits and not (height % multiple or width % multiple):
-            return f"{height}x{width}"
-    return "{}x{}".format(*_padded(part, multiple))
+            return height, width
+    return _padded(part, multiple)
+
+
+def _named(size: tuple[int, int]) -> str:
+    """As the folder names its nets: "256x512"."""
+    height, width = size
+    return f"{height}x{width}"
 
 
 def _padded(part: Part, multiple: int) -> tuple[int, int]:
@@ -611,7 +617,7 @@ def _step(here: dict[str, Any], part: Part, told: dict[str, Any], tables: Tables
     i, j = np.indices((rows, columns))
     wanted = {"whole": (0, 1), "even": (0,), "odd": (1,)}[lattice]
     taken = np.isin((i + j) % 2, wanted)
-    height, width = (-(-int(side) // stride) for side in _arrays(part, told).split("x"))
+    height, width = (-(-side // stride) for side in _arrays(part, told))
     shape = (1, height, width, here["channels"])
     return Step(here["latent"], tables, rows, columns, taken, shape, *here["grid"])
 
@@ -622,11 +628,8 @@ def _step(here: dict[str, Any], part: Part, told: dict[str, Any], tables: Tables
 def _rounded(picture: np.ndarray, depth: int) -> np.ndarray:
     """Values of the model as pixels of so many bits."""
     white = (1 << depth) - 1
-    return np.round(np.float32(white) * np.clip(picture, 0, 1)).astype(_holder(depth))
-
-
-def _holder(depth: int) -> type:
-    return np.uint8 if depth == 8 else np.uint16
+    rounded = np.round(np.float32(white) * np.clip(picture, 0, 1))
+    return rounded.astype(np.uint8 if depth == 8 else np.uint16)
 
 
 def _put_together(parts: Sequence[Part], rgb: list[np.ndarray]) -> np.ndarray:

@@ -318,9 +318,10 @@ def test_a_stream_ends_where_an_encoder_would_have_ended_it():
 @pytest.mark.parametrize("held", [None, b"", b"{}"])
 def test_a_folder_that_is_not_whole_is_told_in_one_line(name, held, tmp_path, capsys):
     shutil.copytree(folder(TINY), tmp_path / "nets")
-    (tmp_path / "nets" / name).unlink() if held is None else (tmp_path / "nets" / name).write_bytes(
-        held
-    )
+    path = tmp_path / "nets" / name
+    path.unlink()
+    if held is not None:
+        path.write_bytes(held)
     (tmp_path / "a.hcf").write_bytes(codec(TINY).compress(photo(40, 50), 1))
     arguments = [str(tmp_path / each) for each in ("nets", "a.hcf", "a.png")]
     assert numpy_decoder.main(arguments) == 1

@@ -46,6 +46,11 @@ def avif(image: Image.Image, quality: float) -> bytes:
     )
 
 
+def default_avif(image: Image.Image, quality: float) -> bytes:
+    """AVIF as it comes of `Image.save` by its quality alone, 0 to 100."""
+    return _saved(image, "AVIF", quality=int(quality))
+
+
 def jpeg2000(image: Image.Image, bpp: float) -> bytes:
     """JPEG 2000 with the 9/7 wavelet at a rate in bits a pixel."""
     ratio = 8 * len(image.getbands()) / bpp
@@ -130,6 +135,14 @@ ANCHORS = {
         jpeg_xl,
         _decode_jpeg_xl,
         lambda: importlib.util.find_spec("imagecodecs") is not None,
+    ),
+    "avif-default": Anchor(
+        "AVIF, default",
+        "libaom by Pillow, which chooses all but the quality: 4:2:0, speed 6",
+        (8, 16, 25, 35, 45, 55, 65, 75, 85),
+        default_avif,
+        _decode,
+        lambda: features.check("avif"),
     ),
 }
 

@@ -16,13 +16,14 @@ from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 _OURS = ("#e4572e", "#2f6fd6", "#2e9d62", "#a04bc4", "#c48a12", "#1798a5")
-_MEASURED = (
-    "#858585",
-    "#3a9d6e",
-    "#2f7fd6",
-    "#b58a1b",
-    "#8a63d2",
-)  # of the first anchors; no more are drawn
+_MEASURED = {
+    "jpeg": "#858585",
+    "webp": "#3a9d6e",
+    "avif": "#2f7fd6",
+    "jpeg2000": "#b58a1b",
+    "jpegxl": "#8a63d2",
+    "avif-default": "#86b8ee",
+}
 _PUBLISHED = ("#4b7f95", "#a0703c", "#c2569b", "#35a29f", "#7d8a3c")
 _DASHES = ((6, 2), (2, 2), (8, 2, 2, 2), (4, 1), (1, 1.5))
 _INK = "#0a0b0c"  # stands for the page's own colour; used for nothing else
@@ -55,8 +56,8 @@ def our_lines(reports: Sequence[tuple[str, dict[str, Any]]]) -> list[Line]:
 def other_lines(report: dict[str, Any]) -> list[Line]:
     """The anchors measured in a run, and some of the published curves of its pictures."""
     measured = [
-        Line(about["label"], report["curves"][name], colour)
-        for (name, about), colour in zip(report["anchors"].items(), _MEASURED, strict=False)
+        Line(about["label"], report["curves"][name], _MEASURED[name])
+        for name, about in report["anchors"].items()
     ]
     if not report["published"]:
         return measured

@@ -14,6 +14,7 @@ Ends with 1 if a file was read wrongly.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -115,10 +116,10 @@ def _probe(setting: Setting, arguments: Sequence[str]) -> None:
 def _record(out: Path, package: WeightPackage, results: Results) -> None:
     meta = {**package.meta, "noise": noise_record(_largest(results), _of_pixels(results))}
     package = dataclasses.replace(package, meta=meta)
-    try:
-        save_package(out, package, "bfloat16")
-    except ValueError:  # that would change the weights
-        save_package(out, package, "float32")
+    for dtype in ("bfloat16", "float16", "float32"):
+        with contextlib.suppress(ValueError):  # that would change the weights
+            save_package(out, package, dtype)
+            return
 
 
 def _largest(results: Results) -> dict[float, list[float]]:

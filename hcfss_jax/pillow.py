@@ -143,14 +143,14 @@ def _with(image: Image.Image, options: dict[str, Any]) -> Image.Image:
 
 def _codec_of(header: coding.Header) -> Codec:
     """The codec that wrote a file. Only shipped weights go by the name in it: a file must not point at others."""
-    from hcfss_jax.weights import shipped_with
+    from hcfss_jax.weights import absence, shipped_with
 
     if header.fingerprint not in _used and (name := shipped_with(header.model, header.fingerprint)):
         use(name)
     if header.fingerprint not in _used:
         raise WrongWeights(
             f"the file was written with weights {header.fingerprint.hex()} of {header.model!r}, "
-            "which do not come with the library: name them to hcfss_jax.pillow.use first"
+            f"{absence(header.model, header.fingerprint)}: name them to hcfss_jax.pillow.use first"
         )
     return _used[header.fingerprint]
 

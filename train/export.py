@@ -23,7 +23,7 @@ from train.workdir import read_workdir
 
 
 def export(
-    workdir: Path, dtype: str = "bfloat16", best: bool = False, factory: str = ""
+    workdir: Path, dtype: str = "float16", best: bool = False, factory: str = ""
 ) -> WeightPackage:
     """The package of the averaged parameters in the newest checkpoint of `workdir`.
 
@@ -57,7 +57,10 @@ def export(
         experiment["distil"] = {**experiment["distil"], "teacher": Path(teacher).name}
     meta = {"steps": int(state["step"]), "experiment": experiment}
     params = parameters(place(state["ema"], packing.shardings(mesh)), packing, mesh)
-    return make_package(model, record["model"]["name"], params, meta, dtype)
+    try:
+        return make_package(model, record["model"]["name"], params, meta, dtype)
+    except ValueError as error:
+        raise WrongCheckpoint(f"{error} (--dtype)") from error
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -65,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="train.export", description=(__doc__ or "").split(":")[0])
     parser.add_argument("workdir", help="directory of the run")
     parser.add_argument("out", help="file to write, NAME.safetensors")
-    parser.add_argument("--dtype", default="bfloat16", choices=("bfloat16", "float32"))
+    parser.add_argument("--dtype", default="float16", choices=("float16", "bfloat16", "float32"))
     parser.add_argument("--best", action="store_true", help="of the best validation, not the last")
     parser.add_argument(
         "--model-factory", default="", metavar="MODULE:NAME", help="of a model that is not ours"

@@ -130,10 +130,12 @@ def models(args: argparse.Namespace) -> int:
     from hcfss_jax.weights import load_package, shipped_names
 
     shipped = shipped_names()
-    for name in sorted({*model_names(), *shipped}):
+    names = sorted({*model_names(), *shipped})
+    width = max(map(len, names))
+    for name in names:
         told = "no weights here: train it, or give its weights with --model FILE"
         if name in shipped:
             package = load_package(name)
             told = f"{package.parameter_count:,} parameters, weights {package.fingerprint.hex()}"
-        print(f"{name:<20} {told}")
+        print(f"{name:<{width}} {told}")
     return 0

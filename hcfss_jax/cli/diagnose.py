@@ -13,7 +13,7 @@ from hcfss_jax.errors import HcfError
 from hcfss_jax.pictures.picture_files import printable
 from hcfss_jax.runtime.float_settings import FLOAT_SETTINGS, environment
 from hcfss_jax.runtime.whole_file import write_whole
-from hcfss_jax.weights import load_package, shipped_with
+from hcfss_jax.weights import absence, load_package, shipped_with
 
 
 def diagnose(args: argparse.Namespace) -> int:
@@ -60,12 +60,9 @@ def _other_weights(header: Header, model: str | None) -> str | None:
     """Why no setting can read a file, where the weights at hand are not those that wrote it. Raises HcfError."""
     wrote = f"weights {header.fingerprint.hex()} of {header.model} wrote it"
     if model is None:
-        known = shipped_with(header.model, header.fingerprint)
-        return (
-            None
-            if known
-            else f"{wrote}, which do not come with the library: --model FILE gives them"
-        )
+        if shipped_with(header.model, header.fingerprint):
+            return None
+        return f"{wrote}, {absence(header.model, header.fingerprint)}: --model FILE gives them"
     has = load_package(model).fingerprint
     return None if has == header.fingerprint else f"{wrote}, and {model} has {has.hex()}"
 

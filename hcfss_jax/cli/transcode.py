@@ -224,14 +224,14 @@ def _lost_contrast(codec: Codec, rgb: np.ndarray, data: bytes, wishes: batch.Wis
 def _model_of(data: bytes, cut: bool) -> str:
     """The weights that a file was written with, if they are here: a file must not point at others."""
     from hcfss_jax.coding import unpack, unpack_cut
-    from hcfss_jax.weights import shipped_with
+    from hcfss_jax.weights import absence, shipped_with
 
     header = (unpack_cut if cut else unpack)(data)[0]
     name = shipped_with(header.model, header.fingerprint)
     if name is None:
         raise UnknownModel(
-            f"it was written with weights {header.fingerprint.hex()} of {header.model!r}, which do not come with the "
-            "library: give them with --model FILE"
+            f"it was written with weights {header.fingerprint.hex()} of {header.model!r}, "
+            f"{absence(header.model, header.fingerprint)}: give them with --model FILE"
         )
     return name
 

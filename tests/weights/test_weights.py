@@ -71,7 +71,7 @@ def _equal(one: WeightPackage, other: WeightPackage) -> None:
             np.testing.assert_array_equal(array, arrays[name])
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
 def test_a_package_is_read_as_it_was_made(
     params: dict[str, Any], tmp_path: Path, dtype: str
 ) -> None:
@@ -116,6 +116,20 @@ def test_the_fingerprint_is_of_what_decodes_and_of_nothing_else(package: WeightP
     assert all(len(fingerprint) == 4 for fingerprint in others)
 
 
+def test_float16_rounds_less_and_says_what_it_cannot_reach(params: dict[str, Any]) -> None:
+    rounded = {
+        d: make_package(_Model(), "m", params, {}, d).params for d in ("float16", "bfloat16")
+    }
+    off = {
+        dtype: max(jax.tree.leaves(jax.tree.map(lambda a, b: np.abs(a - b).max(), params, own)))
+        for dtype, own in rounded.items()
+    }
+    assert 0 < off["float16"] < off["bfloat16"] / 4
+    large = jax.tree.map(lambda leaf: leaf + 1e5, params)
+    with pytest.raises(ValueError, match="layer0.bias has numbers beyond float16"):
+        make_package(_Model(), "m", large, {}, "float16")
+
+
 def test_rounding_in_silence_is_refused(params: dict[str, Any], tmp_path: Path) -> None:
     exact = make_package(_Model(), "model-tiny", params, {}, "float32")
     with pytest.raises(ValueError, match="loses digits in bfloat16"):
@@ -140,6 +154,17 @@ def test_replaced_weights_stay_beside_the_new_and_are_found_by_the_fingerprint_o
     assert shipped_with(package.name, package.fingerprint) == old_name
     assert shipped_with("other-tiny", package.fingerprint) is None
     assert shipped_with(package.name, b"none") is None
+
+
+def test_of_weights_whose_card_alone_is_here_it_is_said_where_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "SHIPPED", tmp_path)
+    (tmp_path / "model-tiny-00000001.md").write_text("a card")
+    where = "a checkout of the library has, as hcfss_jax/shipped/model-tiny-00000001.safetensors"
+    assert where in packages.absence("model-tiny", b"\0\0\0\1")
+    for model, fingerprint in (("model-tiny", b"\0\0\0\2"), ("../model-tiny", b"\0\0\0\1")):
+        assert packages.absence(model, fingerprint) == "which do not come with the library"
 
 
 def test_a_shipped_package_is_found_by_its_name(

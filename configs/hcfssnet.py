@@ -5,7 +5,7 @@
 
 | variant | for | hardware | to expect |
 |---|---|---|---|
-| `tiny` | the next weights, trials | two CPU cores, a GPU | 39 % fewer bits than JPEG: docs/training.md |
+| `tiny` | the next weights, trials | two CPU cores, a GPU | a third off JPEG; after far more, half: docs/training.md |
 | `small` | use | one GPU or TPU chip | not trained yet |
 | `base` | paper scale (N=128, M=320) | a pod slice, see docs/pods.md | not trained yet |
 

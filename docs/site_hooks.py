@@ -21,6 +21,7 @@ ADDED = {
     "SECURITY.md": "security.md",
     "LICENSE": "LICENSE",
     "hcfss_jax/shipped/hcfssnet-tiny.md": "results/hcfssnet-tiny.md",
+    "hcfss_jax/shipped/hcfssnet-tiny-f02f50c1.md": "results/hcfssnet-tiny-f02f50c1.md",
     "hcfss_jax/shipped/hcfssnet-tiny-88e2ee1f.md": "results/hcfssnet-tiny-88e2ee1f.md",
     "hcfss_jax/shipped/astronaut.md": "results/astronaut.md",
     "tests/golden/README.md": "golden.md",

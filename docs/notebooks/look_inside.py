@@ -84,9 +84,9 @@ plots[4].legend()
 figure.savefig(PICTURES / "inside-bits.webp", pil_kwargs={"quality": 90})
 
 # %% [markdown]
-# Bits follow edges and texture; flat places are nearly free. z costs little. The first 16 channels of y take
-# about 40 % of all at quality 4: with them most of the picture is told, and the later slices are predicted from
-# them.
+# Bits follow edges and texture; flat places are nearly free. z costs little. The first two slices of y, the 48 lowest
+# of 768 frequencies and what g_a adds to them, take half of all at quality 4; the later slices are predicted from
+# them, and gain on them with the quality.
 #
 # The estimate is not the file, which has a header and a coder's rounding. At the middle one of these qualities:
 
@@ -176,8 +176,9 @@ for label, values in (("straight", straight), ("diagonal", oblique)):
 # %% [markdown]
 # One VONSS sees a star: rays three positions wide, by the 3x3 convolution in front of the scans. In the sample
 # photo it sees along rows and columns to the border of the map, at about a thousandth of what it sees of its own
-# place, along diagonals five positions, and between the rays four. All panels but the first show one direction as
-# if it were alone, each on its own scale. What lies between the rays a second VONSS reaches over two of them.
+# place, along diagonals as far, at a third of that, and between the rays four positions. All panels but the first
+# show one direction as if it were alone, each on its own scale. What lies between the rays a second VONSS reaches
+# over two of them.
 #
 # ## What AFMM weighs
 #
@@ -224,5 +225,5 @@ print(f"flat: {weights[flat].min():.3f} to {weights[flat].max():.3f}")
 print(f"textured: {weights[textured].min():.3f} to {weights[textured].max():.3f}")
 
 # %% [markdown]
-# Weights that never learned would all be 1. Here they are well below it in both windows: this layer speaks
-# softly, more softly of what is flat, and most softly of the lowest frequencies.
+# Weights that never learned would all be 1. Here they are below a half in both windows: this layer speaks softly,
+# most softly of the highest frequencies, and of these more softly where it is flat.

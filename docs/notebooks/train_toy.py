@@ -3,7 +3,7 @@
 #
 # From photos to a codec of your own in a minute, with the commands that train real ones. **It is a toy**: a few
 # dozen steps of a very small model on ten pictures. It shows how the commands go together; nothing else about it
-# deserves trust. Thousands of photos and hours are what the weights that ship took: [training](../training.md).
+# deserves trust. Hundreds of photos and hours are what the weights that ship took: [training](../training.md).
 #
 # It runs from a checkout, after `pip install -r requirements.txt -e .`. `HCFSS_PHOTOS=FOLDER` takes photos of
 # yours; without, ten crops are cut from the sample photo.

@@ -72,7 +72,8 @@ def _hear_again(lost: "sys.UnraisableHookArgs") -> None:
         sys.__unraisablehook__(lost)
         return
     number = signal.SIGINT if isinstance(lost.exc_value, KeyboardInterrupt) else signal.SIGTERM
-    threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
+    # Not before this hook is left, on a busy machine either: what is raised in it is dropped, too.
+    threading.Timer(0.2, os.kill, (os.getpid(), number)).start()
 
 
 def _command(module: str, name: str) -> Callable[[argparse.Namespace], int]:

@@ -24,6 +24,7 @@ _MEASURED = {
     "jpegxl": "#8a63d2",
     "avif-default": "#86b8ee",
 }
+_UNKNOWN = "#5d6b3f"  # of an anchor that only the library that wrote the report knows
 _PUBLISHED = ("#4b7f95", "#a0703c", "#c2569b", "#35a29f", "#7d8a3c")
 _DASHES = ((6, 2), (2, 2), (8, 2, 2, 2), (4, 1), (1, 1.5))
 _INK = "#0a0b0c"  # stands for the page's own colour; used for nothing else
@@ -56,7 +57,7 @@ def our_lines(reports: Sequence[tuple[str, dict[str, Any]]]) -> list[Line]:
 def other_lines(report: dict[str, Any]) -> list[Line]:
     """The anchors measured in a run, and some of the published curves of its pictures."""
     measured = [
-        Line(about["label"], report["curves"][name], _MEASURED[name])
+        Line(about["label"], report["curves"][name], _MEASURED.get(name, _UNKNOWN))
         for name, about in report["anchors"].items()
     ]
     if not report["published"]:

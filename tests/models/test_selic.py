@@ -31,7 +31,7 @@ def codec(text: bool = True) -> Codec:
         return Codec(small_package(0, NAME))
     model = create_model(NAME, **SMALL[NAME], text=False)
     params = {k: v for k, v in small_params(0, NAME).items() if k != "encoder_fusion"}
-    return Codec(make_package(model, NAME, params, {}))
+    return Codec(make_package(model, NAME, params, {}, "bfloat16"))  # as small_package is
 
 
 def pixels(codec: Codec, data: bytes) -> np.ndarray:

@@ -62,9 +62,16 @@ def _log_rate_curve(rate: Sequence[float], quality: Sequence[float]) -> PchipInt
             f"{qualities.size} qualities"
         )
     if not (np.all(rates > 0) and np.all(np.isfinite(rates)) and np.all(np.isfinite(qualities))):
-        raise ValueError(f"rates must be above 0 and all values finite: {rates}, {qualities}")
+        raise ValueError(
+            "rates must be above 0 and all values finite, which a picture without error is not: "
+            f"rates {_told(rates)}; qualities {_told(qualities)}"
+        )
     order = np.argsort(qualities)
     rates, qualities = rates[order], qualities[order]
     if np.any(np.diff(qualities) <= 0):
-        raise ValueError(f"a quality occurs twice on one curve: {qualities}")
+        raise ValueError(f"a quality occurs twice on one curve: {_told(qualities)}")
     return PchipInterpolator(qualities, np.log(rates))
+
+
+def _told(values: np.ndarray) -> str:
+    return ", ".join(f"{value:.4g}" for value in values)

@@ -60,7 +60,7 @@ def export(
     try:
         return make_package(model, record["model"]["name"], params, meta, dtype)
     except ValueError as error:
-        raise WrongCheckpoint(f"{error} (--dtype)") from error
+        raise WrongCheckpoint(f"no package can be made of {workdir}: {error}") from error
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -57,8 +57,8 @@ def test_another_implementation_agrees():
         ([0.1], [30.0], "two points or more"),
         ([0.1, 0.2], [30.0], "two points or more"),
         ([0.1, 0.0], [30.0, 31.0], "above 0"),
-        ([0.1, 0.2], [30.0, np.inf], "finite"),
-        ([0.1, 0.2], [30.0, 30.0], "occurs twice"),
+        ([0.1, 0.2], [30.0, np.inf], "finite.*rates 0.1, 0.2; qualities 30, inf$"),
+        ([0.1, 0.2], [30.0, 30.0], "occurs twice on one curve: 30, 30$"),
         ([0.1, 0.2], [10.0, 20.0], "no quality in common"),
     ],
 )

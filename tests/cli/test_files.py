@@ -217,6 +217,15 @@ def test_a_polite_kill_unwinds_and_says_so_by_its_exit_code(codec, here, monkeyp
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
+@pytest.fixture
+def _ctrl_c_raises():
+    """As in a terminal: what a shell starts in the background ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c_raises")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_heard_where_python_drops_what_is_raised(codec, here, monkeypatch, number):
     class Dropping:

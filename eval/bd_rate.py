@@ -63,15 +63,15 @@ def _log_rate_curve(rate: Sequence[float], quality: Sequence[float]) -> PchipInt
         )
     if not (np.all(rates > 0) and np.all(np.isfinite(rates)) and np.all(np.isfinite(qualities))):
         raise ValueError(
-            "rates must be above 0 and all values finite, which a picture without error is not: "
-            f"rates {_told(rates)}; qualities {_told(qualities)}"
+            "rates must be above 0 and all values finite, as the PSNR of an exact picture is not: "
+            f"rates {_listed(rates)}; qualities {_listed(qualities)}"
         )
     order = np.argsort(qualities)
     rates, qualities = rates[order], qualities[order]
     if np.any(np.diff(qualities) <= 0):
-        raise ValueError(f"a quality occurs twice on one curve: {_told(qualities)}")
+        raise ValueError(f"a quality occurs twice on one curve: {_listed(qualities)}")
     return PchipInterpolator(qualities, np.log(rates))
 
 
-def _told(values: np.ndarray) -> str:
+def _listed(values: np.ndarray) -> str:
     return ", ".join(f"{value:.4g}" for value in values)

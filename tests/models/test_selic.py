@@ -30,8 +30,9 @@ def codec(text: bool = True) -> Codec:
     if text:
         return Codec(small_package(0, NAME))
     model = create_model(NAME, **SMALL[NAME], text=False)
-    params = {k: v for k, v in small_params(0, NAME).items() if k != "encoder_fusion"}
-    return Codec(make_package(model, NAME, params, {}, "bfloat16"))  # as small_package is
+    rounded = small_package(0, NAME).params
+    params = {k: v for k, v in rounded.items() if k != "encoder_fusion"}
+    return Codec(make_package(model, NAME, params, {}, "float32"))
 
 
 def pixels(codec: Codec, data: bytes) -> np.ndarray:
